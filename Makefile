@@ -1,0 +1,67 @@
+# What one does with this repository. `make` alone prints the list.
+#
+# Each target's text stands behind its two hashes. Longer work is in scripts/, tests/ and benches/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# rustup's cargo is not always in PATH (a new login shell has it, cron and CI often have not).
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+APP ?=
+VENV ?=
+PORT ?= 8000
+SUBJECT ?= ours
+ARGS ?=
+DESTDIR ?=
+
+.PHONY: help deps build run test lint fmt bench soak valgrind docs install uninstall clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Install the Debian packages needed, if any is missing
+	@scripts/deps
+
+build: deps ## Build module and engine into target/module
+	@command -v cargo > /dev/null || { echo "cargo is not installed; see https://rustup.rs" >&2; exit 1; }
+	cargo build --release --locked --workspace --exclude mod_wsgi-tests
+	@scripts/place
+
+run: build ## Serve the demo site, or APP=script.wsgi or APP=django-project/ (PORT=8000, VENV=dir)
+	@APP='$(APP)' VENV='$(VENV)' PORT='$(PORT)' scripts/run-demo
+
+test: build ## Run the tests (SUBJECT=ours|mod_wsgi, ARGS='filter ...')
+	@MOD_WSGI_DIR="$${MOD_WSGI_DIR:-$$(scripts/statedir)/module}" SUBJECT='$(SUBJECT)' tests/run $(ARGS)
+
+lint: ## Check formatting, and clippy without warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked -p mod_wsgi-engine --no-default-features --all-targets -- -D warnings
+
+fmt: ## Format the source
+	cargo fmt --all
+
+bench: build ## Measure against mod_wsgi 6 in one run (ARGS='--rounds 3 hello-16', see benches/run --help)
+	@scripts/deps test
+	@benches/run $(ARGS)
+
+soak: build ## Run for a long time under load and watch for leaks
+	@tests/soak $(ARGS)
+
+valgrind: deps ## Run the engine's unit tests under valgrind (ARGS='filter ...')
+	@scripts/deps test
+	@scripts/valgrind $(ARGS)
+
+docs: ## Regenerate docs/directives.md and docs/messages.md
+	@docs/generate
+
+install: ## Install module, engine and configuration (DESTDIR=dir); then: a2enmod wsgi
+	@scripts/install '$(DESTDIR)'
+
+uninstall: ## Remove what install installed (DESTDIR=dir)
+	@scripts/install --remove '$(DESTDIR)'
+
+clean: ## Remove everything built, the demo's data included
+	@scripts/clean

@@ -1,0 +1,1 @@
+"""Measures two Apache modules side by side. Start it with benches/run."""

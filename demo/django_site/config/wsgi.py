@@ -1,0 +1,9 @@
+"""The script Apache loads for the demo project. WSGIPythonPath lets it find the packages beside it."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+application = get_wsgi_application()

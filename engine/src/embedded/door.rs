@@ -1,0 +1,166 @@
+//! The engine's side of the door: what the Apache half may ask of it, as C functions.
+#![allow(unsafe_code)]
+
+use super::{Apache, Handle};
+use crate::host;
+use crate::python::{self, Entry, Problem, Py};
+use crate::startup::{self, Script, Settings};
+use crate::wsgi::{self, Block, Facts};
+use once_cell::sync::OnceCell;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use wire::door::{self as table, End, Ended, Engine, Exchange, Outcome, Request, Target, VERSION};
+use wire::{Slice, message};
+
+static HOST: OnceCell<&'static table::Host> = OnceCell::new();
+
+static ENGINE: Engine = Engine {
+    version: VERSION,
+    size: size_of::<Engine>() as u32,
+    serve,
+    preload,
+    release,
+    thread_exit: thread_exit_c,
+    stop,
+};
+
+/// An exchange that may change threads: one thread of the application's at a time uses it.
+#[derive(Clone, Copy)]
+pub struct SendExchange(Exchange);
+
+// SAFETY: the Apache half allows calls from any thread, one at a time, which `Call` sees to.
+unsafe impl Send for SendExchange {}
+// SAFETY: shared references are used to log, which the Apache half allows at any time.
+unsafe impl Sync for SendExchange {}
+
+impl SendExchange {
+    /// The handle.
+    pub fn get(self) -> Exchange {
+        self.0
+    }
+}
+
+/// What the bootstrap calls: meets the Apache half and gives python-main to the engine.
+pub struct Embed;
+
+impl Entry for Embed {
+    fn run(py: Py<'_>, address: usize) -> python::Result<()> {
+        // SAFETY: the Apache half put the address of a table that lives as the process into the bootstrap.
+        let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
+        if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
+            let text = format!(
+                "{}: mod_wsgi.so speaks version {} of the door, _mod_wsgi.abi3.so {VERSION}; install both files together",
+                message::ENGINE_MISMATCH,
+                host.version
+            );
+            return Err(Problem::Runtime.raise(py, text));
+        }
+        let _ = HOST.set(host);
+        host::set(Box::new(Apache(host)));
+        std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
+        let result = python::initialise().and_then(|()| {
+            // SAFETY: the settings live as the process.
+            let settings = settings(unsafe { &*host.settings });
+            startup::run(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
+        });
+        result.map_err(|why| {
+            (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
+            Problem::Runtime.raise(py, why)
+        })
+    }
+}
+
+fn settings(from: &table::Settings) -> Settings {
+    use std::os::unix::ffi::OsStringExt;
+    // SAFETY: slices of settings live as the process.
+    let text = |slice: Slice| unsafe { slice.bytes() }.to_vec();
+    if from.hide_hash_seed {
+        // SAFETY: python-main is the only thread that runs; Python has read the variable.
+        unsafe { std::env::remove_var("PYTHONHASHSEED") };
+    }
+    let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
+    Settings {
+        python_path: text(from.python_path),
+        restrict_stdin: from.restrict_stdin,
+        restrict_stdout: from.restrict_stdout,
+        restrict_signal: from.restrict_signal,
+        keep_stdout: from.keep_stdout,
+        case_sensitive: from.case_sensitive,
+        multithread: from.multithread,
+        multiprocess: from.multiprocess,
+        switch_interval: from.switch_interval,
+        environ,
+        apache_version: from.apache_version,
+        description: text(from.description),
+        build_date: text(from.build_date),
+        mpm: text(from.mpm),
+        processes: from.processes,
+        threads: from.threads,
+    }
+}
+
+/// No panic crosses the door: it is logged where it happens, by the hook.
+fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
+}
+
+fn script<'a>(target: &'a Target) -> Script<'a> {
+    // SAFETY: slices of a target live during the call it is passed to.
+    let text = |slice: Slice| -> &'a [u8] { unsafe { slice.bytes() } };
+    Script {
+        path: text(target.script),
+        group: text(target.application_group),
+        callable: text(target.callable),
+        modified: target.modified,
+        reload: target.reload,
+    }
+}
+
+extern "C" fn serve(request: *const Request) -> Outcome {
+    guard(Outcome { end: End::Truncated, status: 0 }, || {
+        let Some(&host) = HOST.get() else { return Outcome { end: End::Error, status: 500 } };
+        // SAFETY: the Apache half passes a request that lives during this call, entries included.
+        let (request, entries) = unsafe {
+            let request = &*request;
+            (request, std::slice::from_raw_parts(request.environ, request.environ_len))
+        };
+        // SAFETY: as above.
+        let environ = entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) });
+        let length = environ
+            .clone()
+            .find(|(name, _)| *name == b"CONTENT_LENGTH")
+            .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+        let handle = || Box::new(Handle { host, exchange: SendExchange(request.exchange) });
+        wsgi::serve(
+            wsgi::Request {
+                script: script(&request.target),
+                environ,
+                length,
+                head_only: request.head_only,
+                facts: Facts { https: request.https, received: request.received as f64 / 1e6 },
+            },
+            handle(),
+            handle(),
+        )
+    })
+}
+
+extern "C" fn preload(target: *const Target) {
+    // SAFETY: a target that lives during this call.
+    guard((), || startup::preload(&script(unsafe { &*target })));
+}
+
+extern "C" fn release(owner: *mut c_void) {
+    // SAFETY: what `refer` passed to `append`, given back once.
+    guard((), || unsafe { Box::from_raw(owner.cast::<Block>()) }.done());
+}
+
+extern "C" fn thread_exit_c() {
+    guard((), startup::thread_exit);
+}
+
+extern "C" fn stop(deadline_ms: u32) -> Ended {
+    let otherwise = Ended { running: 0, quiet: false };
+    guard(otherwise, || startup::stop(Duration::from_millis(deadline_ms.into())))
+}

@@ -1,0 +1,19 @@
+//! The Python half of mod_wsgi, "the engine": interpreters, thread states and WSGI.
+//!
+//! It is an extension module on the stable ABI that Python itself loads (`_mod_wsgi.abi3.so`), one file for every
+//! CPython from 3.11 on. It knows nothing of httpd; requests reach it through [`wsgi::Link`].
+
+pub mod embedded;
+pub mod host;
+pub mod python;
+pub mod startup;
+pub mod wsgi;
+
+#[cfg(all(test, not(feature = "extension-module")))]
+mod tests;
+
+/// What Python calls when it loads the module (PEP 489).
+#[unsafe(no_mangle)]
+pub extern "C" fn PyInit__mod_wsgi() -> *mut std::ffi::c_void {
+    python::module_definition::<embedded::Embed>()
+}

@@ -1,0 +1,93 @@
+//! What the stable ABI of 3.11 lacks and every CPython exports: looked up by name at run time.
+
+use super::ffi;
+use once_cell::sync::OnceCell;
+use std::ffi::{CStr, c_void};
+use std::os::raw::c_int;
+
+type Vectorcall = unsafe extern "C" fn(
+    *mut ffi::PyObject,
+    *const *mut ffi::PyObject,
+    usize,
+    *mut ffi::PyObject,
+) -> *mut ffi::PyObject;
+type DeleteCurrent = unsafe extern "C" fn();
+type ThreadHead = unsafe extern "C" fn(*mut ffi::PyInterpreterState) -> *mut ffi::PyThreadState;
+type ThreadNext = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
+
+/// Functions found in the running Python.
+pub struct Extra {
+    /// Calls without building an argument tuple (in the stable ABI from 3.12).
+    pub vectorcall: Vectorcall,
+    /// Deletes the calling thread's state and gives the GIL back.
+    pub delete_current: DeleteCurrent,
+    /// First thread state of an interpreter.
+    pub thread_head: ThreadHead,
+    /// The next one.
+    pub thread_next: ThreadNext,
+    /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
+    pub slot: Option<libc::pthread_key_t>,
+}
+
+static EXTRA: OnceCell<Extra> = OnceCell::new();
+
+/// The functions; [`load`] has run.
+pub fn get() -> &'static Extra {
+    EXTRA.get().expect("the engine looks these up before it does anything else")
+}
+
+/// Looks them up; the error names what is missing. Attached to the main interpreter.
+pub fn load() -> Result<(), String> {
+    // SAFETY: the signatures are those of CPython's headers (cpython/abstract.h, cpython/pystate.h), the same in 3.11
+    // to 3.13.
+    let extra = unsafe {
+        Extra {
+            vectorcall: std::mem::transmute::<*mut c_void, Vectorcall>(find(c"PyObject_Vectorcall")?),
+            delete_current: std::mem::transmute::<*mut c_void, DeleteCurrent>(find(
+                c"PyThreadState_DeleteCurrent",
+            )?),
+            thread_head: std::mem::transmute::<*mut c_void, ThreadHead>(find(
+                c"PyInterpreterState_ThreadHead",
+            )?),
+            thread_next: std::mem::transmute::<*mut c_void, ThreadNext>(find(c"PyThreadState_Next")?),
+            slot: slot(),
+        }
+    };
+    let _ = EXTRA.set(extra);
+    Ok(())
+}
+
+fn find(name: &CStr) -> Result<*mut c_void, String> {
+    // SAFETY: searches the libraries of the process; libpython (or the python executable) is global.
+    let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    if address.is_null() {
+        return Err(format!("this Python does not export {}", name.to_string_lossy()));
+    }
+    Ok(address)
+}
+
+/// On 3.11 a thread's slot stays with the first thread state the thread ever had: code that calls
+/// `PyGILState_Ensure` in a sub-interpreter (ctypes callbacks, Cython, psycopg2) then runs in another interpreter or
+/// deadlocks. From 3.12 on the slot follows attachment. The slot is a plain pthread key, so on 3.11 we find it (the
+/// key whose value `PyGILState_GetThisThreadState` answers) and move it ourselves.
+fn slot() -> Option<libc::pthread_key_t> {
+    const KEYS: u32 = 1024; // PTHREAD_KEYS_MAX
+    // SAFETY: reading or writing a key that does not exist is an error without effect; a key is written only with
+    // the value it had or, for the moment of the test, with a value nobody follows; this thread holds the GIL.
+    unsafe {
+        if ffi::Py_Version >> 16 != 0x030b {
+            return None;
+        }
+        let own = ffi::PyGILState_GetThisThreadState();
+        (0..KEYS).find(|&key| {
+            if own.is_null() || libc::pthread_getspecific(key) != own.cast() {
+                return false;
+            }
+            let probe: c_int = 0;
+            libc::pthread_setspecific(key, (&raw const probe).cast());
+            let found = ffi::PyGILState_GetThisThreadState().cast_const() == (&raw const probe).cast();
+            libc::pthread_setspecific(key, own.cast());
+            found
+        })
+    }
+}

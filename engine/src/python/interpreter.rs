@@ -1,0 +1,178 @@
+//! Interpreters, and the thread states of each thread in them.
+
+use super::{Py, attach, extra, ffi};
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// An interpreter of this process. It is made on python-main and lives until the process ends or
+/// [`Interpreter::end`].
+pub struct Interpreter {
+    raw: *mut ffi::PyInterpreterState,
+    /// References of blocks that httpd is done with: released by the next thread that attaches.
+    pending: Mutex<Vec<super::Kept>>,
+    pending_bytes: AtomicUsize,
+}
+
+// SAFETY: the interpreter state is CPython's, to be used through thread states only, which are per thread.
+unsafe impl Send for Interpreter {}
+// SAFETY: as above.
+unsafe impl Sync for Interpreter {}
+
+type States = Vec<(*mut ffi::PyInterpreterState, *mut ffi::PyThreadState)>;
+
+thread_local! {
+    /// This thread's states. A raw pointer: nothing of Python may run from a thread-local's destructor.
+    static STATES: Cell<*mut States> = const { Cell::new(ptr::null_mut()) };
+    /// This thread's number, from 1; 0: not numbered yet.
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
+}
+
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Number of the calling thread among those that served requests, from 1.
+pub fn thread_number() -> usize {
+    if NUMBER.get() == 0 {
+        NUMBER.set(THREADS.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+    NUMBER.get()
+}
+
+fn states() -> &'static mut States {
+    if STATES.get().is_null() {
+        STATES.set(Box::into_raw(Box::default()));
+    }
+    // SAFETY: made above, for this thread alone; callers use it and let go before anything else runs.
+    unsafe { &mut *STATES.get() }
+}
+
+impl Interpreter {
+    fn of(state: *mut ffi::PyThreadState) -> Self {
+        // SAFETY: a live thread state.
+        let raw = unsafe { ffi::PyThreadState_GetInterpreter(state) };
+        states().push((raw, state));
+        Self { raw, pending: Mutex::default(), pending_bytes: AtomicUsize::new(0) }
+    }
+
+    /// The main interpreter; the calling thread, python-main, is attached to it and stays so.
+    pub fn main(_: Py<'_>) -> Self {
+        // SAFETY: attached, says the token.
+        Self::of(unsafe { ffi::PyThreadState_Get() })
+    }
+
+    /// A new sub-interpreter that shares the GIL. On python-main, attached to the main interpreter; so it is again
+    /// afterwards.
+    pub fn new(_: Py<'_>) -> Option<Self> {
+        // SAFETY: attached, says the token. Py_NewInterpreter attaches to the new interpreter and leaves our state
+        // saved; swapping back keeps the GIL.
+        unsafe {
+            let main = ffi::PyThreadState_Get();
+            let state = ffi::Py_NewInterpreter();
+            let interpreter = (!state.is_null()).then(|| Self::of(state));
+            ffi::PyThreadState_Swap(main);
+            interpreter
+        }
+    }
+
+    /// Attaches the calling thread, runs `work` and detaches. The thread is not attached to any interpreter before.
+    pub fn attach<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> T {
+        struct Detach;
+        impl Drop for Detach {
+            fn drop(&mut self) {
+                // SAFETY: the thread is attached: `attach` attached it, and what ran inside kept the balance.
+                unsafe { ffi::PyEval_SaveThread() };
+            }
+        }
+        // SAFETY: the state is this thread's own and not attached.
+        unsafe { attach::restore(self.state()) };
+        let _detach = Detach;
+        // SAFETY: attached until `_detach` drops, after `work` and everything it made.
+        let py = unsafe { Py::assume() };
+        self.release_pending(py);
+        work(py)
+    }
+
+    /// The calling thread's state in this interpreter, made at its first use.
+    fn state(&self) -> *mut ffi::PyThreadState {
+        let known = states().iter().find(|(interpreter, _)| *interpreter == self.raw);
+        if let Some((_, state)) = known {
+            return *state;
+        }
+        // SAFETY: the interpreter is alive: one is ended only when no request can come for it. PyThreadState_New
+        // needs no attachment.
+        let state = unsafe { ffi::PyThreadState_New(self.raw) };
+        states().push((self.raw, state));
+        state
+    }
+
+    /// Has a reference given back by the next thread that attaches. May be called detached. Answers how many bytes
+    /// wait; `size` is this one's.
+    pub fn release_later(&self, object: super::Kept, size: usize) -> usize {
+        self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(object);
+        self.pending_bytes.fetch_add(size, Ordering::Relaxed) + size
+    }
+
+    /// Gives back what waits.
+    pub fn release_pending(&self, py: Py<'_>) {
+        if self.pending_bytes.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        self.pending_bytes.store(0, Ordering::Relaxed);
+        let pending =
+            std::mem::take(&mut *self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        for object in pending {
+            object.release(py);
+        }
+    }
+
+    /// No other thread has a state here, so that it can be ended. The calling thread, python-main, is attached to it.
+    pub fn is_alone(&self, _: Py<'_>) -> bool {
+        // SAFETY: the list is walked with the GIL held; its head is the newest state.
+        unsafe {
+            let own = ffi::PyThreadState_Get();
+            let first = (extra::get().thread_head)(self.raw);
+            first == own && (extra::get().thread_next)(first).is_null()
+        }
+    }
+
+    /// Ends a sub-interpreter that [`Interpreter::is_alone`]. On python-main, not attached.
+    pub fn end(&self) {
+        let state = self.state();
+        let main = states().first().map(|(_, state)| *state);
+        // SAFETY: python-main's own state of this interpreter, which has no other. Py_EndInterpreter leaves no
+        // state current; 3.11 still holds the GIL then, so the main state is swapped in and saved, which gives it
+        // back in every version.
+        unsafe {
+            attach::restore(state);
+            ffi::Py_EndInterpreter(state);
+            if let Some(main) = main {
+                if ffi::Py_Version >> 16 == 0x030b {
+                    ffi::PyThreadState_Swap(main);
+                } else {
+                    attach::restore(main);
+                }
+                ffi::PyEval_SaveThread();
+            }
+        }
+        states().retain(|(raw, _)| *raw != self.raw);
+    }
+}
+
+/// Deletes the states of the calling thread, which is about to end. Not attached.
+pub fn delete_states_of_this_thread() {
+    let states = STATES.replace(ptr::null_mut());
+    if states.is_null() {
+        return;
+    }
+    // SAFETY: made by `states`, for this thread alone, which has just forgotten it.
+    for (_, state) in *unsafe { Box::from_raw(states) } {
+        // SAFETY: the thread's own states, not attached; deleted as CPython wants it: attached, cleared, then by the
+        // function that gives the GIL back.
+        unsafe {
+            attach::restore(state);
+            ffi::PyThreadState_Clear(state);
+            (extra::get().delete_current)();
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! CPython, wrapped: the only folder that sees its C interface.
+//!
+//! * [`Py`] proves that the calling thread is attached to an interpreter and holds its GIL; whatever touches a Python
+//!   object takes it. [`Interpreter::attach`] gives it, [`Py::detached`] lends it back for blocking work.
+//! * [`Obj`] owns a reference within an attachment, [`Kept`] beyond it.
+//! * [`Raised`] says that a Python exception is set on this thread, as CPython's own functions do.
+//! * [`class`] makes Python types of Rust structures, one set in each interpreter.
+//!
+//! Nothing here uses `PyGILState_*`, and of pyo3 only its `ffi` is used: its own attachment and its statics assume
+//! one interpreter in a process. Everything above this folder is safe Rust.
+
+mod attach;
+mod cell;
+pub mod class;
+mod convert;
+mod error;
+mod extra;
+mod interpreter;
+mod object;
+mod once;
+
+pub use attach::Py;
+pub use cell::GilCell;
+pub use convert::borrow_file;
+pub use error::{Problem, Raised};
+pub use interpreter::{Interpreter, delete_states_of_this_thread, thread_number};
+pub use object::{Kept, KeptBytes, Kind, Obj};
+pub use once::{Entry, module_definition};
+
+pub(crate) use pyo3::ffi;
+
+/// The result of anything that can raise.
+pub type Result<T> = std::result::Result<T, Raised>;
+
+/// Reads what the stable ABI leaves out. Once, before anything else, on the thread that runs Python's start.
+pub fn initialise() -> std::result::Result<(), String> {
+    extra::load()
+}
+
+/// This thread holds the GIL from here on and never gives it back: nothing of Python runs any more.
+pub fn keep_gil_for_ever(_: Py<'_>) -> ! {
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,349 @@
+//! References to Python objects.
+
+use super::{Py, Raised, Result, extra, ffi};
+use std::ffi::CStr;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+/// A reference owned within an attachment; dropping it gives the reference back.
+#[repr(C)]
+pub struct Obj<'py> {
+    ptr: NonNull<ffi::PyObject>,
+    py: Py<'py>,
+}
+
+/// A reference owned beyond an attachment: used with a token, given back with [`Kept::release`]. One that is dropped
+/// without it is never freed, for a thread that is not attached cannot.
+#[repr(transparent)]
+pub struct Kept(NonNull<ffi::PyObject>);
+
+// SAFETY: a pointer; whoever follows it shows a token.
+unsafe impl Send for Kept {}
+// SAFETY: as above.
+unsafe impl Sync for Kept {}
+
+/// A `bytes` object kept beyond an attachment, whose bytes may be read without the GIL: they never change or move.
+pub struct KeptBytes {
+    object: Kept,
+    start: *const u8,
+    len: usize,
+}
+
+// SAFETY: the bytes are immutable and live as long as the reference that is kept.
+unsafe impl Send for KeptBytes {}
+// SAFETY: as above.
+unsafe impl Sync for KeptBytes {}
+
+impl KeptBytes {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: see the implementations above.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+
+    /// The reference alone.
+    pub fn into_kept(self) -> Kept {
+        self.object
+    }
+}
+
+/// Built-in types that are told apart by identity: subclasses are `Other`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `bytes`
+    Bytes,
+    /// `str`
+    Str,
+    /// `list`
+    List,
+    /// `tuple`
+    Tuple,
+    /// Anything else.
+    Other,
+}
+
+impl<'py> Obj<'py> {
+    /// What a C function that answers a new reference, or NULL with an exception set, answered.
+    ///
+    /// # Safety
+    /// `ptr` is such an answer.
+    pub(super) unsafe fn owned(py: Py<'py>, ptr: *mut ffi::PyObject) -> Result<Self> {
+        NonNull::new(ptr).map(|ptr| Self { ptr, py }).ok_or(Raised)
+    }
+
+    /// As [`Obj::owned`], for a borrowed reference: takes one of its own.
+    ///
+    /// # Safety
+    /// `ptr` is null with an exception set, or a live object.
+    pub(super) unsafe fn borrowed(py: Py<'py>, ptr: *mut ffi::PyObject) -> Result<Self> {
+        // SAFETY: live or null, says the caller.
+        unsafe {
+            ffi::Py_XINCREF(ptr);
+            Self::owned(py, ptr)
+        }
+    }
+
+    /// As [`Obj::borrowed`], where null means that there is none and no exception is set.
+    ///
+    /// # Safety
+    /// `ptr` is null or a live object.
+    pub(super) unsafe fn borrowed_or_none(py: Py<'py>, ptr: *mut ffi::PyObject) -> Option<Self> {
+        // SAFETY: says the caller.
+        unsafe { Self::borrowed(py, ptr) }.ok()
+    }
+
+    /// The pointer, borrowed.
+    pub(super) fn ptr(&self) -> *mut ffi::PyObject {
+        self.ptr.as_ptr()
+    }
+
+    /// The pointer, with the reference.
+    pub(super) fn into_ptr(self) -> *mut ffi::PyObject {
+        ManuallyDrop::new(self).ptr.as_ptr()
+    }
+
+    /// The object's identity, to compare with another's.
+    pub fn address(&self) -> usize {
+        self.ptr.as_ptr() as usize
+    }
+
+    /// The attachment it lives in.
+    pub fn py(&self) -> Py<'py> {
+        self.py
+    }
+
+    /// Keeps the reference beyond the attachment.
+    pub fn keep(self) -> Kept {
+        Kept(ManuallyDrop::new(self).ptr)
+    }
+
+    /// Keeps the first `len` bytes of a `bytes`; `None` for anything else.
+    pub fn keep_bytes(self, len: usize) -> Option<KeptBytes> {
+        let bytes = self.as_bytes()?;
+        let (start, len) = (bytes.as_ptr(), len.min(bytes.len()));
+        Some(KeptBytes { object: self.keep(), start, len })
+    }
+
+    /// Which built-in type it is, exactly.
+    pub fn kind(&self) -> Kind {
+        // SAFETY: a live object; the types are statics of Python.
+        unsafe {
+            let kind = ffi::Py_TYPE(self.ptr());
+            match kind {
+                _ if kind == &raw mut ffi::PyBytes_Type => Kind::Bytes,
+                _ if kind == &raw mut ffi::PyUnicode_Type => Kind::Str,
+                _ if kind == &raw mut ffi::PyList_Type => Kind::List,
+                _ if kind == &raw mut ffi::PyTuple_Type => Kind::Tuple,
+                _ => Kind::Other,
+            }
+        }
+    }
+
+    /// `type(self).__name__`
+    pub fn type_name(&self) -> String {
+        // SAFETY: every object has a type, which is a live object.
+        let kind = unsafe { Obj::borrowed(self.py, ffi::Py_TYPE(self.ptr()).cast()) };
+        kind.and_then(|kind| kind.attr(c"__name__")?.text()).unwrap_or_else(|raised| {
+            raised.forget(self.py);
+            "object".into()
+        })
+    }
+
+    /// `self is other`
+    pub fn is(&self, other: &Obj<'_>) -> bool {
+        self.ptr == other.ptr
+    }
+
+    /// `type(self) is class`
+    pub fn is_exactly(&self, class: &Obj<'_>) -> bool {
+        // SAFETY: a live object.
+        unsafe { ffi::Py_TYPE(self.ptr()).cast() == class.ptr() }
+    }
+
+    /// `self is None`
+    pub fn is_none(&self) -> bool {
+        // SAFETY: reads the address of a static.
+        unsafe { self.ptr() == ffi::Py_None() }
+    }
+
+    /// `isinstance(self, class)`
+    pub fn is_instance(&self, class: &Obj<'_>) -> Result<bool> {
+        // SAFETY: live objects.
+        match unsafe { ffi::PyObject_IsInstance(self.ptr(), class.ptr()) } {
+            -1 => Err(Raised),
+            answer => Ok(answer == 1),
+        }
+    }
+
+    /// `bool(self)`
+    pub fn is_true(&self) -> Result<bool> {
+        // SAFETY: a live object.
+        match unsafe { ffi::PyObject_IsTrue(self.ptr()) } {
+            -1 => Err(Raised),
+            answer => Ok(answer == 1),
+        }
+    }
+
+    /// `self.name`
+    pub fn attr(&self, name: &CStr) -> Result<Obj<'py>> {
+        // SAFETY: a live object and a C string.
+        unsafe { Obj::owned(self.py, ffi::PyObject_GetAttrString(self.ptr(), name.as_ptr())) }
+    }
+
+    /// `getattr(self, name)`
+    pub fn attr_obj(&self, name: &Obj<'_>) -> Result<Obj<'py>> {
+        // SAFETY: live objects.
+        unsafe { Obj::owned(self.py, ffi::PyObject_GetAttr(self.ptr(), name.ptr())) }
+    }
+
+    /// `getattr(self, name, None)`, but `None` in Rust, and errors other than AttributeError stay.
+    pub fn attr_if_any(&self, name: &CStr) -> Result<Option<Obj<'py>>> {
+        match self.attr(name) {
+            Ok(value) => Ok(Some(value)),
+            // SAFETY: asks about the exception set on this thread.
+            Err(raised) if unsafe { ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) } == 1 => {
+                raised.forget(self.py);
+                Ok(None)
+            }
+            Err(raised) => Err(raised),
+        }
+    }
+
+    /// `self.name = value`
+    pub fn set_attr(&self, name: &CStr, value: &Obj<'_>) -> Result<()> {
+        // SAFETY: live objects and a C string.
+        match unsafe { ffi::PyObject_SetAttrString(self.ptr(), name.as_ptr(), value.ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised),
+        }
+    }
+
+    /// `self(*arguments)`
+    pub fn call(&self, arguments: &[&Obj<'_>]) -> Result<Obj<'py>> {
+        const MOST: usize = 8;
+        let mut pointers = [std::ptr::null_mut(); MOST];
+        assert!(arguments.len() <= MOST, "calls here have few arguments");
+        for (pointer, argument) in pointers.iter_mut().zip(arguments) {
+            *pointer = argument.ptr();
+        }
+        // SAFETY: live objects, borrowed for the call.
+        unsafe {
+            let answer = (extra::get().vectorcall)(
+                self.ptr(),
+                pointers.as_ptr(),
+                arguments.len(),
+                std::ptr::null_mut(),
+            );
+            Obj::owned(self.py, answer)
+        }
+    }
+
+    /// `iter(self)`
+    pub fn iter(&self) -> Result<Obj<'py>> {
+        // SAFETY: a live object.
+        unsafe { Obj::owned(self.py, ffi::PyObject_GetIter(self.ptr())) }
+    }
+
+    /// `next(self)`; `None` at the end. `self` is an iterator.
+    pub fn next(&self) -> Result<Option<Obj<'py>>> {
+        // SAFETY: a live iterator (what `iter` answered); NULL without an exception is its end.
+        unsafe {
+            let item = ffi::PyIter_Next(self.ptr());
+            if item.is_null() && ffi::PyErr_Occurred().is_null() {
+                return Ok(None);
+            }
+            Obj::owned(self.py, item).map(Some)
+        }
+    }
+
+    /// Number of items of a list or tuple.
+    pub fn count(&self) -> usize {
+        // SAFETY: the kind says which; both functions only read.
+        unsafe {
+            match self.kind() {
+                Kind::List => ffi::PyList_Size(self.ptr()) as usize,
+                Kind::Tuple => ffi::PyTuple_Size(self.ptr()) as usize,
+                _ => 0,
+            }
+        }
+    }
+
+    /// An item of a list or tuple; raises IndexError behind its end (a list may shrink meanwhile).
+    pub fn item(&self, index: usize) -> Result<Obj<'py>> {
+        // SAFETY: as in `count`; the functions check the index, and the reference is taken before anything runs.
+        unsafe {
+            let item = match self.kind() {
+                Kind::List => ffi::PyList_GetItem(self.ptr(), index as isize),
+                _ => ffi::PyTuple_GetItem(self.ptr(), index as isize),
+            };
+            Obj::borrowed(self.py, item)
+        }
+    }
+
+    /// `dict.copy(self)`
+    pub fn dict_copy(&self) -> Result<Obj<'py>> {
+        // SAFETY: a live object; what is no dict raises.
+        unsafe { Obj::owned(self.py, ffi::PyDict_Copy(self.ptr())) }
+    }
+
+    /// `self[key] = value` for a dict.
+    pub fn dict_set(&self, key: &Obj<'_>, value: &Obj<'_>) -> Result<()> {
+        // SAFETY: live objects; what is no dict raises.
+        match unsafe { ffi::PyDict_SetItem(self.ptr(), key.ptr(), value.ptr()) } {
+            0 => Ok(()),
+            _ => Err(Raised),
+        }
+    }
+
+    /// `self.get(key)` for a dict.
+    pub fn dict_get(&self, key: &Obj<'_>) -> Result<Option<Obj<'py>>> {
+        // SAFETY: live objects; NULL without an exception is "not there".
+        unsafe {
+            let value = ffi::PyDict_GetItemWithError(self.ptr(), key.ptr());
+            if value.is_null() && ffi::PyErr_Occurred().is_null() {
+                return Ok(None);
+            }
+            Obj::borrowed(self.py, value).map(Some)
+        }
+    }
+
+    /// `vars(self)` of a module.
+    pub fn module_dict(&self) -> Result<Obj<'py>> {
+        // SAFETY: a live object; what is no module raises. The reference is borrowed.
+        unsafe { Obj::borrowed(self.py, ffi::PyModule_GetDict(self.ptr())) }
+    }
+}
+
+impl Clone for Obj<'_> {
+    fn clone(&self) -> Self {
+        // SAFETY: a live object, and this thread is attached.
+        unsafe { ffi::Py_INCREF(self.ptr()) };
+        Self { ptr: self.ptr, py: self.py }
+    }
+}
+
+impl Drop for Obj<'_> {
+    fn drop(&mut self) {
+        // SAFETY: our reference, and this thread is attached: the token cannot outlive the attachment.
+        unsafe { ffi::Py_DECREF(self.ptr.as_ptr()) }
+    }
+}
+
+impl Kept {
+    /// The object, within an attachment to the interpreter it is of.
+    pub fn get<'a, 'py>(&'a self, _: Py<'py>) -> &'a Obj<'py> {
+        // SAFETY: `Obj` is the same pointer and a token of no size; the borrow ends no later than ours, and a
+        // borrowed `Obj` is not dropped.
+        unsafe { &*(&raw const *self).cast::<Obj<'py>>() }
+    }
+
+    /// The object's identity, to compare with another's.
+    pub fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Gives the reference back.
+    pub fn release(self, py: Py<'_>) {
+        drop(Obj { ptr: self.0, py });
+    }
+}

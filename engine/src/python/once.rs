@@ -1,0 +1,47 @@
+//! The extension module that Python loads: one function, `embed(address)`.
+
+use super::class::guarded;
+use super::{Obj, Py, Result, ffi};
+use std::ffi::c_void;
+
+/// What the module's function does with the address it is given. Runs once, attached, on the thread that runs Python's
+/// start.
+pub trait Entry {
+    /// Takes over the thread; answers when the process is to go on without us.
+    fn run(py: Py<'_>, address: usize) -> Result<()>;
+}
+
+extern "C" fn embed<E: Entry>(_: *mut ffi::PyObject, address: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    guarded(|py| {
+        // SAFETY: METH_O passes one live object.
+        let address = unsafe { Obj::borrowed(py, address)? }.as_int()?;
+        E::run(py, address as usize)?;
+        Ok(Obj::none(py))
+    })
+}
+
+/// The definition of the module, for `PyInit__mod_wsgi`.
+pub fn module_definition<E: Entry>() -> *mut c_void {
+    let methods = vec![
+        ffi::PyMethodDef {
+            ml_name: c"embed".as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: embed::<E> },
+            ml_flags: ffi::METH_O,
+            ml_doc: c"Meets the Apache half at an address; for the bootstrap alone.".as_ptr(),
+        },
+        ffi::PyMethodDef::zeroed(),
+    ];
+    let definition = Box::leak(Box::new(ffi::PyModuleDef {
+        m_base: ffi::PyModuleDef_HEAD_INIT,
+        m_name: c"_mod_wsgi".as_ptr(),
+        m_doc: c"The engine of mod_wsgi.".as_ptr(),
+        m_size: 0,
+        m_methods: Box::leak(methods.into_boxed_slice()).as_mut_ptr(),
+        m_slots: Box::leak(Box::new([ffi::PyModuleDef_Slot::default()])).as_mut_ptr(),
+        m_traverse: None,
+        m_clear: None,
+        m_free: None,
+    }));
+    // SAFETY: a definition that lives as the process, as multi-phase initialisation wants it (PEP 489).
+    unsafe { ffi::PyModuleDef_Init(definition).cast() }
+}

@@ -1,0 +1,89 @@
+//! The end of a process: no request comes in, those inside finish, exit functions run, and then nothing runs Python.
+
+use super::{GATE, RUNTIME, Space, Task, lock};
+use crate::host;
+use crate::wsgi::Call;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wire::door::Ended;
+use wire::message;
+
+/// Of the time there is, what exit functions may have for themselves when requests take the rest.
+const FOR_EXIT_FUNCTIONS: Duration = Duration::from_millis(1500);
+
+/// What a script that is being loaded may still have when no request waits for it.
+const FOR_A_SCRIPT_TO_LOAD: Duration = Duration::from_millis(100);
+
+/// What python-main is doing.
+pub(super) enum Doing {
+    /// It waits for work.
+    Nothing,
+    /// It loads this script.
+    Loading(String),
+    /// It runs the exit functions of this interpreter.
+    Ending(String),
+}
+
+pub(super) static DOING: Mutex<Doing> = Mutex::new(Doing::Nothing);
+
+/// Ends Python within `limit`. Not attached.
+pub fn stop(limit: Duration) -> Ended {
+    let begun = Instant::now();
+    let until = begun + limit;
+    let running = GATE.close(until.checked_sub(FOR_EXIT_FUNCTIONS).unwrap_or(until));
+    for call in Call::running() {
+        let (script, waited) = (String::from_utf8_lossy(&call.script), begun.elapsed().as_secs_f64());
+        let text = format!(
+            "the process ends while this request of '{script}' is still running, after {waited:.1} s"
+        );
+        call.message(message::REQUEST_CUT, text);
+    }
+    let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
+    let (reply, ended) = sync_channel(1);
+    let sent = lock(&runtime.tasks).send(Task::End { until, reply }).is_ok();
+    let mut rest = until.saturating_duration_since(Instant::now());
+    if matches!(*lock(&DOING), Doing::Loading(_)) && running == 0 {
+        // Nobody waits for that script any more.
+        rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
+    }
+    let threads_left = if sent { ended.recv_timeout(rest).ok() } else { None };
+    if threads_left.is_none() {
+        let text = match &*lock(&DOING) {
+            Doing::Loading(script) => format!("'{script}' is still being loaded"),
+            Doing::Ending(context) => format!("an exit function of {context} has not ended"),
+            Doing::Nothing => "Python's main thread does not answer".into(),
+        };
+        host::message(
+            message::EXIT_SKIPPED,
+            format_args!("the process ends while {text}; not every exit function has run"),
+        );
+    }
+    Ended { running: running as u32, quiet: running == 0 && threads_left == Some(false) }
+}
+
+/// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of
+/// applications are left.
+pub(super) fn end_all(until: Instant) -> bool {
+    let Some(runtime) = RUNTIME.get() else { return false };
+    let mut spaces: Vec<Arc<Space>> =
+        runtime.spaces.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    spaces.sort_by_key(|space| space.name().is_empty());
+    let mut left = false;
+    for space in spaces {
+        *lock(&DOING) = Doing::Ending(space.context());
+        let rest = until.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
+        let threads = space.attach(|py| space.run_exit_functions(py, rest.as_secs_f64()));
+        if !threads.is_empty() {
+            left = true;
+            let text = format!("threads of {} are still running: {}", space.context(), threads.join(", "));
+            host::message(message::THREADS_LEFT, text);
+        } else if !space.name().is_empty() && space.attach(|py| space.is_alone(py)) {
+            space.end_interpreter();
+            continue;
+        }
+        host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
+    }
+    *lock(&DOING) = Doing::Nothing;
+    left
+}

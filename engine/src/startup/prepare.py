@@ -1,0 +1,259 @@
+"""What every interpreter is given before an application runs in it.
+
+The engine runs this source once in each interpreter, on the thread that runs Python's start, in a module that is in
+no sys.modules, and keeps the functions it needs. `native` is set by the engine: `native.log(level, text)`.
+"""
+
+import _thread
+import atexit
+import os
+import sys
+import threading  # here first, so that this thread is threading.main_thread() (up to 3.12: whoever imports it)
+from time import monotonic
+
+ModuleType = type(sys)
+INFO, ERROR = 6, 3
+
+
+class ClientDisconnected(OSError):
+    """The client closed the connection while the application read from it or wrote to it."""
+
+    __module__ = "mod_wsgi"
+
+
+class FileWrapper:
+    """wsgi.file_wrapper (PEP 3333, "Optional Platform-Specific File Handling")."""
+
+    __module__ = "mod_wsgi"
+
+    def __init__(self, filelike, blksize=8192):
+        if blksize < 0:
+            raise ValueError("blksize must not be negative")
+        self._filelike = filelike
+        self._blksize = blksize
+
+    filelike = property(lambda self: self._filelike)
+    blksize = property(lambda self: self._blksize)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        block = self._filelike.read(self._blksize)
+        if block:
+            return block
+        raise StopIteration
+
+    def close(self):
+        close = getattr(self._filelike, "close", None)
+        if close is not None:
+            try:
+                close()
+            except Exception:
+                pass
+
+
+class Restricted:
+    """Stands for a standard stream that the configuration forbids."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, name):
+        raise OSError(f"{self._name} access restricted by mod_wsgi")
+
+
+def prepare(config, stderr, stdout):
+    """Makes the interpreter what applications expect. `config` is a dict of what the engine knows."""
+    sys.argv = ["mod_wsgi"]
+    restore_environ(config["environ"])
+    sys.stderr = stderr
+    if config["restrict_stdout"]:
+        sys.stdout = Restricted("sys.stdout")
+    elif not config["keep_stdout"]:
+        sys.stdout = stdout
+    if config["restrict_stdin"]:
+        sys.stdin = Restricted("sys.stdin")
+    if config["restrict_signal"]:
+        restrict_signals()
+    if config["main"]:
+        forget_bootstrap()
+        if config["switch_interval"] > 0:
+            sys.setswitchinterval(config["switch_interval"])
+    if not config["multithread"]:
+        # The one request thread stands for the main thread of other servers: threads it starts are waited for.
+        threading._DummyThread.__init__ = not_daemonic(threading._DummyThread.__init__)
+    add_directories(config["python_path"])
+    add_modules(config)
+
+
+def not_daemonic(init):
+    def __init__(self):
+        init(self)
+        self._daemonic = False
+
+    return __init__
+
+
+def restore_environ(pristine):
+    """os.environ as it was before any application ran: putenv() of another interpreter's application changed the
+    process, and this interpreter has just copied that."""
+    data = {name: value for name, value in pristine}
+    os.environ._data.clear()
+    os.environ._data.update(data)
+
+
+def forget_bootstrap():
+    main = sys.modules.get("__main__")
+    for name in ("os", "ExtensionFileLoader", "ModuleSpec", "path", "loader", "engine"):
+        vars(main).pop(name, None)
+
+
+def restrict_signals():
+    """signal.signal() installs nothing: Apache's handlers stay. A process that the application forks may do as it
+    likes."""
+    import signal
+
+    install, pid = signal.signal, os.getpid()
+
+    def restricted(signalnum, handler):
+        if os.getpid() != pid:
+            return install(signalnum, handler)
+        import traceback
+
+        native.log(INFO, f"signal.signal({signalnum}, {handler!r}) ignored: see WSGIRestrictSignal")
+        for line in "".join(traceback.format_stack()[:-1]).splitlines():
+            native.log(INFO, line)
+        return handler
+
+    restricted.__doc__, restricted.__name__ = install.__doc__, "signal"
+    signal.signal = restricted
+
+
+def add_directories(paths):
+    """Site directories, what they bring put in front of what is there."""
+    before = list(sys.path)
+    for path in filter(None, paths.split(os.pathsep)):
+        import site
+
+        try:
+            site.addsitedir(path)
+        except Exception as exception:
+            native.log(ERROR, f"WSGI0091: {path} of WSGIPythonPath could not be added to sys.path")
+            for line in format_exception(exception):
+                native.log(ERROR, line)
+    added = [path for path in sys.path if path not in before]
+    sys.path[:] = added + before
+
+
+def add_modules(config):
+    """The modules `mod_wsgi` and `apache`."""
+    from importlib.machinery import PathFinder
+
+    module = ModuleType("mod_wsgi", "Apache's side, for the applications it runs.")
+    module.version = config["version"]
+    module.process_group = ""
+    module.application_group = config["application_group"]
+    module.maximum_processes = config["maximum_processes"]
+    module.threads_per_process = config["threads_per_process"]
+    module.FileWrapper = FileWrapper
+    module.ClientDisconnected = ClientDisconnected
+    spec = PathFinder.find_spec("mod_wsgi")
+    if spec is not None and spec.submodule_search_locations:
+        # The package of that name from PyPI: its submodules stay importable.
+        module.__path__ = list(spec.submodule_search_locations)
+    sys.modules["mod_wsgi"] = module
+
+    apache = None
+    if PathFinder.find_spec("apache") is not None:
+        try:
+            import apache
+        except Exception:
+            apache = None
+    if apache is None:
+        apache = ModuleType("apache", "The server.")
+        sys.modules["apache"] = apache
+    apache.version = config["apache_version"]
+    apache.description = config["description"]
+    apache.build_date = config["build_date"]
+    apache.mpm_name = config["mpm_name"]
+    apache.maximum_processes = config["maximum_processes"]
+    apache.threads_per_process = config["threads_per_process"]
+
+
+def compile_script(path):
+    with open(path, "rb") as file:
+        source = file.read()
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def execute_script(code, path, name, modified):
+    """Runs a script as a module of its own; one that fails leaves no module behind."""
+    module = ModuleType(name)
+    module.__file__ = path
+    module.__mtime__ = modified
+    sys.modules[name] = module
+    try:
+        exec(code, vars(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def format_exception(exception):
+    """The lines of a traceback, without frames of this file."""
+    import traceback
+
+    trace = exception.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(exception), exception, trace)).splitlines()
+
+
+def end(seconds):
+    """The end of the process: waits for the application's threads and runs its exit functions, as Python does, but
+    for no longer than that. Returns the names of threads that are left."""
+    deadline = monotonic() + seconds
+
+    def left(daemons):
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread is not threading.main_thread()
+            and not isinstance(thread, threading._DummyThread)
+            and thread.daemon <= daemons
+        ]
+
+    def wait():
+        # What threading._shutdown does; it cannot be given a time limit.
+        for function in reversed(list(getattr(threading, "_threading_atexits", ()))):
+            try:
+                function()
+            except BaseException as exception:
+                for line in ["WSGI0098: a threading exit function raised an exception", *format_exception(exception)]:
+                    native.log(ERROR, line)
+        for thread in left(daemons=False):
+            thread.join()
+        waited.release()
+
+    waited = _thread.allocate_lock()
+    waited.acquire()
+    try:
+        _thread.start_new_thread(wait, ())
+        waited.acquire(timeout=max(0.0, deadline - monotonic()))
+    except RuntimeError:
+        pass  # no thread can be started any more
+    try:
+        atexit._run_exitfuncs()
+    except SystemExit:
+        native.log(ERROR, "WSGI0097: an exit function raised SystemExit")
+    except BaseException as exception:
+        for line in ["WSGI0098: an exit function raised an exception", *format_exception(exception)]:
+            native.log(ERROR, line)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    return [thread.name + " (daemon)" * thread.daemon for thread in left(daemons=True)]

@@ -1,0 +1,96 @@
+//! What the configuration says of every interpreter of the process.
+
+use crate::python::{Obj, Py, Result};
+
+/// The version of mod_wsgi whose interface applications find: they compare it to know what they may use.
+const INTERFACE: [i64; 3] = [6, 1, 1];
+
+/// The settings, with names and units as in `wire::door::Settings`.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Directories joined by colons.
+    pub python_path: Vec<u8>,
+    /// WSGIRestrictStdin
+    pub restrict_stdin: bool,
+    /// WSGIRestrictStdout
+    pub restrict_stdout: bool,
+    /// WSGIRestrictSignal
+    pub restrict_signal: bool,
+    /// `sys.stdout` stays what it is.
+    pub keep_stdout: bool,
+    /// Script paths that differ in case are different scripts.
+    pub case_sensitive: bool,
+    /// `wsgi.multithread`
+    pub multithread: bool,
+    /// `wsgi.multiprocess`
+    pub multiprocess: bool,
+    /// Seconds; 0 when not set.
+    pub switch_interval: f64,
+    /// The process's environment before any application ran.
+    pub environ: Vec<(Vec<u8>, Vec<u8>)>,
+    /// (major, minor, patch) of httpd.
+    pub apache_version: [i32; 3],
+    /// httpd with all its module tokens.
+    pub description: Vec<u8>,
+    /// When httpd was built.
+    pub build_date: Vec<u8>,
+    /// Name of the MPM.
+    pub mpm: Vec<u8>,
+    /// Most processes.
+    pub processes: i32,
+    /// Threads of each.
+    pub threads: i32,
+}
+
+impl Settings {
+    /// The dict that `prepare.py` is given for an interpreter.
+    pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Obj<'py>> {
+        let config = Obj::dict(py)?;
+        let set = |name: &str, value: Obj<'py>| config.dict_set(&Obj::str(py, name)?, &value);
+        set("main", Obj::bool(py, name.is_empty()))?;
+        set("application_group", Obj::latin1(py, name)?)?;
+        set("python_path", Obj::path(py, &self.python_path)?)?;
+        set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
+        set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
+        set("restrict_signal", Obj::bool(py, self.restrict_signal))?;
+        set("keep_stdout", Obj::bool(py, self.keep_stdout))?;
+        set("multithread", Obj::bool(py, self.multithread))?;
+        set("switch_interval", Obj::float(py, self.switch_interval)?)?;
+        set("version", version(py, INTERFACE)?)?;
+        set("apache_version", version(py, self.apache_version.map(i64::from))?)?;
+        set("description", Obj::latin1(py, &self.description)?)?;
+        set("build_date", Obj::latin1(py, &self.build_date)?)?;
+        set("mpm_name", Obj::latin1(py, &self.mpm)?)?;
+        set("maximum_processes", Obj::int(py, self.processes.into())?)?;
+        set("threads_per_process", Obj::int(py, self.threads.into())?)?;
+        let pairs = self
+            .environ
+            .iter()
+            .map(|(name, value)| Obj::tuple(py, &[&Obj::bytes(py, name)?, &Obj::bytes(py, value)?]));
+        set("environ", Obj::list(py, pairs.collect::<Result<_>>()?)?)?;
+        Ok(config)
+    }
+
+    /// The entries that are the same in every request's environ.
+    pub fn environ_template<'py>(&self, py: Py<'py>, file_wrapper: &Obj<'py>) -> Result<Obj<'py>> {
+        let environ = Obj::dict(py)?;
+        let set =
+            |name: &str, value: &Obj<'py>| environ.dict_set(&Obj::interned(py, name.as_bytes())?, value);
+        set("wsgi.version", &Obj::tuple(py, &[&Obj::int(py, 1)?, &Obj::int(py, 0)?])?)?;
+        set("wsgi.multithread", &Obj::bool(py, self.multithread))?;
+        set("wsgi.multiprocess", &Obj::bool(py, self.multiprocess))?;
+        set("wsgi.run_once", &Obj::bool(py, false))?;
+        set("wsgi.file_wrapper", file_wrapper)?;
+        set("wsgi.input_terminated", &Obj::bool(py, true))?;
+        set("mod_wsgi.version", &version(py, INTERFACE)?)?;
+        set("mod_wsgi.queue_start", &Obj::float(py, 0.0)?)?;
+        set("mod_wsgi.daemon_start", &Obj::float(py, 0.0)?)?;
+        set("apache.version", &version(py, self.apache_version.map(i64::from))?)?;
+        Ok(environ)
+    }
+}
+
+fn version(py: Py<'_>, numbers: [i64; 3]) -> Result<Obj<'_>> {
+    let [major, minor, patch] = numbers;
+    Obj::tuple(py, &[&Obj::int(py, major)?, &Obj::int(py, minor)?, &Obj::int(py, patch)?])
+}

@@ -1,0 +1,298 @@
+//! An interpreter with everything of ours in it: classes, cached strings, loaded scripts.
+
+use super::script::Scripts;
+use super::settings::Settings;
+use crate::host;
+use crate::python::class::{self, Args, Class, Members};
+use crate::python::{GilCell, Interpreter, Kept, Obj, Py, Raised, Result};
+use crate::wsgi::{Adapter, Call, Input, Keys, LogStream, Stream, log_class};
+use once_cell::sync::OnceCell;
+use std::cell::RefMut;
+use std::ffi::CStr;
+use std::sync::{Arc, Weak};
+use wire::{Level, Message};
+
+/// What every interpreter runs first.
+const PREPARE: &[u8] = concat!(include_str!("prepare.py"), "\0").as_bytes();
+/// What its frames are called in tracebacks, which leave them out.
+const PREPARE_FILE: &CStr = c"<mod_wsgi>";
+
+/// An interpreter of ours.
+pub struct Space {
+    interpreter: Interpreter,
+    name: Vec<u8>,
+    pub(super) case_sensitive: bool,
+    /// Set once, before anybody else sees the space.
+    contents: OnceCell<Contents>,
+    keys: GilCell<Keys>,
+    pub(super) scripts: GilCell<Scripts>,
+}
+
+/// Objects of the interpreter.
+struct Contents {
+    adapter: Kept,
+    input: Kept,
+    log: Kept,
+    template: Kept,
+    names: Names,
+    file_wrapper: Kept,
+    client_disconnected: Kept,
+    plain_files: [Kept; 2],
+    compile_script: Kept,
+    execute_script: Kept,
+    format_exception: Kept,
+    end: Kept,
+}
+
+/// Keys of the environ whose values are not text.
+pub struct Names {
+    /// `wsgi.input`
+    pub input: Kept,
+    /// `wsgi.errors`
+    pub errors: Kept,
+    /// `mod_wsgi.thread_id`
+    pub thread_id: Kept,
+    /// `mod_wsgi.request_start`
+    pub request_start: Kept,
+    /// `mod_wsgi.application_start`
+    pub application_start: Kept,
+}
+
+/// What `prepare.py` calls `native`.
+struct Native;
+
+impl Class for Native {
+    const NAME: &'static CStr = c"mod_wsgi.Native";
+    const DOC: &'static CStr = c"What the server's own Python code asks of it.";
+
+    fn members(members: &mut Members<Self>) {
+        members.method(c"log", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
+            let level = if level == Level::Info as i64 { Level::Info } else { Level::Error };
+            if let Some(text) = args.get(1) {
+                match Call::current() {
+                    Some(call) => call.log(level, &text.lossy()),
+                    None => host::log(level, &text.lossy()),
+                }
+            }
+            Ok(Obj::none(py))
+        });
+    }
+}
+
+impl Space {
+    /// Fills an interpreter. On python-main, not attached.
+    pub fn prepare(
+        interpreter: Interpreter,
+        name: &[u8],
+        settings: &Settings,
+    ) -> std::result::Result<Arc<Self>, String> {
+        let space = Arc::new(Self {
+            interpreter,
+            name: name.to_vec(),
+            case_sensitive: settings.case_sensitive,
+            contents: OnceCell::new(),
+            keys: GilCell::new(Keys::default()),
+            scripts: GilCell::new(Scripts::default()),
+        });
+        let filled = space.attach(|py| {
+            let contents = space.fill(py, settings);
+            contents.map(|contents| space.contents.set(contents).is_ok()).map_err(|raised| {
+                let name = raised.class_name(py);
+                Raised.print(py);
+                name
+            })
+        });
+        filled.map(|_| space)
+    }
+
+    fn fill(self: &Arc<Self>, py: Py<'_>, settings: &Settings) -> Result<Contents> {
+        let support = Obj::module(py, c"_mod_wsgi_support")?;
+        support.set_attr(c"__file__", &Obj::str(py, "<mod_wsgi>")?)?;
+        support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
+        support.run(CStr::from_bytes_with_nul(PREPARE).unwrap_or(c""), PREPARE_FILE)?;
+        let log = log_class(py)?;
+        let standard = |kind| class::instance(&log, LogStream::standard(kind, Arc::downgrade(self)));
+        let config = settings.config(py, &self.name)?;
+        support.attr(c"prepare")?.call(&[&config, &standard(Stream::Stderr)?, &standard(Stream::Stdout)?])?;
+        let interned = |name: &str| Obj::interned(py, name.as_bytes()).map(Obj::keep);
+        let io = Obj::import(py, c"_io")?;
+        let file_wrapper = support.attr(c"FileWrapper")?;
+        Ok(Contents {
+            adapter: class::make::<Adapter>(py)?.keep(),
+            input: class::make::<Input>(py)?.keep(),
+            log: log.keep(),
+            template: settings.environ_template(py, &file_wrapper)?.keep(),
+            names: Names {
+                input: interned("wsgi.input")?,
+                errors: interned("wsgi.errors")?,
+                thread_id: interned("mod_wsgi.thread_id")?,
+                request_start: interned("mod_wsgi.request_start")?,
+                application_start: interned("mod_wsgi.application_start")?,
+            },
+            file_wrapper: file_wrapper.keep(),
+            client_disconnected: support.attr(c"ClientDisconnected")?.keep(),
+            plain_files: [io.attr(c"BufferedReader")?.keep(), io.attr(c"FileIO")?.keep()],
+            compile_script: support.attr(c"compile_script")?.keep(),
+            execute_script: support.attr(c"execute_script")?.keep(),
+            format_exception: support.attr(c"format_exception")?.keep(),
+            end: support.attr(c"end")?.keep(),
+        })
+    }
+
+    fn contents(&self) -> &Contents {
+        self.contents.get().expect("a space is filled before it is shared")
+    }
+
+    /// Runs `work` attached to the interpreter.
+    pub fn attach<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> T {
+        self.interpreter.attach(work)
+    }
+
+    /// The interpreter's name; empty is the main one.
+    pub fn name(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Where code runs, for log lines.
+    pub fn context(&self) -> String {
+        if self.name.is_empty() {
+            return "main interpreter in embedded mode".into();
+        }
+        format!("sub-interpreter '{}' in embedded mode", String::from_utf8_lossy(&self.name))
+    }
+
+    /// Has an object of so many bytes released by the next thread that attaches here.
+    pub fn release_later(space: &Arc<Space>, object: Kept, size: usize) {
+        /// When more than this waits, python-main is asked to see to it, for no thread may come for long.
+        const MUCH: usize = 1 << 20;
+        let waiting = space.interpreter.release_later(object, size);
+        if waiting >= MUCH && waiting - size < MUCH {
+            super::release_soon(space);
+        }
+    }
+
+    /// Releases what waits.
+    pub fn release_pending(&self, py: Py<'_>) {
+        self.interpreter.release_pending(py);
+    }
+
+    /// No other thread has a state here.
+    pub fn is_alone(&self, py: Py<'_>) -> bool {
+        self.interpreter.is_alone(py)
+    }
+
+    /// Takes the interpreter down, which is alone. On python-main, not attached; nothing may use the space afterwards.
+    pub(super) fn end_interpreter(&self) {
+        self.interpreter.end();
+    }
+
+    /// The environ that every request's begins as.
+    pub fn environ_template<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+        self.contents().template.get(py)
+    }
+
+    /// Cached keys and values of environs.
+    pub fn keys<'a>(&'a self, py: Py<'a>) -> RefMut<'a, Keys> {
+        self.keys.borrow(py)
+    }
+
+    /// Cached keys whose values are not text.
+    pub fn names(&self) -> &Names {
+        &self.contents().names
+    }
+
+    /// `mod_wsgi.FileWrapper`
+    pub fn file_wrapper<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+        self.contents().file_wrapper.get(py)
+    }
+
+    /// `mod_wsgi.ClientDisconnected`
+    pub fn client_disconnected<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+        self.contents().client_disconnected.get(py)
+    }
+
+    /// A file object of Python's own, whose `close()` does nothing but close.
+    pub fn is_plain_file(&self, py: Py<'_>, file: &Obj<'_>) -> bool {
+        self.contents().plain_files.iter().any(|class| file.is_exactly(class.get(py)))
+    }
+
+    /// A new `start_response` object.
+    pub fn adapter_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
+        class::instance(self.contents().adapter.get(py), Adapter(call.clone()))
+    }
+
+    /// A new `wsgi.input`.
+    pub fn input_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
+        class::instance(self.contents().input.get(py), Input::new(call.clone()))
+    }
+
+    /// A new `wsgi.errors`.
+    pub fn errors_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
+        self.log_instance(py, LogStream::errors(call.clone()))
+    }
+
+    /// A new stream.
+    pub fn log_instance<'py>(&self, py: Py<'py>, stream: LogStream) -> Result<Obj<'py>> {
+        class::instance(self.contents().log.get(py), stream)
+    }
+
+    pub(super) fn compile_script<'py>(&self, path: &Obj<'py>) -> Result<Obj<'py>> {
+        self.contents().compile_script.get(path.py()).call(&[path])
+    }
+
+    pub(super) fn execute_script<'py>(&self, arguments: &[&Obj<'py>; 4]) -> Result<Obj<'py>> {
+        self.contents().execute_script.get(arguments[0].py()).call(arguments)
+    }
+
+    /// Waits for the application's threads and runs exit functions; answers the names of threads that are left.
+    pub(super) fn run_exit_functions(&self, py: Py<'_>, seconds: f64) -> Vec<String> {
+        let names = Obj::float(py, seconds).and_then(|seconds| {
+            let names = self.contents().end.get(py).call(&[&seconds])?;
+            (0..names.count()).map(|index| names.item(index)?.text()).collect()
+        });
+        names.unwrap_or_else(|raised| {
+            raised.print(py);
+            Vec::new()
+        })
+    }
+
+    /// Logs a message and below it, line by line, the exception that is set, with its traceback.
+    pub fn log_exception(
+        &self,
+        py: Py<'_>,
+        raised: Raised,
+        call: Option<&Arc<Call>>,
+        message: Message,
+        text: impl std::fmt::Display,
+    ) {
+        let exception = raised.take(py);
+        let mut lines = vec![format!("{message}: {text}").into_bytes()];
+        match self.traceback(py, &exception) {
+            Ok(trace) => lines.extend(trace),
+            // Nothing can be imported, or memory is out: Python prints what it can itself.
+            Err(second) => {
+                second.forget(py);
+                exception.raise().print(py);
+            }
+        }
+        let level = message.level();
+        py.detached(|| {
+            for line in &lines {
+                match call {
+                    Some(call) => call.log(level, line),
+                    None => host::log(level, line),
+                }
+            }
+        });
+    }
+
+    fn traceback(&self, py: Py<'_>, exception: &Obj<'_>) -> Result<Vec<Vec<u8>>> {
+        let lines = self.contents().format_exception.get(py).call(&[exception])?;
+        (0..lines.count()).map(|index| Ok(lines.item(index)?.lossy().into_owned())).collect()
+    }
+}
+
+/// A space, from an object in it that must not keep it alive.
+pub type WeakSpace = Weak<Space>;

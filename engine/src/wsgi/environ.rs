@@ -1,0 +1,96 @@
+//! The environ: a fresh dict for each request, made of cached keys, cached recent values and a template.
+
+use super::call::Call;
+use crate::python::{Kept, Obj, Py, Result, thread_number};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// Most names that are kept: clients choose names of headers.
+const MOST_KEYS: usize = 512;
+/// Longest value that is kept for the next request.
+const LONGEST_VALUE: usize = 256;
+/// A name whose value differed this often in a row is not compared any more.
+const MOST_MISSES: u8 = 32;
+
+/// Names that are paths: decoded as the file system's, not as Latin-1.
+const PATHS: [&[u8]; 2] = [b"DOCUMENT_ROOT", b"SCRIPT_FILENAME"];
+
+/// An interpreter's names and their most recent values, as objects.
+#[derive(Default)]
+pub struct Keys(FxHashMap<Box<[u8]>, Key>);
+
+struct Key {
+    name: Kept,
+    path: bool,
+    value: Option<(Box<[u8]>, Kept)>,
+    misses: u8,
+}
+
+impl Keys {
+    /// Sets an entry of the dict.
+    fn set<'py>(&mut self, py: Py<'py>, environ: &Obj<'py>, name: &[u8], value: &[u8]) -> Result<()> {
+        if !self.0.contains_key(name) {
+            let object = Obj::interned(py, name)?;
+            if self.0.len() >= MOST_KEYS {
+                return environ.dict_set(&object, &Obj::latin1(py, value)?);
+            }
+            let key = Key { name: object.keep(), path: PATHS.contains(&name), value: None, misses: 0 };
+            self.0.insert(name.into(), key);
+        }
+        let Some(key) = self.0.get_mut(name) else { return Ok(()) };
+        if let Some((bytes, object)) = &key.value
+            && **bytes == *value
+        {
+            key.misses = 0;
+            return environ.dict_set(key.name.get(py), object.get(py));
+        }
+        let object = if key.path { Obj::path(py, value)? } else { Obj::latin1(py, value)? };
+        environ.dict_set(key.name.get(py), &object)?;
+        if value.len() <= LONGEST_VALUE && key.misses < MOST_MISSES {
+            key.misses += 1;
+            if let Some((_, old)) = key.value.replace((value.into(), object.keep())) {
+                old.release(py);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What differs from request to request beside the text entries.
+pub struct Facts {
+    /// `wsgi.url_scheme` is `https`.
+    pub https: bool,
+    /// When the server received the request, seconds since the epoch.
+    pub received: f64,
+}
+
+/// Makes the environ of a request. `pairs` are the text entries; a later one replaces an earlier one of its name.
+pub fn build<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    facts: &Facts,
+) -> Result<Obj<'py>> {
+    let space = &call.space;
+    let environ = space.environ_template(py).dict_copy()?;
+    let mut keys = space.keys(py);
+    for (name, value) in pairs {
+        keys.set(py, &environ, name, value)?;
+    }
+    let scheme: &[u8] = if facts.https { b"https" } else { b"http" };
+    keys.set(py, &environ, b"wsgi.url_scheme", scheme)?;
+    drop(keys);
+    let set = |name: &Kept, value: Obj<'py>| environ.dict_set(name.get(py), &value);
+    let names = space.names();
+    set(&names.input, space.input_instance(py, call)?)?;
+    set(&names.errors, space.errors_instance(py, call)?)?;
+    set(&names.thread_id, Obj::int(py, thread_number() as i64)?)?;
+    set(&names.request_start, Obj::float(py, facts.received)?)?;
+    set(&names.application_start, Obj::float(py, now())?)?;
+    Ok(environ)
+}
+
+/// Seconds since the epoch.
+pub fn now() -> f64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}

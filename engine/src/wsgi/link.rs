@@ -1,0 +1,47 @@
+//! What the adapter needs of a request: one trait, so that it does not matter where the request comes from.
+
+use crate::python::KeptBytes;
+use crate::startup::Space;
+use std::sync::Arc;
+use wire::Level;
+use wire::door::ReadError;
+
+/// A request's way in and out. Used by one thread at a time, none of whose calls holds the GIL unless it says so.
+pub trait Link: Send {
+    /// Reads some of the body; 0 at its end. Blocks.
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError>;
+    /// Sets status and headers; does not block.
+    fn head(&mut self, status: i32, line: &[u8], headers: &[(&[u8], &[u8])]);
+    /// Adds a copy of a block to the answer; does not block.
+    fn copy(&mut self, block: &[u8]);
+    /// Adds a block that is not copied; does not block.
+    fn refer(&mut self, block: Block);
+    /// Adds a part of a regular file; does not block. The descriptor may be closed afterwards.
+    fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()>;
+    /// Sends what was added. Blocks. False: the client has gone.
+    fn flush(&mut self) -> bool;
+}
+
+/// The request's error log, usable beside the link.
+pub trait Log: Send + Sync {
+    /// Writes one line.
+    fn line(&self, level: Level, line: &[u8]);
+    /// Whether a line of this level would be written.
+    fn logs(&self, level: Level) -> bool;
+}
+
+/// A `bytes` object on its way out.
+pub struct Block {
+    /// What is sent.
+    pub bytes: KeptBytes,
+    /// The interpreter it is of, which must let go of it.
+    pub space: Arc<Space>,
+}
+
+impl Block {
+    /// The block has been sent, or never will be: its object is released by whoever runs Python next.
+    pub fn done(self) {
+        let size = self.bytes.bytes().len();
+        Space::release_later(&self.space, self.bytes.into_kept(), size);
+    }
+}

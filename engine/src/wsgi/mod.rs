@@ -1,0 +1,157 @@
+//! WSGI (PEP 3333): one request through one application. It knows neither httpd nor sockets, only a [`Link`].
+#![forbid(unsafe_code)]
+
+mod adapter;
+mod answer;
+mod call;
+mod environ;
+mod input;
+mod link;
+mod respond;
+mod stream;
+mod validate;
+
+pub use adapter::Adapter;
+pub use call::{Call, Stream};
+pub use environ::{Facts, Keys};
+pub use input::Input;
+pub use link::{Block, Link, Log};
+pub use stream::{LogStream, class as log_class};
+
+use crate::python::{Obj, Py, Raised, Result};
+use crate::startup::{self, Script};
+use std::sync::Arc;
+use wire::door::{End, Outcome, ReadError};
+use wire::message;
+
+/// A request, but for its link.
+pub struct Request<'a, P> {
+    /// The script and its interpreter.
+    pub script: Script<'a>,
+    /// The environ's text entries.
+    pub environ: P,
+    /// The declared length of the body.
+    pub length: Option<u64>,
+    /// The client gets no body.
+    pub head_only: bool,
+    /// The rest of the environ.
+    pub facts: Facts,
+}
+
+/// Serves a request: finds the application, calls it and sends its answer. The calling thread is not attached.
+pub fn serve<'a, P>(request: Request<'a, P>, link: Box<dyn Link>, log: Box<dyn Log>) -> Outcome
+where
+    P: Iterator<Item = (&'a [u8], &'a [u8])>,
+{
+    let Some(_inside) = startup::gate().enter() else { return error(503) };
+    let space = match startup::space(request.script.group) {
+        Ok(space) => space,
+        Err(_) => return error(500),
+    };
+    let call = Call::new(space.clone(), request.script.path, request.length, link, log);
+    let _running = call.run();
+    Call::current_while(Some(call.clone()), || {
+        let mut loaded = false;
+        let (mut environ, facts) = (Some(request.environ), request.facts);
+        loop {
+            let attempt = space.attach(|py| {
+                let module = space.module(py, &request.script, loaded)?;
+                let Some(environ) = environ.take() else { return Ok(error(500)) };
+                let outcome = run(py, &call, &request.script, &module, environ, &facts, request.head_only);
+                call.flush_streams(py);
+                Ok(outcome)
+            });
+            match attempt {
+                Ok(outcome) => break outcome,
+                // Scripts are loaded by the thread that runs Python's start, never by a request's own.
+                Err(seen) if !loaded => match startup::load(&space, &request.script, seen, Some(&call)) {
+                    Ok(()) => loaded = true,
+                    Err(startup::Failed) => break error(500),
+                },
+                Err(_) => break error(500),
+            }
+        }
+    })
+}
+
+fn error(status: i32) -> Outcome {
+    Outcome { end: End::Error, status }
+}
+
+fn run<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    script: &Script<'_>,
+    module: &Obj<'py>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    facts: &Facts,
+    head_only: bool,
+) -> Outcome {
+    let application = match call.space.callable(py, module, script.callable) {
+        Ok(Some(application)) => application,
+        Ok(None) => {
+            let (path, name) =
+                (String::from_utf8_lossy(script.path), String::from_utf8_lossy(script.callable));
+            call.message(
+                message::CALLABLE_MISSING,
+                format_args!("Target WSGI script '{path}' does not contain WSGI application '{name}'"),
+            );
+            return error(500);
+        }
+        Err(raised) => return failed(py, call, raised),
+    };
+    match answer(py, call, &application, pairs, facts) {
+        Ok(()) => {
+            let short = !head_only && !call.gone.get(py) && call.answer.borrow(py).is_short();
+            Outcome { end: if short { End::Short } else { End::Complete }, status: 0 }
+        }
+        Err(raised) => failed(py, call, raised),
+    }
+}
+
+fn answer<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    application: &Obj<'py>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    facts: &Facts,
+) -> Result<()> {
+    let environ = environ::build(py, call, pairs, facts)?;
+    let start_response = call.space.adapter_instance(py, call)?.attr(c"start_response")?;
+    let iterable = application.call(&[&environ, &start_response])?;
+    respond::respond(call, &iterable)
+}
+
+/// An exception left the application: logs it and decides what the client sees.
+fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
+    let committed = call.answer.borrow(py).committed;
+    let end = |status| if committed { Outcome { end: End::Truncated, status: 0 } } else { error(status) };
+    if raised.is(call.space.client_disconnected(py)) {
+        raised.forget(py);
+        call.message(
+            message::CLIENT_GONE,
+            "the client closed the connection before the application was done with it",
+        );
+        return end(ReadError::Disconnected.status());
+    }
+    if raised.is_system_exit(py) && startup::is_copy() {
+        // A child that the application forked: sys.exit() ends it.
+        return Outcome { end: End::Exit, status: raised.exit_status(py) };
+    }
+    let status = call.read_error.get(py).filter(|_| raised.is_os_error(py)).map_or(500, ReadError::status);
+    let number =
+        if raised.is_system_exit(py) { message::APPLICATION_EXITED } else { message::APPLICATION_RAISED };
+    let what = failure_text(call, py, &raised);
+    call.space.log_exception(py, raised, Some(call), number, what);
+    end(status)
+}
+
+/// `Exception ValueError occurred processing WSGI script '…' in …`
+fn failure_text(call: &Call, py: Py<'_>, raised: &Raised) -> String {
+    let path = String::from_utf8_lossy(&call.script);
+    format!(
+        "Exception {} occurred processing WSGI script '{path}' in {}",
+        raised.class_name(py),
+        call.space.context()
+    )
+}

@@ -1,0 +1,114 @@
+//! Takes what an application answered and sends it (PEP 3333, "Buffering and Streaming").
+
+use super::call::Call;
+use crate::python::{Kind, Obj, Problem, Py, Result};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use wire::message;
+
+/// Sends the application's iterable. `close()` is called in any case, once (PEP 3333, "the close() method").
+pub fn respond(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
+    let py = iterable.py();
+    // Lists and tuples are the whole answer at once, and have no close().
+    if matches!(iterable.kind(), Kind::List | Kind::Tuple) {
+        for index in 0..iterable.count() {
+            block(call, &iterable.item(index)?)?;
+        }
+        return call.commit(py);
+    }
+    let sent = send(call, iterable);
+    // What `close` raises must not hide what was raised before, so that is set aside.
+    let raised = sent.err().map(|raised| raised.take(py));
+    close(call, iterable);
+    match raised {
+        Some(exception) => Err(exception.raise()),
+        None => Ok(()),
+    }
+}
+
+fn send(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
+    let py = iterable.py();
+    if iterable.is_instance(call.space.file_wrapper(py))? && send_file(call, iterable)? {
+        return Ok(());
+    }
+    let items = iterable.iter()?;
+    while let Some(item) = items.next()? {
+        if block(call, &item)? && !call.flush(py)? {
+            // The client has gone: the application need not produce what nobody reads.
+            return Ok(());
+        }
+    }
+    call.commit(py)
+}
+
+fn block(call: &Arc<Call>, item: &Obj<'_>) -> Result<bool> {
+    if item.as_bytes().is_none() {
+        let complaint = format!("response iterable must yield bytes, not {}", item.type_name());
+        return Err(Problem::Type.raise(item.py(), complaint));
+    }
+    call.block(item)
+}
+
+/// A file wrapper over a regular file: the file itself goes out, not what reading it yields. False: iterate.
+fn send_file(call: &Arc<Call>, wrapper: &Obj<'_>) -> Result<bool> {
+    let py = wrapper.py();
+    let answer = call.answer.borrow(py);
+    let (committed, status) = (answer.committed, answer.status);
+    drop(answer);
+    if committed || status == 0 {
+        return Ok(false);
+    }
+    let file = wrapper.attr(c"filelike")?;
+    let Some((fd, offset)) = position(py, &file) else { return Ok(false) };
+    let Some(size) = regular_size(fd) else { return Ok(false) };
+    call.file(py, fd, offset, size)?;
+    // A plain file may be closed before it is sent, for the descriptor was duplicated; nobody can tell. Anything
+    // else may do more in close(), which must come after the last block.
+    if !call.space.is_plain_file(py, &file) {
+        call.flush(py)?;
+    }
+    Ok(true)
+}
+
+/// `fileno()` and `tell()` of a file-like object; `None` if it has no such thing.
+fn position(py: Py<'_>, file: &Obj<'_>) -> Option<(RawFd, u64)> {
+    let ask = || -> Result<(i64, i64)> {
+        Ok((file.attr(c"fileno")?.call(&[])?.as_int()?, file.attr(c"tell")?.call(&[])?.as_int()?))
+    };
+    match ask() {
+        Ok((fd, offset)) => Some((fd.try_into().ok()?, offset.try_into().ok()?)),
+        Err(raised) => {
+            raised.forget(py);
+            None
+        }
+    }
+}
+
+/// Size of a regular file; `None` for pipes, sockets and their kind.
+fn regular_size(fd: RawFd) -> Option<u64> {
+    let file = crate::python::borrow_file(fd)?;
+    let data = file.metadata().ok()?;
+    data.is_file().then_some(data.len())
+}
+
+/// Calls `close()` if there is one; what it raises is logged and changes nothing.
+fn close(call: &Arc<Call>, iterable: &Obj<'_>) {
+    let closed = match iterable.attr_if_any(c"close") {
+        Ok(Some(close)) => close.call(&[]).map(drop),
+        Ok(None) => Ok(()),
+        Err(raised) => {
+            call.space.log_exception(
+                iterable.py(),
+                raised,
+                Some(call),
+                message::CLOSE_LOOKUP,
+                "looking up close() of the response raised an exception",
+            );
+            return;
+        }
+    };
+    if let Err(raised) = closed {
+        let what = super::failure_text(call, iterable.py(), &raised);
+        call.space.log_exception(iterable.py(), raised, Some(call), message::APPLICATION_RAISED, what);
+    }
+}

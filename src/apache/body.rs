@@ -1,0 +1,123 @@
+//! The request's body, read through httpd's input filters (which decode chunks and count `LimitRequestBody`).
+
+use super::{Request, sys};
+use wire::door::ReadError;
+
+/// What is left of a body.
+pub struct Body<'r> {
+    request: Request<'r>,
+    /// Read from the filters and not yet taken; null until the first read, which also sends `100 Continue`.
+    pending: *mut sys::apr_bucket_brigade,
+    ended: bool,
+}
+
+impl<'r> Body<'r> {
+    /// The body of `request`, not yet touched.
+    pub fn new(request: Request<'r>) -> Self {
+        Self { request, pending: std::ptr::null_mut(), ended: false }
+    }
+
+    /// Reads up to `into.len()` bytes; 0 at the end. Blocks until at least one byte is there.
+    pub fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            let taken = self.take(into)?;
+            if taken > 0 || self.ended {
+                return Ok(taken);
+            }
+            self.fetch(into.len())?;
+        }
+    }
+
+    /// Takes what is pending.
+    fn take(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
+        let mut filled = 0;
+        // SAFETY: the brigade is null or live; a bucket is read, maybe split, and deleted, as APR wants it.
+        unsafe {
+            while filled < into.len()
+                && !self.pending.is_null()
+                && sys::wsgi_shim_brigade_empty(self.pending) == 0
+            {
+                let bucket = sys::wsgi_shim_brigade_first(self.pending);
+                if sys::wsgi_shim_bucket_is_eos(bucket) != 0 {
+                    self.ended = true;
+                    break;
+                }
+                if sys::wsgi_shim_bucket_is_metadata(bucket) == 0 {
+                    let (mut data, mut len) = (std::ptr::null(), 0);
+                    let status = sys::wsgi_shim_bucket_read(
+                        bucket,
+                        &mut data,
+                        &mut len,
+                        sys::apr_read_type_e_APR_BLOCK_READ,
+                    );
+                    if status != 0 {
+                        return Err(self.error(status));
+                    }
+                    let room = into.len() - filled;
+                    let count = room.min(len as usize);
+                    std::ptr::copy_nonoverlapping(data.cast::<u8>(), into[filled..].as_mut_ptr(), count);
+                    filled += count;
+                    if count < len as usize {
+                        sys::wsgi_shim_bucket_split(bucket, count as _);
+                    }
+                }
+                sys::wsgi_shim_bucket_delete(bucket);
+            }
+        }
+        Ok(filled)
+    }
+
+    /// Asks the filters for up to `len` bytes.
+    fn fetch(&mut self, len: usize) -> Result<(), ReadError> {
+        // SAFETY: the request, its connection and filters are live; the brigade is of the request's pool.
+        let status = unsafe {
+            let r = self.request.raw();
+            if self.pending.is_null() {
+                self.pending = sys::apr_brigade_create((*r).pool, (*(*r).connection).bucket_alloc);
+            }
+            sys::ap_get_brigade(
+                (*r).input_filters,
+                self.pending,
+                sys::ap_input_mode_t_AP_MODE_READBYTES,
+                sys::apr_read_type_e_APR_BLOCK_READ,
+                len as _,
+            )
+        };
+        if status != 0 {
+            return Err(self.error(status));
+        }
+        // SAFETY: the brigade was made above.
+        if unsafe { sys::wsgi_shim_brigade_empty(self.pending) } != 0 {
+            // An empty brigade without an error: the connection ended without an EOS bucket.
+            return Err(ReadError::Disconnected);
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, status: sys::apr_status_t) -> ReadError {
+        // SAFETY: takes numbers only.
+        let (time_up, ended, http) = unsafe {
+            (
+                sys::wsgi_shim_status_is_timeup(status) != 0,
+                // A client that closes in the middle is "incomplete"; one that has not begun is "end of file".
+                sys::wsgi_shim_status_is_eof(status) != 0 || sys::wsgi_shim_status_is_incomplete(status) != 0,
+                sys::ap_map_http_request_error(status, sys::HTTP_BAD_REQUEST as i32),
+            )
+        };
+        if time_up || http == sys::HTTP_REQUEST_TIME_OUT as i32 {
+            ReadError::Timeout
+        } else if http == sys::HTTP_REQUEST_ENTITY_TOO_LARGE as i32 {
+            ReadError::TooLarge
+        } else if ended
+            || self.request.is_aborted()
+            || [libc::ECONNRESET, libc::ECONNABORTED, libc::EPIPE, libc::ENOTCONN].contains(&status)
+        {
+            ReadError::Disconnected
+        } else {
+            ReadError::Malformed
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The answer's way out: a bucket brigade that is filled, flushed and finished.
+
+use super::{Request, sys};
+use std::ffi::{c_char, c_void};
+use std::marker::PhantomData;
+
+/// Who owns a block that a bucket refers to.
+pub trait Owner {
+    /// The block is no longer needed. May run in any thread.
+    fn release(owner: *mut c_void);
+}
+
+/// The answer of one request.
+pub struct Brigade<'r> {
+    raw: *mut sys::apr_bucket_brigade,
+    request: Request<'r>,
+    /// Bytes added since the last flush.
+    added: u64,
+    /// Something went down the filters: the headers are out.
+    passed: bool,
+}
+
+impl<'r> Brigade<'r> {
+    /// An empty brigade of the request.
+    pub fn new(request: Request<'r>) -> Self {
+        // SAFETY: the request and its connection are live; the brigade is of the request's pool.
+        let raw = unsafe {
+            sys::apr_brigade_create(request.pool().raw(), (*(*request.raw()).connection).bucket_alloc)
+        };
+        Self { raw, request, added: 0, passed: false }
+    }
+
+    fn list(&self) -> *mut sys::apr_bucket_alloc_t {
+        // SAFETY: the brigade is live.
+        unsafe { (*self.raw).bucket_alloc }
+    }
+
+    fn add(&mut self, bucket: *mut sys::apr_bucket) {
+        // SAFETY: a bucket just made from this brigade's allocator.
+        unsafe { sys::wsgi_shim_brigade_insert_tail(self.raw, bucket) }
+    }
+
+    /// Adds a copy of `block`.
+    pub fn copy(&mut self, block: &[u8]) {
+        self.added += block.len() as u64;
+        // SAFETY: the brigade is live; apr copies the bytes. Without a flush function it cannot fail.
+        unsafe {
+            sys::apr_brigade_write(
+                self.raw,
+                None,
+                std::ptr::null_mut(),
+                block.as_ptr().cast(),
+                block.len() as _,
+            );
+        }
+    }
+
+    /// Adds a bucket that refers to `block`, which stays valid until `O::release(owner)`.
+    pub fn refer<O: Owner>(&mut self, block: wire::Slice, owner: *mut c_void) {
+        self.added += block.len as u64;
+        let bucket = shared::make::<O>(self.list(), block, owner);
+        self.add(bucket);
+    }
+
+    /// Adds `len` bytes of a file from `offset` on. The descriptor is duplicated; its copy is closed with the
+    /// request. `sendfile` allows sendfile(2) where the filters allow it.
+    pub fn file(&mut self, fd: i32, offset: i64, len: i64, sendfile: bool) -> std::io::Result<()> {
+        let pool = self.request.pool().raw();
+        // SAFETY: duplicating any number is harmless; a bad one is an error.
+        let mut copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+        if copy < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        self.added += len as u64;
+        let flags =
+            sys::APR_FOPEN_READ as i32 | if sendfile { sys::APR_FOPEN_SENDFILE_ENABLED as i32 } else { 0 };
+        let mut file: *mut sys::apr_file_t = std::ptr::null_mut();
+        // SAFETY: `copy` is a descriptor of ours; apr_os_file_put registers no cleanup, so one is added that closes
+        // it with the request's pool, which outlives the bucket: httpd destroys it
+        // with the EOR bucket, which comes after the data.
+        unsafe {
+            sys::apr_os_file_put(&mut file, &mut copy, flags, pool);
+            sys::apr_pool_cleanup_register(
+                pool,
+                copy as usize as *const c_void,
+                Some(close_descriptor),
+                Some(sys::apr_pool_cleanup_null),
+            );
+            let bucket = sys::apr_brigade_insert_file(self.raw, file, offset, len, pool);
+            let mapped = i32::from(self.request.may_map_files());
+            if !bucket.is_null() {
+                sys::apr_bucket_file_enable_mmap(bucket, mapped);
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what was added.
+    pub fn clear(&mut self) {
+        // SAFETY: the brigade is live.
+        unsafe { sys::apr_brigade_cleanup(self.raw.cast()) };
+        self.added = 0;
+    }
+
+    /// Something went down the filters: the headers are out.
+    pub fn is_passed(&self) -> bool {
+        self.passed
+    }
+
+    /// Sends what was added and waits until the client (or a buffer on the way) has taken it. False: it has gone.
+    pub fn flush(&mut self) -> bool {
+        // SAFETY: makes a bucket of the brigade's allocator.
+        let bucket = unsafe { sys::apr_bucket_flush_create(self.list()) };
+        self.add(bucket);
+        self.pass()
+    }
+
+    /// Sends what was added and the end of the answer.
+    ///
+    /// What a socket's buffer takes at once is written here and now: httpd would otherwise first look for the next
+    /// request, which cannot be there yet, and give the connection to its listener thread. A larger answer is
+    /// written here for as long as the client keeps up with it; for a slow one httpd does it without holding this
+    /// thread.
+    pub fn finish(&mut self) -> bool {
+        /// What a socket's send buffer takes, usually.
+        const AT_ONCE: u64 = 64 << 10;
+        // SAFETY: as in `flush`.
+        let bucket = unsafe { sys::apr_bucket_eos_create(self.list()) };
+        self.add(bucket);
+        let small = self.added <= AT_ONCE;
+        let there = self.pass();
+        if there && small {
+            // SAFETY: the connection outlives the request; its filters take a flush at any time.
+            unsafe {
+                let connection = (*self.request.raw()).connection;
+                sys::wsgi_shim_brigade_insert_tail(self.raw, sys::apr_bucket_flush_create(self.list()));
+                sys::ap_pass_brigade((*connection).output_filters, self.raw);
+                sys::apr_brigade_cleanup(self.raw.cast());
+            }
+        } else if there {
+            self.write_while_client_keeps_up();
+        }
+        there
+    }
+
+    /// Has httpd's core filter write what it holds, as often as the socket takes more within a short time.
+    fn write_while_client_keeps_up(&self) {
+        const PATIENCE_MS: i32 = 20;
+        // SAFETY: the connection, its filters and its socket are live; the core's filter is the last of the chain
+        // and goes on writing what it holds when it is passed nothing (as the event MPM does it).
+        unsafe {
+            let connection = (*self.request.raw()).connection;
+            let socket = sys::ap_get_conn_socket(connection);
+            let mut fd = -1;
+            // HTTP/2's streams have no socket of their own: its module writes for them.
+            if !(*connection).master.is_null()
+                || socket.is_null()
+                || sys::apr_os_sock_get(&mut fd, socket) != 0
+            {
+                return;
+            }
+            let mut last = (*connection).output_filters;
+            while !(*last).next.is_null() {
+                last = (*last).next;
+            }
+            let Some(write) = (*(*last).frec).filter_func.out_func else { return };
+            // C changes both behind the compiler's back.
+            let holds_data = || (&raw const (*connection).data_in_output_filters).read_volatile() != 0;
+            while holds_data() && !self.request.is_aborted() {
+                let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
+                if libc::poll(&mut poll, 1, PATIENCE_MS) <= 0 || write(last, std::ptr::null_mut()) != 0 {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends an answer that is under way so that the client notices that it is not whole: httpd's chunk filter then leaves out the
+    /// last chunk, and HTTP/2 resets the stream.
+    pub fn break_off(&mut self) {
+        self.request.close_connection();
+        // SAFETY: as in `flush`; the error bucket copies nothing.
+        unsafe {
+            let bucket = sys::ap_bucket_error_create(
+                sys::HTTP_BAD_GATEWAY as i32,
+                std::ptr::null(),
+                self.request.pool().raw(),
+                self.list(),
+            );
+            sys::wsgi_shim_brigade_insert_tail(self.raw, bucket);
+        }
+        self.finish();
+    }
+
+    fn pass(&mut self) -> bool {
+        // SAFETY: request, its filters and the brigade are live; the cleanup empties what a filter left.
+        let status = unsafe {
+            let status = sys::ap_pass_brigade((*self.request.raw()).output_filters, self.raw);
+            sys::apr_brigade_cleanup(self.raw.cast());
+            status
+        };
+        self.added = 0;
+        self.passed = true;
+        status == 0 && !self.request.is_aborted()
+    }
+}
+
+extern "C" fn close_descriptor(fd: *mut c_void) -> sys::apr_status_t {
+    // SAFETY: registered with a descriptor that is ours alone.
+    unsafe { libc::close(fd as usize as i32) }
+}
+
+/// A bucket type whose bytes belong to somebody else and are shared, never copied.
+mod shared {
+    use super::*;
+
+    #[repr(C)]
+    struct Block {
+        /// First, as apr_bucket_shared_make wants it.
+        count: sys::apr_bucket_refcount,
+        base: *const u8,
+        owner: *mut c_void,
+    }
+
+    struct Type<O>(PhantomData<O>);
+
+    impl<O: Owner> Type<O> {
+        const TYPE: &'static sys::apr_bucket_type_t = &sys::apr_bucket_type_t {
+            name: c"WSGI".as_ptr(),
+            num_func: 5,
+            is_metadata: 0,
+            destroy: Some(destroy::<O>),
+            read: Some(read),
+            setaside: Some(sys::apr_bucket_setaside_noop),
+            split: Some(sys::apr_bucket_shared_split),
+            copy: Some(sys::apr_bucket_shared_copy),
+        };
+    }
+
+    pub fn make<O: Owner>(
+        list: *mut sys::apr_bucket_alloc_t,
+        block: wire::Slice,
+        owner: *mut c_void,
+    ) -> *mut sys::apr_bucket {
+        // SAFETY: both structures come from the bucket allocator and are filled before anybody sees them.
+        unsafe {
+            let bucket: *mut sys::apr_bucket =
+                sys::apr_bucket_alloc(size_of::<sys::apr_bucket>() as _, list).cast();
+            sys::wsgi_shim_bucket_init(bucket, list);
+            let data: *mut Block = sys::apr_bucket_alloc(size_of::<Block>() as _, list).cast();
+            (*data).base = block.ptr;
+            (*data).owner = owner;
+            let bucket = sys::apr_bucket_shared_make(bucket, data.cast(), 0, block.len as _);
+            (*bucket).type_ = Type::<O>::TYPE;
+            bucket
+        }
+    }
+
+    extern "C" fn destroy<O: Owner>(data: *mut c_void) {
+        // SAFETY: called by APR with the data of a bucket of this type; the last reference frees it.
+        unsafe {
+            if sys::apr_bucket_shared_destroy(data) != 0 {
+                let owner = (*data.cast::<Block>()).owner;
+                sys::apr_bucket_free(data);
+                crate::apache::guard((), || O::release(owner));
+            }
+        }
+    }
+
+    extern "C" fn read(
+        bucket: *mut sys::apr_bucket,
+        text: *mut *const c_char,
+        len: *mut sys::apr_size_t,
+        _: sys::apr_read_type_e,
+    ) -> sys::apr_status_t {
+        // SAFETY: called by APR with a bucket of this type and room for both answers.
+        unsafe {
+            let data: *const Block = (*bucket).data.cast();
+            *text = (*data).base.offset((*bucket).start as isize).cast();
+            *len = (*bucket).length;
+        }
+        0
+    }
+}

@@ -1,0 +1,274 @@
+//! Configuration directives: how httpd's table of commands reaches safe setters.
+
+use super::{Pool, Server, sys};
+use crate::module::{DirEntry, ServerEntry};
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+
+/// How httpd passes a directive's arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arguments {
+    /// One word, unquoted by httpd.
+    One,
+    /// The rest of the line as it stands.
+    Raw,
+}
+
+/// Where a directive is allowed (httpd doc: "Context").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// Main server only.
+    Global,
+    /// Main server and `<VirtualHost>`.
+    Server,
+    /// Those, and directory-like sections.
+    Directory,
+    /// Those, and `.htaccess` where `AllowOverride FileInfo` is in force.
+    FileInfo,
+    /// Directory-like sections, and `.htaccess` where `AllowOverride AuthConfig` is in force.
+    AuthConfig,
+}
+
+/// One directive: everything there is to know about it. `S` is what takes its arguments in.
+pub struct Directive<S> {
+    /// Name in the configuration file.
+    pub name: &'static CStr,
+    /// How httpd splits its arguments.
+    pub arguments: Arguments,
+    /// Where it is allowed.
+    pub context: Context,
+    /// Arguments, as the documentation shows them.
+    pub syntax: &'static str,
+    /// What holds when it is not given.
+    pub default: &'static str,
+    /// One line, shown by `apachectl -L` and behind httpd's own messages about arguments.
+    pub help: &'static CStr,
+    /// The rest of what a user needs to know.
+    pub doc: &'static str,
+    /// Takes the arguments in.
+    pub set: S,
+}
+
+/// How a directive is run.
+pub trait Command: Sync + 'static {
+    /// Takes the arguments in; an error is shown with file and line, and stops the start.
+    fn run(&self, line: &mut Line<'_>) -> Result<(), String>;
+}
+
+/// The directive that is being read.
+pub struct Line<'a> {
+    command: *mut sys::cmd_parms,
+    dir: *mut c_void,
+    args: &'a [u8],
+    life: PhantomData<&'a ()>,
+}
+
+impl<'a> Line<'a> {
+    /// The argument, or all of them.
+    pub fn args(&self) -> &'a [u8] {
+        self.args
+    }
+
+    /// The server or virtual host it stands in.
+    pub fn server(&self) -> Server<'a> {
+        // SAFETY: httpd passes a live command with its server.
+        unsafe { Server::from_raw((*self.command).server) }
+    }
+
+    /// The configuration of that server. Only for directives that `.htaccess` cannot hold: those are read by one thread.
+    pub fn server_config<'s>(&self) -> &'s mut ServerEntry {
+        // SAFETY: `create_server` put it there. httpd reads its configuration files in one thread, one directive after
+        // another, and a setter keeps no reference into it.
+        unsafe { &mut *super::module_config((*self.server().raw()).module_config).cast() }
+    }
+
+    /// The per-directory configuration it stands in (at server level: the server's default one).
+    pub fn dir_config(&mut self) -> &mut DirEntry {
+        // SAFETY: httpd passes what `create_dir` made, which nobody else has seen yet.
+        unsafe { &mut *self.dir.cast() }
+    }
+
+    /// Pool of the configuration.
+    pub fn pool(&self) -> Pool<'a> {
+        // SAFETY: live while the configuration is read and after.
+        unsafe { Pool::from_raw((*self.command).pool) }
+    }
+
+    /// `file:line` of the directive.
+    pub fn location(&self) -> String {
+        // SAFETY: a live command; its directive is null or live.
+        unsafe {
+            let Some(directive) = (*self.command).directive.as_ref() else { return String::new() };
+            format!("{}:{}", String::from_utf8_lossy(super::text(directive.filename)), directive.line_num)
+        }
+    }
+
+    /// httpd's complaint if the directive does not stand in the main server.
+    pub fn global_only(&self) -> Result<(), String> {
+        // SAFETY: a live command; the answer is null or a string of its pool.
+        unsafe {
+            let complaint = sys::ap_check_cmd_context(self.command, sys::GLOBAL_ONLY as u32);
+            if complaint.is_null() {
+                Ok(())
+            } else {
+                Err(CStr::from_ptr(complaint).to_string_lossy().into_owned())
+            }
+        }
+    }
+
+    /// A compiled regular expression that lives as the configuration.
+    pub fn regex(&self, pattern: &[u8]) -> Option<Regex> {
+        // SAFETY: pool and string are live.
+        let raw = unsafe {
+            let pool = self.pool();
+            sys::ap_pregcomp(pool.raw(), pool.c_chars(pattern), sys::AP_REG_EXTENDED as i32)
+        };
+        (!raw.is_null()).then_some(Regex(raw))
+    }
+}
+
+/// A regular expression of the configuration (PCRE, as in AliasMatch).
+#[derive(Clone, Copy)]
+pub struct Regex(*mut sys::ap_regex_t);
+
+// SAFETY: a compiled expression is only read.
+unsafe impl Sync for Regex {}
+// SAFETY: as above.
+unsafe impl Send for Regex {}
+
+impl Regex {
+    /// Matches `subject`; answers the end of the match and `target` with `$1` … put in. A match of no characters
+    /// is none.
+    pub fn replace<'p>(&self, pool: Pool<'p>, subject: &[u8], target: &[u8]) -> Option<(usize, &'p [u8])> {
+        let mut groups = [sys::ap_regmatch_t { rm_so: -1, rm_eo: -1 }; sys::AP_MAX_REG_MATCH as usize];
+        let subject = pool.c_string(subject);
+        let target = pool.c_string(target);
+        // SAFETY: expression, strings and the array of groups are live.
+        unsafe {
+            let failed =
+                sys::ap_regexec(self.0, subject.as_ptr(), groups.len() as _, groups.as_mut_ptr(), 0) != 0;
+            if failed || groups[0].rm_eo <= groups[0].rm_so {
+                return None;
+            }
+            let text = sys::ap_pregsub(
+                pool.raw(),
+                target.as_ptr(),
+                subject.as_ptr(),
+                groups.len() as _,
+                groups.as_mut_ptr(),
+            );
+            (!text.is_null()).then(|| (groups[0].rm_eo as usize, CStr::from_ptr(text).to_bytes()))
+        }
+    }
+}
+
+extern "C" fn run<C: Command>(
+    command: *mut sys::cmd_parms,
+    dir: *mut c_void,
+    args: *const c_char,
+) -> *const c_char {
+    super::guard(c"mod_wsgi panicked on this directive; the log has the place".as_ptr(), || {
+        // SAFETY: httpd passes a live command whose `info` is the entry that `record` put there.
+        let entry = unsafe { &*(*command).info.cast::<C>() };
+        let mut line = Line { command, dir, args: super::text(args), life: PhantomData };
+        match entry.run(&mut line) {
+            Ok(()) => std::ptr::null(),
+            Err(complaint) => line.pool().c_chars(complaint.as_bytes()),
+        }
+    })
+}
+
+/// httpd's table of commands; `N` is one more than the number of directives, for the entry that ends it.
+#[repr(transparent)]
+pub struct Records<const N: usize>([sys::command_rec; N]);
+
+// SAFETY: pointers to constants; httpd only reads the table.
+unsafe impl<const N: usize> Sync for Records<N> {}
+
+impl<const N: usize> Records<N> {
+    /// The table for `entries`.
+    pub const fn of<S>(entries: &'static [Directive<S>]) -> Self
+    where
+        Directive<S>: Command,
+    {
+        assert!(entries.len() + 1 == N);
+        const END: sys::command_rec = sys::command_rec {
+            name: std::ptr::null(),
+            func: sys::cmd_func { no_args: None },
+            cmd_data: std::ptr::null_mut(),
+            req_override: 0,
+            args_how: 0,
+            errmsg: std::ptr::null(),
+        };
+        let mut records = [END; N];
+        let mut at = 0;
+        while at < entries.len() {
+            records[at] = record(&entries[at]);
+            at += 1;
+        }
+        Self(records)
+    }
+
+    /// For httpd's module record.
+    pub const fn as_ptr(&'static self) -> *const sys::command_rec {
+        self.0.as_ptr()
+    }
+}
+/// httpd's entry for a directive.
+const fn record<S>(entry: &'static Directive<S>) -> sys::command_rec
+where
+    Directive<S>: Command,
+{
+    let allowed = match entry.context {
+        Context::Global | Context::Server => sys::RSRC_CONF,
+        Context::Directory => sys::RSRC_CONF | sys::ACCESS_CONF,
+        Context::FileInfo => sys::OR_FILEINFO,
+        Context::AuthConfig => sys::OR_AUTHCFG,
+    };
+    let (func, how) = match entry.arguments {
+        Arguments::One => (sys::cmd_func { take1: Some(run::<Directive<S>>) }, sys::cmd_how_TAKE1),
+        Arguments::Raw => (sys::cmd_func { raw_args: Some(run::<Directive<S>>) }, sys::cmd_how_RAW_ARGS),
+    };
+    sys::command_rec {
+        name: entry.name.as_ptr(),
+        func,
+        cmd_data: (&raw const *entry).cast_mut().cast(),
+        req_override: allowed as i32,
+        args_how: how,
+        errmsg: entry.help.as_ptr(),
+    }
+}
+
+/// A configuration structure that a more specific place overlays.
+pub trait Merge: Sized {
+    /// What holds where `over` stands inside `self`'s place.
+    fn merge(&self, over: &Self) -> Self;
+}
+
+/// Makes an empty per-directory configuration.
+pub extern "C" fn create_dir(pool: *mut sys::apr_pool_t, _: *mut c_char) -> *mut c_void {
+    create(pool, DirEntry::default)
+}
+
+/// Makes an empty per-server configuration.
+pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, _: *mut sys::server_rec) -> *mut c_void {
+    create(pool, ServerEntry::default)
+}
+
+/// Merges two configurations of either kind.
+pub extern "C" fn merge<T: Merge>(
+    pool: *mut sys::apr_pool_t,
+    base: *mut c_void,
+    over: *mut c_void,
+) -> *mut c_void {
+    // SAFETY: httpd passes two configurations made by the functions of this file.
+    create(pool, || unsafe { (*base.cast::<T>()).merge(&*over.cast::<T>()) })
+}
+
+fn create<T>(pool: *mut sys::apr_pool_t, make: impl FnOnce() -> T) -> *mut c_void {
+    super::guard(std::ptr::null_mut(), || {
+        // SAFETY: httpd passes the pool the configuration lives in.
+        let pool = unsafe { Pool::from_raw(pool) };
+        (&raw mut *pool.put(make())).cast()
+    })
+}

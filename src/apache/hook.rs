@@ -1,0 +1,140 @@
+//! httpd's hooks: for each, a trait with one function, and a registration that puts the guard around it.
+
+use super::{Pool, Request, Server, Status, guard, log, sys};
+use std::ffi::{c_char, c_int};
+use std::ptr::null;
+use wire::Message;
+
+/// Names of modules that a hook runs after (`pre`) or before (`post`).
+pub struct Order {
+    pre: [*const c_char; 3],
+    post: [*const c_char; 3],
+}
+
+// SAFETY: pointers to constants.
+unsafe impl Sync for Order {}
+
+/// After mod_alias, so that an Alias wins, and before those that map what is left.
+pub static AFTER_ALIAS: Order = Order {
+    pre: [c"mod_alias.c".as_ptr(), null(), null()],
+    post: [c"mod_userdir.c".as_ptr(), c"mod_vhost_alias.c".as_ptr(), null()],
+};
+
+const MIDDLE: c_int = sys::APR_HOOK_MIDDLE as c_int;
+
+/// Maps the URL to a file.
+pub trait Translate {
+    /// OK when mapped, DECLINED when not ours.
+    fn run(r: Request<'_>) -> Status;
+}
+
+/// Answers a request.
+pub trait Handle {
+    /// The status, or DECLINED when not ours.
+    fn run(r: Request<'_>) -> Status;
+}
+
+/// Looks over the whole configuration once it is read; an error stops `apachectl -t` and the start.
+pub trait Check {
+    /// Runs at every reading of the configuration, the trial one included.
+    fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)>;
+}
+
+/// Runs when the configuration is complete.
+pub trait Configured {
+    /// Runs at every reading of the configuration.
+    fn run(pool: Pool<'_>, main: Server<'_>);
+}
+
+/// Runs in a child of the server before it takes requests, as the unprivileged user.
+pub trait ChildStart {
+    /// Runs before any request thread exists.
+    fn run(pool: Pool<'static>, main: Server<'static>);
+}
+
+/// Runs in a child that is about to end.
+pub trait ChildStop {
+    /// `graceful`: requests in progress are given all the time they want.
+    fn run(graceful: bool);
+}
+
+/// Registers a translate-name hook.
+pub fn translate<T: Translate>(order: &'static Order) {
+    extern "C" fn raw<T: Translate>(r: *mut sys::request_rec) -> c_int {
+        // SAFETY: httpd passes a live request to one thread.
+        guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || T::run(unsafe { Request::from_raw(r) }).0)
+    }
+    // SAFETY: static function and order; called while hooks are registered.
+    unsafe { sys::ap_hook_translate_name(Some(raw::<T>), order.pre.as_ptr(), order.post.as_ptr(), MIDDLE) }
+}
+
+/// Registers a handler.
+pub fn handler<T: Handle>() {
+    extern "C" fn raw<T: Handle>(r: *mut sys::request_rec) -> c_int {
+        // SAFETY: httpd passes a live request to one thread.
+        guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || T::run(unsafe { Request::from_raw(r) }).0)
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_handler(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers a check of the configuration.
+pub fn check_config<T: Check>() {
+    extern "C" fn raw<T: Check>(
+        pool: *mut sys::apr_pool_t,
+        _: *mut sys::apr_pool_t,
+        _: *mut sys::apr_pool_t,
+        main: *mut sys::server_rec,
+    ) -> c_int {
+        guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || {
+            // SAFETY: httpd passes the configuration's pool and its main server, live while the hook runs.
+            let (pool, main) = unsafe { (Pool::from_raw(pool), Server::from_raw(main)) };
+            match T::run(pool, main) {
+                Ok(()) => sys::OK,
+                Err((number, complaint)) => {
+                    log::server_message(Some(main), number, &complaint);
+                    sys::HTTP_INTERNAL_SERVER_ERROR as c_int
+                }
+            }
+        })
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_check_config(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers work for when the configuration is complete.
+pub fn post_config<T: Configured>() {
+    extern "C" fn raw<T: Configured>(
+        pool: *mut sys::apr_pool_t,
+        _: *mut sys::apr_pool_t,
+        _: *mut sys::apr_pool_t,
+        main: *mut sys::server_rec,
+    ) -> c_int {
+        guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || {
+            // SAFETY: as in `check_config`.
+            T::run(unsafe { Pool::from_raw(pool) }, unsafe { Server::from_raw(main) });
+            sys::OK
+        })
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_post_config(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers a start of children.
+pub fn child_init<T: ChildStart>() {
+    extern "C" fn raw<T: ChildStart>(pool: *mut sys::apr_pool_t, main: *mut sys::server_rec) {
+        // SAFETY: the configuration and the child's pool live as long as the child.
+        guard((), || T::run(unsafe { Pool::from_raw(pool) }, unsafe { Server::from_raw(main) }))
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_child_init(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers an end of children.
+pub fn child_stopping<T: ChildStop>() {
+    extern "C" fn raw<T: ChildStop>(_: *mut sys::apr_pool_t, graceful: c_int) {
+        guard((), || T::run(graceful != 0))
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_child_stopping(Some(raw::<T>), null(), null(), MIDDLE) }
+}

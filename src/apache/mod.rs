@@ -1,0 +1,70 @@
+//! httpd and APR, wrapped: the only folder that sees their C interface.
+//!
+//! A wrapper borrows what C owns and carries the lifetime of its pool; it is made by the glue that receives the
+//! raw pointer ([`hook`], [`command`]) and is never kept. Everything above this folder is safe Rust.
+// The widths and signs of C constants follow the installed headers, so casts that are needless here are not elsewhere.
+#![allow(clippy::unnecessary_cast)]
+
+pub mod body;
+pub mod brigade;
+pub mod command;
+pub mod hook;
+pub mod log;
+pub mod mpm;
+mod names;
+mod pool;
+mod request;
+mod server;
+pub(crate) mod sys;
+mod table;
+
+pub use pool::{AtEnd, Pool};
+pub use request::{FileKind, Request, Status};
+pub use server::{
+    Server, add_component, banner, build_date, defined, description, parse_date, root_relative, version,
+};
+pub use table::Table;
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `body`; a panic in it is logged and `otherwise` is the answer. Every `extern "C"` function that httpd
+/// calls is one call of this, so no panic reaches C.
+pub fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
+}
+
+/// Panics are logged, with their place, when they happen: the guard that catches them has lost it.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        log::server_message(None, wire::message::PANIC, panic);
+    }));
+}
+
+/// A C string as bytes; null is empty.
+fn text<'a>(c: *const c_char) -> &'a [u8] {
+    if c.is_null() {
+        return b"";
+    }
+    // SAFETY: callers pass null or a string of httpd that lives as long as the record it was read from.
+    unsafe { CStr::from_ptr(c).to_bytes() }
+}
+
+pub(crate) fn module_index() -> c_int {
+    // SAFETY: httpd sets the index when it loads the module, before any other code of ours runs.
+    unsafe { crate::module::wsgi_module.module_index }
+}
+
+/// Our entry of a configuration vector, null when there is none.
+fn module_config(vector: *const sys::ap_conf_vector_t) -> *mut c_void {
+    if vector.is_null() {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: a configuration vector has an entry for every loaded module.
+    unsafe { *vector.cast::<*mut c_void>().add(module_index() as usize) }
+}
+
+fn set_module_config(vector: *mut sys::ap_conf_vector_t, entry: *mut c_void) {
+    // SAFETY: as in `module_config`; a request's vector is written by the thread that serves it.
+    unsafe { *vector.cast::<*mut c_void>().add(module_index() as usize) = entry }
+}

@@ -1,0 +1,362 @@
+//! `request_rec`: one request, alive while a hook of ours runs for it.
+
+use super::{Pool, Server, Table, log, sys};
+use crate::module::{DirEntry, RequestEntry};
+use std::ffi::{CStr, c_char};
+use std::marker::PhantomData;
+
+/// What a hook answers: an HTTP status, or one of httpd's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status(pub i32);
+
+impl Status {
+    /// Done, go on.
+    pub const OK: Self = Self(sys::OK);
+    /// Not ours.
+    pub const DECLINED: Self = Self(sys::DECLINED);
+}
+
+/// A request that lives for `'r`.
+#[derive(Clone, Copy)]
+pub struct Request<'r> {
+    raw: *mut sys::request_rec,
+    life: PhantomData<&'r ()>,
+}
+
+impl<'r> Request<'r> {
+    /// # Safety
+    /// `raw` is a live request that outlives `'r`, used by one thread at a time.
+    pub unsafe fn from_raw(raw: *mut sys::request_rec) -> Self {
+        Self { raw, life: PhantomData }
+    }
+
+    /// The request for a C call.
+    pub fn raw(self) -> *mut sys::request_rec {
+        self.raw
+    }
+
+    pub(super) fn record(self) -> &'r sys::request_rec {
+        // SAFETY: live for 'r; fields are read one by one, and whoever serves the request is its only user.
+        unsafe { &*self.raw }
+    }
+
+    pub(super) fn connection(self) -> &'r sys::conn_rec {
+        // SAFETY: a request's connection outlives it.
+        unsafe { &*self.record().connection }
+    }
+
+    /// The request's pool.
+    pub fn pool(self) -> Pool<'r> {
+        // SAFETY: the pool lives as the request.
+        unsafe { Pool::from_raw(self.record().pool) }
+    }
+
+    /// The virtual host that serves it.
+    pub fn server(self) -> Server<'r> {
+        // SAFETY: the configuration outlives its requests.
+        unsafe { Server::from_raw(self.record().server) }
+    }
+
+    /// Our per-directory configuration, merged.
+    pub fn dir_config(self) -> &'r DirEntry {
+        // SAFETY: `create_dir` or the merger put it there, in a pool that outlives the request.
+        unsafe { &*super::module_config(self.record().per_dir_config).cast() }
+    }
+
+    /// What an earlier hook of ours kept for this request.
+    pub fn kept(self) -> Option<&'r RequestEntry> {
+        // SAFETY: null, or what `keep` put there.
+        unsafe { super::module_config(self.record().request_config).cast::<RequestEntry>().as_ref() }
+    }
+
+    /// Keeps a note for later hooks of this request.
+    pub fn keep(self, note: &'r RequestEntry) {
+        super::set_module_config(self.record().request_config, (&raw const *note).cast_mut().cast());
+    }
+
+    /// The request that was redirected to this one.
+    pub fn previous(self) -> Option<Request<'r>> {
+        let previous = self.record().prev;
+        // SAFETY: the request we came from lives as long as this one.
+        (!previous.is_null()).then(|| unsafe { Request::from_raw(previous) })
+    }
+
+    /// Name of the handler.
+    pub fn handler(self) -> &'r [u8] {
+        super::text(self.record().handler)
+    }
+
+    /// Names the handler. The string is static or of the request's pool.
+    pub fn set_handler(self, handler: &'r CStr) {
+        // SAFETY: the string lives as the request.
+        unsafe { (*self.raw).handler = handler.as_ptr() }
+    }
+
+    /// Path of the file that the URL maps to.
+    pub fn filename(self) -> &'r [u8] {
+        super::text(self.record().filename)
+    }
+
+    /// Maps the URL to a file.
+    pub fn set_filename(self, path: &[u8]) {
+        let path = self.pool().c_chars(path);
+        // SAFETY: the string is of the request's pool.
+        unsafe { (*self.raw).filename = path }
+    }
+
+    /// The path part of the URL, decoded.
+    pub fn uri(self) -> &'r [u8] {
+        super::text(self.record().uri)
+    }
+
+    /// What of the path lies behind the file.
+    pub fn path_info(self) -> &'r [u8] {
+        super::text(self.record().path_info)
+    }
+
+    /// What stands behind `?`.
+    pub fn query(self) -> Option<&'r [u8]> {
+        let query = self.record().args;
+        (!query.is_null()).then(|| super::text(query))
+    }
+
+    /// The request line as it came.
+    pub fn line(self) -> &'r [u8] {
+        super::text(self.record().the_request)
+    }
+
+    /// `GET`, …
+    pub fn method(self) -> &'r [u8] {
+        super::text(self.record().method)
+    }
+
+    /// `HTTP/1.1`
+    pub fn protocol(self) -> &'r [u8] {
+        super::text(self.record().protocol)
+    }
+
+    /// HEAD.
+    pub fn head_only(self) -> bool {
+        self.record().header_only != 0
+    }
+
+    /// The authenticated user.
+    pub fn user(self) -> &'r [u8] {
+        super::text(self.record().user)
+    }
+
+    /// `Basic`, `Digest`, …
+    pub fn auth_type(self) -> &'r [u8] {
+        super::text(self.record().ap_auth_type)
+    }
+
+    /// Host name that the request named.
+    pub fn hostname(self) -> &'r [u8] {
+        super::text(self.record().hostname)
+    }
+
+    /// When it was received, microseconds since the epoch.
+    pub fn received(self) -> i64 {
+        self.record().request_time
+    }
+
+    /// Apache's id of the request in logs; made now if nothing has been logged yet.
+    pub fn log_id(self) -> &'r [u8] {
+        if self.record().log_id.is_null() {
+            let mut id = std::ptr::null();
+            // SAFETY: a live request and connection; the hook answers a string of the request's pool, which is put
+            // where httpd's own logging puts it.
+            unsafe {
+                if sys::ap_run_generate_log_id(self.record().connection, self.raw, &mut id) == sys::OK {
+                    (*self.raw).log_id = id;
+                }
+            }
+        }
+        super::text(self.record().log_id)
+    }
+
+    /// Apache's id of the connection in logs; made now if nothing has been logged yet: threads of the application may
+    /// log for the request, and making it then would use the connection's pool from two threads.
+    pub fn connection_log_id(self) -> &'r [u8] {
+        let connection = self.record().connection;
+        if self.connection().log_id.is_null() {
+            let mut id = std::ptr::null();
+            // SAFETY: as in `log_id`; without a request the string is of the connection's pool.
+            unsafe {
+                if sys::ap_run_generate_log_id(connection, std::ptr::null(), &mut id) == sys::OK {
+                    (*connection).log_id = id;
+                }
+            }
+        }
+        super::text(self.connection().log_id)
+    }
+
+    /// What kind of file it maps to, and when that was modified (microseconds since the epoch).
+    pub fn file(self) -> (FileKind, i64) {
+        let info = &self.record().finfo;
+        let kind = match info.filetype {
+            sys::apr_filetype_e_APR_NOFILE => FileKind::Missing,
+            sys::apr_filetype_e_APR_DIR => FileKind::Directory,
+            _ => FileKind::File,
+        };
+        (kind, info.mtime)
+    }
+
+    /// `AcceptPathInfo Off` was said.
+    pub fn rejects_path_info(self) -> bool {
+        self.record().used_path_info == sys::AP_REQ_REJECT_PATH_INFO as i32
+    }
+
+    /// `Options ExecCGI` is in force.
+    pub fn may_execute(self) -> bool {
+        // SAFETY: a live request.
+        unsafe { sys::ap_allow_options(self.raw) & sys::OPT_EXECCGI as i32 != 0 }
+    }
+
+    /// `LimitRequestBody`; 0: none.
+    pub fn body_limit(self) -> i64 {
+        // SAFETY: a live request.
+        unsafe { sys::ap_get_limit_req_body(self.raw) }
+    }
+
+    /// `CGIPassAuth On`.
+    pub fn passes_auth(self) -> bool {
+        let core = self.core_dir_config();
+        core.cgi_pass_auth() == sys::AP_CGI_PASS_AUTH_ON as u32
+    }
+
+    /// `CGIVar REQUEST_URI current-uri`.
+    pub fn reports_current_uri(self) -> bool {
+        let rules = self.core_dir_config().cgi_var_rules;
+        if rules.is_null() {
+            return false;
+        }
+        // SAFETY: the core's table of variable rules, keys and values C strings.
+        unsafe {
+            let rule: *const c_char =
+                sys::apr_hash_get(rules, c"REQUEST_URI".as_ptr().cast(), -1 as _).cast();
+            super::text(rule) == b"current-uri"
+        }
+    }
+
+    /// `EnableMMAP` is on.
+    pub fn may_map_files(self) -> bool {
+        self.core_dir_config().enable_mmap() != sys::ENABLE_MMAP_OFF as u32
+    }
+
+    fn core_dir_config(self) -> &'r sys::core_dir_config {
+        // SAFETY: the core always has a per-directory configuration, of this type.
+        unsafe { &*sys::ap_get_core_module_config(self.record().per_dir_config).cast() }
+    }
+
+    /// Request headers.
+    pub fn headers_in(self) -> Table<'r> {
+        // SAFETY: the table lives as the request.
+        unsafe { Table::from_raw(self.record().headers_in) }
+    }
+
+    /// Headers of a successful answer.
+    pub fn headers_out(self) -> Table<'r> {
+        // SAFETY: the table lives as the request.
+        unsafe { Table::from_raw(self.record().headers_out) }
+    }
+
+    /// Headers of any answer, error pages included.
+    pub fn err_headers_out(self) -> Table<'r> {
+        // SAFETY: the table lives as the request.
+        unsafe { Table::from_raw(self.record().err_headers_out) }
+    }
+
+    /// SetEnv and its kind.
+    pub fn environment(self) -> Table<'r> {
+        // SAFETY: the table lives as the request.
+        unsafe { Table::from_raw(self.record().subprocess_env) }
+    }
+
+    /// Notes of modules to each other.
+    pub fn notes(self) -> Table<'r> {
+        // SAFETY: the table lives as the request.
+        unsafe { Table::from_raw(self.record().notes) }
+    }
+
+    /// Sets the status of the answer.
+    pub fn set_answer(self, status: i32, line: &[u8]) {
+        let line = self.pool().c_chars(line);
+        // SAFETY: a live request; the string is of its pool.
+        unsafe {
+            (*self.raw).status = status;
+            (*self.raw).status_line = line;
+        }
+    }
+
+    /// Sets the Content-Type that httpd's filters see.
+    pub fn set_content_type(self, value: &[u8]) {
+        let value = self.pool().c_chars(value);
+        // SAFETY: a live request; the string is of its pool.
+        unsafe { sys::ap_set_content_type(self.raw, value) }
+    }
+
+    /// Evaluates If-Modified-Since, If-None-Match and their kind against the answer's headers (RFC 9110, 13).
+    pub fn meets_conditions(self) -> Status {
+        // SAFETY: a live request.
+        Status(unsafe { sys::ap_meets_conditions(self.raw) })
+    }
+
+    /// Tells httpd when the resource was modified, microseconds since the epoch.
+    pub fn set_modified(self, time: i64) {
+        // SAFETY: a live request.
+        unsafe { (*self.raw).mtime = time }
+    }
+
+    /// Reads and drops the body, so that the connection can be used again; answers 413 if it is too large.
+    pub fn discard_body(self) -> Status {
+        // SAFETY: a live request.
+        Status(unsafe { sys::ap_discard_request_body(self.raw) })
+    }
+
+    /// The connection is not used for another request.
+    pub fn close_connection(self) {
+        // SAFETY: the connection outlives its request, whose thread owns it.
+        unsafe { (*self.record().connection).keepalive = sys::ap_conn_keepalive_e_AP_CONN_CLOSE }
+    }
+
+    /// The client has gone.
+    pub fn is_aborted(self) -> bool {
+        self.connection().aborted != 0
+    }
+
+    /// An output filter of content or resource kind is installed (mod_deflate, mod_include, …).
+    pub fn has_content_filter(self) -> bool {
+        let filter = self.record().output_filters;
+        if filter.is_null() {
+            return false;
+        }
+        // SAFETY: a filter of the chain has its record.
+        unsafe { (*(*filter).frec).ftype < sys::ap_filter_type_AP_FTYPE_PROTOCOL }
+    }
+
+    /// A line of this level would be written.
+    pub fn logs(self, level: wire::Level) -> bool {
+        // SAFETY: a live request and its server.
+        unsafe {
+            sys::wsgi_shim_log_is_level(self.record().server, self.raw, super::module_index(), level as i32)
+                != 0
+        }
+    }
+
+    /// Logs a message of the catalogue for this request.
+    pub fn log(self, message: wire::Message, text: impl std::fmt::Display) {
+        log::message(self, message, text);
+    }
+}
+
+/// What a path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// Nothing.
+    Missing,
+    /// A directory.
+    Directory,
+    /// A file.
+    File,
+}

@@ -1,0 +1,128 @@
+//! `server_rec`: the main server and its virtual hosts.
+
+use super::{Pool, sys};
+use crate::module::ServerEntry;
+use std::ffi::CStr;
+use std::marker::PhantomData;
+
+/// A server of the configuration that lives for `'c`.
+#[derive(Clone, Copy)]
+pub struct Server<'c> {
+    raw: *mut sys::server_rec,
+    life: PhantomData<&'c ()>,
+}
+
+impl<'c> Server<'c> {
+    /// # Safety
+    /// `raw` is a live server that outlives `'c`.
+    pub unsafe fn from_raw(raw: *mut sys::server_rec) -> Self {
+        Self { raw, life: PhantomData }
+    }
+
+    /// The server for a C call.
+    pub fn raw(self) -> *mut sys::server_rec {
+        self.raw
+    }
+
+    /// As [`Server::raw`], where C only reads.
+    pub fn raw_const(self) -> *const sys::server_rec {
+        self.raw
+    }
+
+    fn record(self) -> &'c sys::server_rec {
+        // SAFETY: live for 'c, and read-only once the configuration is read.
+        unsafe { &*self.raw }
+    }
+
+    /// The configured ServerName.
+    pub fn name(self) -> &'c [u8] {
+        super::text(self.record().server_hostname)
+    }
+
+    /// The configured ServerAdmin.
+    pub fn admin(self) -> &'c [u8] {
+        super::text(self.record().server_admin)
+    }
+
+    /// Our configuration of this server.
+    pub fn config(self) -> &'c ServerEntry {
+        // SAFETY: `create_server` or the merger put it there, in the configuration's pool.
+        unsafe { &*super::module_config(self.record().module_config).cast() }
+    }
+
+    /// A line of this level would be written.
+    pub fn logs(self, level: wire::Level) -> bool {
+        // SAFETY: a live server.
+        unsafe {
+            sys::wsgi_shim_log_is_level(self.raw, std::ptr::null(), super::module_index(), level as i32) != 0
+        }
+    }
+
+    /// This server and those behind it in httpd's list; from the main server: all of them.
+    pub fn all(self) -> impl Iterator<Item = Server<'c>> {
+        let mut next = self.raw;
+        std::iter::from_fn(move || {
+            if next.is_null() {
+                return None;
+            }
+            // SAFETY: a live server of httpd's list.
+            let server = unsafe { Server::from_raw(next) };
+            next = server.record().next;
+            Some(server)
+        })
+    }
+}
+
+/// `Apache/2.4.62 (Debian) …` with all module tokens.
+pub fn description() -> &'static [u8] {
+    // SAFETY: httpd answers a string that lives as the configuration; we read it in a child, which has only one.
+    unsafe { CStr::from_ptr(sys::ap_get_server_description()).to_bytes() }
+}
+
+/// The banner that ServerTokens lets clients see.
+pub fn banner() -> &'static [u8] {
+    // SAFETY: as in `description`.
+    unsafe { CStr::from_ptr(sys::ap_get_server_banner()).to_bytes() }
+}
+
+/// When httpd was built.
+pub fn build_date() -> &'static [u8] {
+    // SAFETY: a constant of httpd.
+    unsafe { CStr::from_ptr(sys::ap_get_server_built()).to_bytes() }
+}
+
+/// (major, minor, patch) of the running httpd.
+pub fn version() -> [i32; 3] {
+    let mut version = sys::ap_version_t { major: 0, minor: 0, patch: 0, add_string: std::ptr::null() };
+    // SAFETY: httpd fills the structure.
+    unsafe { sys::ap_get_server_revision(&mut version) };
+    [version.major, version.minor, version.patch]
+}
+
+/// A relative path under ServerRoot, an absolute one as it is; `None` when it is malformed.
+pub fn root_relative<'p>(pool: Pool<'p>, path: &CStr) -> Option<&'p CStr> {
+    // SAFETY: pool and path are live; the answer is null or a string of the pool.
+    unsafe {
+        let path = sys::ap_server_root_relative(pool.raw(), path.as_ptr());
+        (!path.is_null()).then(|| CStr::from_ptr(path))
+    }
+}
+
+/// `httpd -X` (or -D NAME): whether the name was defined.
+pub fn defined(name: &CStr) -> bool {
+    // SAFETY: a C string.
+    unsafe { sys::ap_exists_config_define(name.as_ptr()) != 0 }
+}
+
+/// Adds a word to the Server banner.
+pub fn add_component(pool: Pool<'_>, component: &str) {
+    // SAFETY: the configuration's pool and a C string of it.
+    unsafe { sys::ap_add_version_component(pool.raw(), pool.c_chars(component.as_bytes())) }
+}
+
+/// An HTTP date as microseconds since the epoch.
+pub fn parse_date(pool: Pool<'_>, date: &[u8]) -> Option<i64> {
+    // SAFETY: a C string of the pool.
+    let time = unsafe { sys::apr_date_parse_http(pool.c_chars(date)) };
+    (time != 0).then_some(time)
+}

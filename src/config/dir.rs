@@ -1,0 +1,105 @@
+//! What may differ from one place of the site to the next: the per-directory configuration.
+
+use crate::apache::command::Merge;
+use std::sync::Arc;
+
+/// A name that was typed.
+pub type Name = Arc<[u8]>;
+
+/// Settings of a server, directory, location, file or `.htaccess`. `None`: nothing was said here.
+#[derive(Clone, Default)]
+pub struct DirConfig {
+    /// WSGIProcessGroup
+    pub process_group: Option<Name>,
+    /// WSGIApplicationGroup
+    pub application_group: Option<Name>,
+    /// WSGICallableObject
+    pub callable: Option<Name>,
+    /// WSGIPassAuthorization
+    pub pass_authorization: Option<bool>,
+    /// WSGIScriptReloading
+    pub script_reloading: Option<bool>,
+    /// WSGIErrorOverride
+    pub error_override: Option<bool>,
+    /// WSGIChunkedRequest
+    pub chunked_request: Option<bool>,
+    /// WSGIMapHEADToGET
+    pub map_head: Option<MapHead>,
+    /// WSGIIgnoreActivity
+    pub ignore_activity: Option<bool>,
+    /// WSGIEnableSendfile
+    pub enable_sendfile: Option<bool>,
+}
+
+/// WSGIMapHEADToGET: what an application sees of a HEAD request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MapHead {
+    /// HEAD
+    Off,
+    /// GET
+    On,
+    /// GET if a filter of the answer's content is installed, for which it needs the body.
+    Auto,
+}
+
+impl Merge for DirConfig {
+    fn merge(&self, over: &Self) -> Self {
+        Self {
+            process_group: over.process_group.clone().or_else(|| self.process_group.clone()),
+            application_group: over.application_group.clone().or_else(|| self.application_group.clone()),
+            callable: over.callable.clone().or_else(|| self.callable.clone()),
+            pass_authorization: over.pass_authorization.or(self.pass_authorization),
+            script_reloading: over.script_reloading.or(self.script_reloading),
+            error_override: over.error_override.or(self.error_override),
+            chunked_request: over.chunked_request.or(self.chunked_request),
+            map_head: over.map_head.or(self.map_head),
+            ignore_activity: over.ignore_activity.or(self.ignore_activity),
+            enable_sendfile: over.enable_sendfile.or(self.enable_sendfile),
+        }
+    }
+}
+
+/// `On` or `Off`, in any case.
+pub fn flag(text: &[u8]) -> Option<bool> {
+    match text {
+        _ if text.eq_ignore_ascii_case(b"on") => Some(true),
+        _ if text.eq_ignore_ascii_case(b"off") => Some(false),
+        _ => None,
+    }
+}
+
+/// Only embedded mode is there: a name of a process group is refused where it is typed.
+pub fn refuse_daemon(group: &[u8]) -> Result<(), String> {
+    if group.starts_with(b"%{") {
+        return Ok(());
+    }
+    let group = String::from_utf8_lossy(group);
+    Err(format!(
+        "WSGI process group not yet configured. '{group}' names a daemon process group, which this version \
+         does not offer: use %{{GLOBAL}} to run the application in embedded mode"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_specific_place_wins_field_by_field() {
+        let outer = DirConfig {
+            callable: Some(b"outer"[..].into()),
+            chunked_request: Some(true),
+            ..DirConfig::default()
+        };
+        let inner = DirConfig {
+            callable: Some(b"inner"[..].into()),
+            map_head: Some(MapHead::Off),
+            ..DirConfig::default()
+        };
+        let merged = outer.merge(&inner);
+        assert_eq!(merged.callable.as_deref(), Some(&b"inner"[..]));
+        assert_eq!(merged.chunked_request, Some(true));
+        assert_eq!(merged.map_head, Some(MapHead::Off));
+        assert_eq!(merged.script_reloading, None);
+    }
+}

@@ -1,0 +1,17 @@
+//! What the administrator wrote: one table of directives, and the structures their setters fill.
+//!
+//! Setters record what was typed and touch nothing else; what needs the whole configuration (which python, which
+//! interpreter) is settled later, in [`crate::python`] and [`crate::route`].
+#![forbid(unsafe_code)]
+
+mod alias;
+mod dir;
+pub mod directives;
+mod server;
+mod table;
+mod words;
+
+pub use alias::{Alias, Url};
+pub use dir::{DirConfig, MapHead};
+pub use server::{HashSeed, PythonConfig, ServerConfig};
+pub use table::{Directive, Httpd, Place, Setter};

@@ -1,0 +1,61 @@
+//! What holds for a server or virtual host, and, in the main server, for Python.
+
+use super::Alias;
+use crate::apache::command::Merge;
+use std::sync::Arc;
+
+/// Settings of the main server or of a virtual host.
+#[derive(Default)]
+pub struct ServerConfig {
+    /// In the order in which they are tried: a virtual host's own first.
+    pub aliases: Vec<Arc<Alias>>,
+    /// Settings of Python; only the main server's count.
+    pub python: PythonConfig,
+}
+
+/// How Python runs in this server.
+#[derive(Default)]
+pub struct PythonConfig {
+    /// WSGIPythonHome
+    pub home: Option<Vec<u8>>,
+    /// `file:line` of it
+    pub home_location: String,
+    /// WSGIPythonPath
+    pub path: Option<Vec<u8>>,
+    /// WSGIPythonWarnings, in order
+    pub warnings: Vec<Vec<u8>>,
+    /// WSGIPythonOptimize
+    pub optimize: u8,
+    /// WSGIDontWriteBytecode
+    pub dont_write_bytecode: Option<bool>,
+    /// WSGIPythonHashSeed
+    pub hash_seed: Option<HashSeed>,
+    /// WSGISwitchInterval, seconds
+    pub switch_interval: Option<f64>,
+    /// WSGIRestrictEmbedded
+    pub restrict_embedded: Option<bool>,
+    /// WSGIRestrictStdin
+    pub restrict_stdin: Option<bool>,
+    /// WSGIRestrictStdout
+    pub restrict_stdout: Option<bool>,
+    /// WSGIRestrictSignal
+    pub restrict_signal: Option<bool>,
+    /// WSGICaseSensitivity
+    pub case_sensitivity: Option<bool>,
+}
+
+/// WSGIPythonHashSeed
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashSeed {
+    /// Another one at each start.
+    Random,
+    /// Always this one.
+    Fixed(u32),
+}
+
+impl Merge for ServerConfig {
+    fn merge(&self, over: &Self) -> Self {
+        let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
+        Self { aliases, python: PythonConfig::default() }
+    }
+}

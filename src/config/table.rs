@@ -1,0 +1,65 @@
+//! How a directive of ours is run.
+
+use super::{DirConfig, ServerConfig};
+use crate::apache::command::{self, Command, Context, Line, Regex};
+use crate::apache::root_relative;
+
+/// What takes the arguments of a directive in.
+pub enum Setter {
+    /// Those of a server: read while the configuration is, by one thread.
+    Server(fn(&mut Place<'_>, &[u8]) -> Result<(), String>),
+    /// Those of a section: read from `.htaccess` too, by threads that serve requests, so they see no server. The first
+    /// argument is the directive's name.
+    Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
+}
+
+/// A directive of ours.
+pub type Directive = command::Directive<Setter>;
+
+/// What a setter may write to and ask.
+pub struct Place<'a> {
+    /// Name of the directive, for messages.
+    pub name: &'static str,
+    /// `file:line`, for what can be told only later.
+    pub location: String,
+    /// The server or virtual host.
+    pub server: &'a mut ServerConfig,
+    /// What only httpd can do.
+    pub httpd: &'a dyn Httpd,
+}
+
+/// What setters need of httpd; a trait, so that setters can be tested without a running httpd.
+pub trait Httpd {
+    /// Compiles a regular expression.
+    fn regex(&self, pattern: &[u8]) -> Option<Regex>;
+    /// Puts a relative path under ServerRoot.
+    fn absolute(&self, path: &[u8]) -> Option<Vec<u8>>;
+}
+
+impl Httpd for Line<'_> {
+    fn regex(&self, pattern: &[u8]) -> Option<Regex> {
+        Line::regex(self, pattern)
+    }
+
+    fn absolute(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let pool = self.pool();
+        root_relative(pool, pool.c_string(path)).map(|path| path.to_bytes().to_vec())
+    }
+}
+
+impl Command for Directive {
+    fn run(&self, line: &mut Line<'_>) -> Result<(), String> {
+        if self.context == Context::Global {
+            line.global_only()?;
+        }
+        let (args, location) = (line.args(), line.location());
+        let name = self.name.to_str().unwrap_or_default();
+        match self.set {
+            Setter::Section(set) => set(name, line.dir_config(), args),
+            Setter::Server(set) => {
+                let server = line.server_config();
+                set(&mut Place { name, location, server, httpd: &*line }, args)
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Splits a directive's arguments into words and `name=value` options, quoted as httpd quotes.
+
+/// The words of a line, taken one by one.
+pub struct Words<'a>(&'a [u8]);
+
+/// A `name=value` word.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// What stands before the `=`.
+    pub name: Vec<u8>,
+    /// What stands behind it, unquoted.
+    pub value: Vec<u8>,
+}
+
+impl<'a> Words<'a> {
+    /// The words of `line`.
+    pub fn of(line: &'a [u8]) -> Self {
+        Self(line.trim_ascii())
+    }
+
+    /// The next word. Single and double quotes group; within them a backslash takes the next quote or backslash
+    /// literally (httpd: `ap_getword_conf`).
+    pub fn word(&mut self) -> Option<Vec<u8>> {
+        let (word, rest) = match self.0.first()? {
+            &quote @ (b'"' | b'\'') => quoted(&self.0[1..], quote),
+            _ => {
+                let end = self.0.iter().position(u8::is_ascii_whitespace).unwrap_or(self.0.len());
+                (self.0[..end].to_vec(), &self.0[end..])
+            }
+        };
+        self.0 = rest.trim_ascii_start();
+        Some(word)
+    }
+
+    /// The next `name=value`; `Err` is the word that is none. Nothing may stand around the `=`: a blank there
+    /// would make the next option a value.
+    pub fn setting(&mut self) -> Option<Result<Setting, Vec<u8>>> {
+        let end = self.0.iter().position(|&byte| byte == b'=' || byte.is_ascii_whitespace());
+        let Some(end) = end.filter(|&end| self.0[end] == b'=' && end > 0) else {
+            return self.word().map(Err);
+        };
+        let name = self.0[..end].to_vec();
+        self.0 = &self.0[end + 1..];
+        let spaced = self.0.first().is_some_and(u8::is_ascii_whitespace);
+        if spaced {
+            self.0 = self.0.trim_ascii_start();
+            return Some(Err([&name[..], b"="].concat()));
+        }
+        Some(Ok(Setting { name, value: self.word().unwrap_or_default() }))
+    }
+}
+
+fn quoted(text: &[u8], quote: u8) -> (Vec<u8>, &[u8]) {
+    let mut word = Vec::new();
+    let mut at = 0;
+    while at < text.len() && text[at] != quote {
+        if text[at] == b'\\' && text.get(at + 1).is_some_and(|&next| next == quote || next == b'\\') {
+            at += 1;
+        }
+        word.push(text[at]);
+        at += 1;
+    }
+    (word, text.get(at + 1..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(line: &str) -> Vec<Result<(String, String), String>> {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let mut words = Words::of(line.as_bytes());
+        std::iter::from_fn(|| words.setting())
+            .map(|setting| setting.map(|s| (text(s.name), text(s.value))).map_err(text))
+            .collect()
+    }
+
+    fn ok(name: &str, value: &str) -> Result<(String, String), String> {
+        Ok((name.into(), value.into()))
+    }
+
+    #[test]
+    fn quotes_group_words() {
+        let mut words = Words::of(br#" /a "/my dir/\"x\".wsgi"  'b c' "#);
+        assert_eq!(words.word().unwrap(), b"/a");
+        assert_eq!(words.word().unwrap(), br#"/my dir/"x".wsgi"#);
+        assert_eq!(words.word().unwrap(), b"b c");
+        assert_eq!(words.word(), None);
+    }
+
+    #[test]
+    fn settings_may_be_quoted_and_empty() {
+        assert_eq!(settings(r#"a=1 b="x y" c="#), [ok("a", "1"), ok("b", "x y"), ok("c", "")]);
+        assert_eq!(settings("a=x=y"), [ok("a", "x=y")]);
+    }
+
+    #[test]
+    fn a_blank_beside_the_equals_sign_is_an_error_and_swallows_nothing() {
+        assert_eq!(settings("a= b=2"), [Err("a=".into()), ok("b", "2")]);
+        assert_eq!(settings("a =b"), [Err("a".into()), Err("=b".into())]);
+        assert_eq!(settings("word"), [Err("word".into())]);
+    }
+}

@@ -1,0 +1,127 @@
+//! Embedded mode: applications run in Apache's own children.
+//!
+//! Python starts once in each child ([`start`]); a request crosses the door ([`door`]) to the engine and its answer
+//! comes back through the same [`Exchange`]; the child's end takes Python down first ([`stop`]).
+#![deny(unsafe_code)]
+
+mod answer;
+mod door;
+mod maps;
+mod os;
+mod signals;
+mod start;
+mod stop;
+
+pub use start::{Start, main_config, pid, variable};
+pub use stop::{AtPoolEnd, Stop};
+
+use crate::apache::body::Body;
+use crate::apache::brigade::Brigade;
+use crate::apache::{FileKind, Request, Status};
+use crate::route::{Environ, Route};
+use answer::Head;
+use wire::door::{self as table, End};
+use wire::{Slice, message};
+
+/// Where the engine should lie and does not.
+pub fn missing_engine() -> Option<std::path::PathBuf> {
+    let file = os::engine_file();
+    (!file.is_file()).then_some(file)
+}
+
+/// A request on its way: what the engine's calls act upon.
+pub struct Exchange<'r> {
+    request: Request<'r>,
+    body: Body<'r>,
+    answer: Brigade<'r>,
+    sendfile: bool,
+    /// Status and headers, until something is sent.
+    head: Option<Head<'r>>,
+    /// The client holds what the application would send (304): the body is dropped.
+    unchanged: bool,
+}
+
+/// Serves a request in this process.
+pub fn serve<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
+    signals::held(|| serve_now(r, route))
+}
+
+fn serve_now<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
+    let engine = match start::engine() {
+        Ok(engine) => engine,
+        Err(status) => return refuse(r, status),
+    };
+    let config = r.dir_config();
+    let environ = Environ::of(r, route);
+    let mut exchange = Exchange {
+        request: r,
+        body: Body::new(r),
+        answer: Brigade::new(r),
+        sendfile: config.enable_sendfile == Some(true),
+        head: None,
+        unchanged: false,
+    };
+    let (kind, modified) = r.file();
+    let request = table::Request {
+        exchange: (&raw mut exchange).cast(),
+        target: table::Target {
+            script: Slice::of(r.filename()),
+            application_group: Slice::of(&route.application_group),
+            callable: Slice::of(&route.callable),
+            modified: if kind == FileKind::File { modified } else { -1 },
+            reload: config.script_reloading != Some(false),
+        },
+        environ: environ.entries().as_ptr(),
+        environ_len: environ.entries().len(),
+        https: environ.https(),
+        head_only: r.head_only(),
+        received: r.received(),
+    };
+    os::delete_states_at_thread_end();
+    let outcome = (engine.serve)(&request);
+    if os::is_copy() {
+        // The application forked, and its child came back here: it must not go on as a child of httpd.
+        os::end_process(if outcome.end == End::Exit { outcome.status } else { 1 });
+    }
+    match outcome.end {
+        End::Complete => exchange.finish(),
+        End::Truncated | End::Exit => exchange.fail(),
+        End::Short if exchange.unchanged => exchange.finish(),
+        End::Short => {
+            r.log(
+                message::SHORT_RESPONSE,
+                "the application sent fewer bytes than its Content-Length; the connection is closed",
+            );
+            exchange.end_short()
+        }
+        End::Error => {
+            if outcome.status == 503 {
+                r.err_headers_out().set(c"Retry-After", c"10");
+            }
+            Status(outcome.status)
+        }
+    }
+}
+
+/// No Python here: says so once a request.
+fn refuse(r: Request<'_>, refusal: start::Refusal) -> Status {
+    match refusal {
+        start::Refusal::Restricted => {
+            r.log(
+                message::EMBEDDED_RESTRICTED,
+                "Embedded mode of mod_wsgi disabled by runtime configuration: WSGIRestrictEmbedded is On",
+            );
+            Status(500)
+        }
+        start::Refusal::Stopping => Status(503),
+        start::Refusal::Failed(why) => {
+            r.log(message::PYTHON_NOT_RUNNING, format_args!("Python did not start in this process: {why}"));
+            Status(500)
+        }
+        start::Refusal::Unusable(why) => {
+            r.log(message::PYTHON_NOT_RUNNING, format_args!("Python is not running in this process: {why}"));
+            r.err_headers_out().set(c"Retry-After", c"10");
+            Status(503)
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The start of Python in a child, and what the rest of the child knows of it.
+
+use super::{door, os, signals, stop};
+use crate::apache::{self, Pool, Server, hook, log, mpm};
+use crate::config::{HashSeed, ServerConfig};
+use crate::python;
+use once_cell::sync::OnceCell;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+use wire::door::{Engine, Settings, Target, VERSION};
+use wire::{Slice, message};
+
+/// How long Python may take to start in a child. Without it the child serves everything else.
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+static MAIN: OnceCell<Main> = OnceCell::new();
+static ANSWER: Mutex<Option<Result<&'static Engine, String>>> = Mutex::new(None);
+static ANSWERED: Condvar = Condvar::new();
+/// [`ANSWER`] once it is final: read by every request.
+static ENGINE: OnceCell<Result<&'static Engine, Refusal>> = OnceCell::new();
+
+/// A variable of httpd's environment, as it was when this process started: applications change it since.
+pub fn variable(name: &[u8]) -> Option<&'static [u8]> {
+    static ENVIRONMENT: OnceCell<HashMap<Vec<u8>, Vec<u8>>> = OnceCell::new();
+    let pairs = || std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
+    ENVIRONMENT.get_or_init(|| pairs().collect()).get(name).map(Vec::as_slice)
+}
+
+/// Number of this process; asking the system each time would cost a call.
+pub fn pid() -> u32 {
+    static PID: OnceCell<u32> = OnceCell::new();
+    *PID.get_or_init(std::process::id)
+}
+
+struct Main(Server<'static>);
+
+// SAFETY: the main server is only read in a child, whose configuration does not change any more.
+#[allow(unsafe_code)]
+unsafe impl Send for Main {}
+// SAFETY: as above.
+#[allow(unsafe_code)]
+unsafe impl Sync for Main {}
+
+/// Why there is no Python in this process.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// WSGIRestrictEmbedded is on.
+    Restricted,
+    /// The process was told to end before it had started.
+    Stopping,
+    /// The configured python cannot be used, found when the running server read its configuration again.
+    Unusable(String),
+    /// It did not start, and why.
+    Failed(String),
+}
+
+/// The engine, or why there is none.
+pub fn engine() -> Result<&'static Engine, Refusal> {
+    match ENGINE.get() {
+        Some(answer) => answer.clone(),
+        None => Err(Refusal::Failed("it has not been started".into())),
+    }
+}
+
+/// The main server, in a child.
+pub fn main_server() -> Option<Server<'static>> {
+    MAIN.get().map(|main| main.0)
+}
+
+/// Its configuration.
+pub fn main_config() -> Option<&'static ServerConfig> {
+    main_server().map(|server| server.config())
+}
+
+/// The engine's answer to our table, given on the python-main thread.
+pub fn answered(answer: Result<&'static Engine, String>) {
+    let answer = answer.and_then(|engine| {
+        if engine.version == VERSION && engine.size as usize == size_of::<Engine>() {
+            return Ok(engine);
+        }
+        Err(format!("_mod_wsgi.abi3.so speaks version {} of the door, mod_wsgi.so {VERSION}", engine.version))
+    });
+    let mut place = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    // The first answer counts: python-main reports its own end too.
+    place.get_or_insert(answer);
+    ANSWERED.notify_all();
+}
+
+/// The child-init hook.
+pub struct Start;
+
+impl hook::ChildStart for Start {
+    fn run(pool: Pool<'static>, main: Server<'static>) {
+        let _ = MAIN.set(Main(main));
+        variable(b"");
+        let config = main.config();
+        let result = if config.python.restrict_embedded == Some(true) {
+            Err(Refusal::Restricted)
+        } else {
+            start(main, config)
+        };
+        if let Err(Refusal::Failed(why) | Refusal::Unusable(why)) = &result {
+            log::server_message(
+                Some(main),
+                message::PYTHON_FAILED,
+                format_args!("Python is not available in this process: {why}"),
+            );
+        }
+        let ready = result.is_ok();
+        if ready {
+            pool.at_end::<super::AtPoolEnd>();
+        }
+        let _ = ENGINE.set(result);
+        if ready {
+            preload(main);
+        }
+    }
+}
+
+fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'static Engine, Refusal> {
+    let python = python::found().map_err(Refusal::Unusable)?;
+    let begun = Instant::now();
+    os::stay_loaded();
+    os::watch();
+    if !mpm::threaded() {
+        signals::hold_stop_signals(stop::end).map_err(Refusal::Failed)?;
+    }
+    let settings: &'static Settings = Box::leak(Box::new(settings(config)));
+    let host = Box::leak(Box::new(door::host(settings)));
+    os::start_python(&python, host, &arguments(config), hash_seed(config)).map_err(Refusal::Failed)?;
+    let mut answer = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    loop {
+        if let Some(answer) = answer.take() {
+            let engine = answer.map_err(Refusal::Failed)?;
+            let text = format!(
+                "Python {} from {} started in {} ms",
+                python.version,
+                python.prefix,
+                begun.elapsed().as_millis()
+            );
+            log::server_message(Some(main), message::PYTHON_STARTED, text);
+            return Ok(engine);
+        }
+        if begun.elapsed() > START_DEADLINE {
+            return Err(Refusal::Failed(format!("it did not start within {} s", START_DEADLINE.as_secs())));
+        }
+        if signals::stop_is_pending() {
+            return Err(Refusal::Stopping);
+        }
+        let pause = Duration::from_millis(50);
+        answer = ANSWERED.wait_timeout(answer, pause).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+    }
+}
+
+/// Loads the scripts whose place is known from the configuration, in its order, before the child takes requests.
+fn preload(main: Server<'static>) {
+    let mut seen = std::collections::HashSet::new();
+    let mut targets = Vec::new();
+    for server in main.all() {
+        for alias in &server.config().aliases {
+            let Some(group) = alias.preloads() else { continue };
+            // A directory of scripts: which of them, only requests can tell.
+            if std::path::Path::new(OsStr::from_bytes(&alias.target)).is_dir() {
+                continue;
+            }
+            if seen.insert((group, &alias.target[..])) {
+                targets.push((group, &alias.target[..], alias.callable.as_deref().unwrap_or(b"application")));
+            }
+        }
+    }
+    if targets.is_empty() {
+        return;
+    }
+    os::while_no_stop_is_pending(move || {
+        for (group, script, callable) in targets {
+            let target = Target {
+                script: Slice::of(script),
+                application_group: Slice::of(group),
+                callable: Slice::of(callable),
+                modified: -1,
+                reload: false,
+            };
+            if let Ok(engine) = engine() {
+                (engine.preload)(&target);
+            }
+        }
+    });
+}
+
+fn settings(config: &'static ServerConfig) -> Settings {
+    let python = &config.python;
+    let text = |text: &'static [u8]| Slice::of(text);
+    Settings {
+        python_path: python.path.as_deref().map_or(Slice::EMPTY, text),
+        restrict_stdin: python.restrict_stdin == Some(true),
+        restrict_stdout: python.restrict_stdout == Some(true),
+        restrict_signal: python.restrict_signal != Some(false),
+        keep_stdout: apache::defined(c"ONE_PROCESS"),
+        case_sensitive: python.case_sensitivity != Some(false),
+        multithread: mpm::threaded(),
+        multiprocess: mpm::forked(),
+        switch_interval: python.switch_interval.unwrap_or(0.0),
+        hide_hash_seed: python.hash_seed.is_some(),
+        apache_version: apache::version(),
+        description: text(apache::description()),
+        build_date: text(apache::build_date()),
+        mpm: text(mpm::name()),
+        processes: mpm::max_processes(),
+        threads: mpm::threads(),
+    }
+}
+
+/// Options for Python's command line.
+fn arguments(config: &ServerConfig) -> Vec<Vec<u8>> {
+    let python = &config.python;
+    let mut arguments = vec![b"-P".to_vec()];
+    if python.dont_write_bytecode == Some(true) {
+        arguments.push(b"-B".to_vec());
+    }
+    arguments.extend((0..python.optimize).map(|_| b"-O".to_vec()));
+    for filter in &python.warnings {
+        arguments.extend([b"-W".to_vec(), filter.clone()]);
+    }
+    arguments
+}
+
+fn hash_seed(config: &ServerConfig) -> Option<String> {
+    config.python.hash_seed.map(|seed| match seed {
+        HashSeed::Random => "random".to_owned(),
+        HashSeed::Fixed(number) => number.to_string(),
+    })
+}

@@ -1,0 +1,13 @@
+//! The Apache half of mod_wsgi: configuration, routing, and the way of a request to the engine and back.
+//!
+//! It is not linked to libpython and holds no symbol of Python's; the engine (`_mod_wsgi.abi3.so`) is loaded by
+//! Python itself, in Apache's children only. See `docs/ARCHITECTURE.md`.
+
+pub mod apache;
+pub mod config;
+pub mod embedded;
+pub mod module;
+pub mod python;
+#[cfg(test)]
+mod reference;
+pub mod route;

@@ -1,0 +1,93 @@
+//! Whether a user can reach a file, asked as that user.
+
+use super::os;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+/// Whom Apache's children run as.
+pub struct User {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Name, if the id has one.
+    pub name: Option<String>,
+}
+
+impl std::fmt::Display for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => f.write_str(name),
+            None => write!(f, "#{}", self.uid),
+        }
+    }
+}
+
+/// The first part of the way to `file` that the user may not take, as a sentence; `None` when there is none, or when
+/// this process may not become that user.
+pub fn obstacle(file: &Path, user: &User) -> Option<String> {
+    let steps = steps(file);
+    let blocked = steps.get(os::first_forbidden(&steps, user)?)?;
+    let mode = blocked.metadata().map(|data| {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        format!(" (mode {:04o}, owner #{})", data.permissions().mode() & 0o7777, data.uid())
+    });
+    let shown = blocked.display();
+    Some(format!(
+        "the Apache user {user} may not enter {shown}{}, which leads to {}; run 'chmod o+x {shown}' or move it",
+        mode.unwrap_or_default(),
+        file.display()
+    ))
+}
+
+/// The directories on the way to a file, in the order in which the system enters them: those behind symbolic links, which
+/// any part of the way may be, too.
+fn steps(file: &Path) -> Vec<PathBuf> {
+    const MOST_LINKS: usize = 40; // as the kernel (path_resolution(7))
+    let mut steps = Vec::new();
+    let mut links = 0;
+    let mut way: Vec<OsString> = parts(file);
+    let mut here = PathBuf::from("/");
+    while let Some(part) = way.pop() {
+        if !steps.contains(&here) {
+            steps.push(here.clone());
+        }
+        let next = if part == ".." { here.parent().unwrap_or(&here).to_path_buf() } else { here.join(&part) };
+        match next.read_link() {
+            Ok(target) if links < MOST_LINKS => {
+                links += 1;
+                if target.is_absolute() {
+                    here = PathBuf::from("/");
+                }
+                way.extend(parts(&target));
+            }
+            _ => here = next,
+        }
+    }
+    steps
+}
+
+/// The parts of a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let named = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    let mut parts: Vec<OsString> = named.map(|part| part.as_os_str().to_owned()).collect();
+    parts.reverse();
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_anywhere_on_the_way_are_followed() {
+        let root = std::env::temp_dir().join(format!("mod_wsgi-steps-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("real/bin")).unwrap();
+        std::os::unix::fs::symlink("real", root.join("link")).unwrap();
+        let steps = steps(&root.join("link/bin/python"));
+        assert_eq!(steps.first().unwrap(), Path::new("/"));
+        assert_eq!(steps.last().unwrap(), &root.join("real/bin"));
+        assert!(steps.contains(&root.join("real")) && !steps.contains(&root.join("link")));
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

@@ -1,0 +1,120 @@
+//! Which python is to run, settled while the configuration is read.
+//!
+//! The candidate is run once, as the user it will run as, and reports about itself. What is wrong with it is one
+//! sentence with a remedy. That is fatal at `apachectl configtest` and at the first start; on a restart of a running
+//! server it is logged and requests get 503, because a failing check would end Apache.
+#![deny(unsafe_code)]
+
+mod access;
+mod find;
+mod os;
+mod probe;
+
+pub use find::Python;
+
+use crate::apache::{AtEnd, Pool, Server, add_component, hook, log, mpm};
+use crate::config::ServerConfig;
+use crate::embedded;
+use std::sync::Mutex;
+use wire::{Message, message};
+
+/// Why there is no python, as a message and a sentence.
+type Unusable = (Message, String);
+
+/// What the check of the current configuration found: children inherit it when they are forked.
+static FOUND: Mutex<Option<Result<Python, Unusable>>> = Mutex::new(None);
+
+/// The python of the current configuration, or why there is none.
+pub fn found() -> Result<Python, String> {
+    let found = FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let found =
+        found.clone().unwrap_or_else(|| Err((message::PYTHON_UNUSABLE, "it was not looked for".into())));
+    found.map_err(|(_, why)| why)
+}
+
+/// Forgets it, when the configuration goes: nothing of it is left behind when httpd unloads the module.
+pub struct Forget;
+
+impl AtEnd for Forget {
+    fn run() {
+        FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        let _ = std::panic::take_hook();
+    }
+}
+
+/// The check-config hook.
+pub struct Check;
+
+impl hook::Check for Check {
+    fn run(_: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
+        let config = main.config();
+        if config.python.restrict_embedded == Some(true) {
+            return Ok(());
+        }
+        warn_of_small_stacks(main);
+        let result = usable(config);
+        let used = config.python.home.is_some() || main.all().any(|s| !s.config().aliases.is_empty());
+        let failed = result.as_ref().err().cloned();
+        *FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
+        match failed {
+            // httpd's standard error is where configtest shows it; the log has it too.
+            Some(why) if used && (mpm::is_config_test() || mpm::generation() == 0) => Err(why),
+            Some((number, why)) if used => {
+                let text = format!("{why}; WSGI requests get 503 until the next restart");
+                log::server_message(Some(main), number, text);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The python that the configuration means, and all that embedded mode needs beside it.
+fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
+    if let Some(file) = embedded::missing_engine() {
+        let why =
+            format!("{} is missing: install it beside mod_wsgi.so ('make install' does)", file.display());
+        return Err((message::PYTHON_UNUSABLE, why));
+    }
+    if let Some(path) = find::other_libpython() {
+        let why = format!(
+            "another module has brought {path} into Apache, and two Pythons cannot share its processes; remove that \
+             module (a LoadModule or LoadFile of mod_python, the original mod_wsgi, ...)"
+        );
+        return Err((message::OTHER_PYTHON, why));
+    }
+    find::find(config.python.home.as_deref())
+        .map_err(|why| (message::PYTHON_UNUSABLE, located(&config.python.home_location, why)))
+}
+
+/// Puts `file:line` in front, where a directive is what has to be changed.
+fn located(location: &str, why: String) -> String {
+    if location.is_empty() { why } else { format!("{location}: {why}") }
+}
+
+/// The post-config hook: the Server header names us and the python, as ServerTokens allows.
+pub struct Announce;
+
+impl hook::Configured for Announce {
+    fn run(pool: Pool<'_>, _: Server<'_>) {
+        add_component(pool, concat!("mod_wsgi/", env!("CARGO_PKG_VERSION")));
+        if let Ok(python) = found() {
+            add_component(pool, &format!("Python/{}", python.version));
+        }
+    }
+}
+
+/// CPython 3.13 overflows a stack below 2 MiB on deeply nested JSON.
+fn warn_of_small_stacks(main: Server<'_>) {
+    const ENOUGH: u64 = 2 << 20;
+    let size = mpm::thread_stack_size();
+    if mpm::threaded() && size != 0 && size < ENOUGH {
+        log::server_message(
+            Some(main),
+            message::SMALL_STACKS,
+            format_args!(
+                "ThreadStackSize {size} is small for Python: nested data may overflow it; use {ENOUGH} or more"
+            ),
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! Runs a candidate python once and hears from it what it is.
+
+use super::find::Python;
+use super::{access::User, os};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a python may take to say what it is. A cold start from a slow disk takes a second or two.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the candidate is asked. It runs with `-P`, as the bootstrap does, and prints `name=value` lines.
+const QUESTION: &str = r#"
+import sys
+def say(name, value): print("mod_wsgi:%s=%s" % (name, value))
+say("implementation", sys.implementation.name)
+say("version", "%d.%d.%d" % sys.version_info[:3])
+say("minor", "%d.%d" % sys.version_info[:2])
+say("prefix", sys.prefix)
+say("base_prefix", sys.base_prefix)
+if sys.version_info >= (3, 11):
+    import sysconfig
+    get = sysconfig.get_config_var
+    say("shared", get("Py_ENABLE_SHARED") or 0)
+    say("free_threaded", get("Py_GIL_DISABLED") or 0)
+    say("bits", 64 if sys.maxsize > 2**32 else 32)
+    for folder in (sys.base_prefix + "/lib", sys.base_prefix + "/lib/" + (get("MULTIARCH") or ""), get("LIBDIR"),
+                   "/usr/lib/" + (get("MULTIARCH") or ""), get("LIBPL")):
+        for name in (get("INSTSONAME"), get("LDLIBRARY")):
+            if folder and name and ".so" in name: say("library", folder + "/" + name)
+    say("wanted", get("INSTSONAME") or get("LDLIBRARY"))
+"#;
+
+/// What `executable` is, or what is wrong with it.
+pub fn run(executable: &Path, user: &User) -> Result<Python, String> {
+    let shown = executable.display();
+    let answer = os::run_as(executable, &["-P", "-c", QUESTION], user, DEADLINE).map_err(|why| {
+        format!("{shown} cannot be run as the Apache user {user}: {why}; try 'sudo -u {user} {shown} -V'")
+    })?;
+    let facts: Vec<(&str, &str)> =
+        answer.stdout.lines().filter_map(|line| line.strip_prefix("mod_wsgi:")?.split_once('=')).collect();
+    let fact: HashMap<&str, &str> = facts.iter().rev().copied().collect();
+    if fact.is_empty() {
+        return Err(silent(executable, &answer, user));
+    }
+    let version = fact.get("version").copied().unwrap_or("?");
+    if fact.get("implementation") != Some(&"cpython") {
+        return Err(format!(
+            "{shown} is {}, and only CPython can be embedded; name a CPython 3.11 or later",
+            fact["implementation"]
+        ));
+    }
+    if !at_least_3_11(version) {
+        return Err(format!(
+            "{shown} is Python {version}, and 3.11 is the oldest supported; create the environment with a later \
+             Python"
+        ));
+    }
+    if fact.get("free_threaded").is_some_and(|value| *value != "0") {
+        return Err(format!(
+            "{shown} is a free-threaded build of Python {version}, which is not supported; name a build with the GIL"
+        ));
+    }
+    let places = || facts.iter().filter(|(name, _)| *name == "library").map(|(_, path)| PathBuf::from(path));
+    let library = places().find(|path| path.is_file()).ok_or_else(|| no_library(executable, &fact))?;
+    Ok(Python {
+        executable: executable.to_path_buf(),
+        version: version.to_owned(),
+        prefix: fact.get("prefix").copied().unwrap_or_default().to_owned(),
+        library,
+    })
+}
+
+fn at_least_3_11(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (3, 11)
+}
+
+fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> String {
+    let shown = executable.display();
+    let minor = fact.get("minor").copied().unwrap_or("3");
+    if fact.get("shared") == Some(&"1") {
+        let wanted = fact.get("wanted").copied().unwrap_or("libpython");
+        return format!(
+            "{shown} has no shared library {wanted}, which embedded mode needs; install it (apt install \
+             libpython{minor})"
+        );
+    }
+    format!(
+        "{shown} was built without a shared libpython, which embedded mode needs; use a Python configured with \
+         --enable-shared (Debian's python{minor} has one: apt install libpython{minor})"
+    )
+}
+
+/// It ran, and did not answer as a python does.
+fn silent(executable: &Path, answer: &os::Answer, user: &User) -> String {
+    let shown = executable.display();
+    let last = answer.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
+    if answer.stderr.contains("Unknown option: -P") || answer.stderr.contains("unknown option -P") {
+        return format!(
+            "{shown} is older than Python 3.11, the oldest supported; create the environment with a later Python"
+        );
+    }
+    if answer.stderr.contains("No module named 'encodings'") {
+        return format!(
+            "{shown} does not find its standard library (No module named 'encodings'), so its base installation is \
+             gone or the Apache user {user} may not read it; create the virtual environment anew, or correct modes"
+        );
+    }
+    format!(
+        "{shown} is not a usable python ({}: {last}); name the root of a virtual environment",
+        answer.status
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_least_3_11;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(at_least_3_11("3.11.2") && at_least_3_11("3.13.0") && at_least_3_11("4.0.0"));
+        assert!(!at_least_3_11("3.9.18") && !at_least_3_11("2.7.18") && !at_least_3_11("?"));
+    }
+}

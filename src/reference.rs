@@ -1,0 +1,103 @@
+//! `docs/directives.md` and `docs/messages.md`, written from the tables that the program itself uses.
+//!
+//! `make docs` writes the files; the tests fail when they are not what the tables say.
+#![forbid(unsafe_code)]
+
+use crate::apache::command::Context;
+use crate::config::directives;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn context(context: Context) -> &'static str {
+    match context {
+        Context::Global => "server config",
+        Context::Server => "server config, virtual host",
+        Context::Directory => "server config, virtual host, directory",
+        Context::FileInfo => "server config, virtual host, directory, .htaccess (AllowOverride FileInfo)",
+        Context::AuthConfig => "directory, .htaccess (AllowOverride AuthConfig)",
+    }
+}
+
+fn directives() -> String {
+    let mut text = String::from(
+        "# Directives\n\nWritten by `make docs` from the table in `src/config/directives.rs`. Names and values are those of \
+         mod_wsgi 6;\n[differences.md](differences.md) says where the behaviour is not.\n\nA flag is `On` or `Off`, in \
+         any case. Where the same directive stands in several places, the most specific\none counts (virtual host \
+         before main server, directory before both), setting by setting.\n",
+    );
+    for directive in &directives::ALL {
+        let name = directive.name.to_string_lossy();
+        let syntax = directive.syntax.replace('|', "\\|");
+        let _ = write!(
+            text,
+            "\n## {name}\n\n| | |\n|---|---|\n| Syntax | `{name} {}` |\n| Default | {} |\n| Context | {} |\n\n{}\n",
+            syntax,
+            directive.default,
+            context(directive.context),
+            directive.doc
+        );
+    }
+    text
+}
+
+fn messages() -> String {
+    let mut text = String::from(
+        "# Messages\n\nWritten by `make docs` from the table in `wire/src/message.rs`. A line of ours in Apache's error \
+         log begins with the\nnumber of one of these, `WSGInnnn:`. Numbers below 1000 mean what they mean in \
+         mod_wsgi.\n",
+    );
+    for message in wire::message::ALL {
+        let [when, then, remedy] = message.explanation();
+        let level = format!("{:?}", message.level()).to_lowercase();
+        let _ = write!(
+            text,
+            "\n## {message} ({level})\n\n{when}\n\n*Consequence:* {then}\n\n*What to do:* {remedy}\n"
+        );
+    }
+    text
+}
+
+fn check(name: &str, text: &str) {
+    let file = root().join("docs").join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, text).unwrap();
+    }
+    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(there == text, "docs/{name} is not what the table says: run 'make docs'");
+}
+
+#[test]
+fn the_reference_of_directives_is_current() {
+    check("directives.md", &directives());
+}
+
+#[test]
+fn the_reference_of_messages_is_current() {
+    check("messages.md", &messages());
+}
+
+fn sources(folder: PathBuf, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_directive_has_a_test_against_a_real_server() {
+    let mut text = String::new();
+    sources(root().join("tests/compliance"), &mut text);
+    sources(root().join("tests/e2e"), &mut text);
+    for directive in &directives::ALL {
+        let name = directive.name.to_str().unwrap();
+        assert!(text.contains(name), "no test of {name}");
+    }
+}

@@ -1,0 +1,103 @@
+//! Which interpreter and which callable: configured names, and the tokens `%{…}` in them.
+
+use crate::apache::{Request, Server};
+use crate::config::Alias;
+use crate::embedded;
+use std::borrow::Cow;
+
+/// Where a request is to be served.
+pub struct Route<'r> {
+    /// Empty: embedded mode.
+    pub process_group: Cow<'r, [u8]>,
+    /// Empty: the main interpreter.
+    pub application_group: Cow<'r, [u8]>,
+    /// Attribute of the script.
+    pub callable: Cow<'r, [u8]>,
+    /// WSGIPassAuthorization
+    pub pass_authorization: bool,
+    /// Names are lower-cased where they come from paths.
+    pub case_sensitive: bool,
+}
+
+impl<'r> Route<'r> {
+    /// The route of a request: what its alias says, else its directory, else the default.
+    pub fn of(r: Request<'r>, alias: Option<&'r Alias>) -> Self {
+        let config = r.dir_config();
+        let case_sensitive = main_config(r.server()).python.case_sensitivity != Some(false);
+        let process = alias.and_then(|a| a.process_group.as_deref()).or(config.process_group.as_deref());
+        let application =
+            alias.and_then(|a| a.application_group.as_deref()).or(config.application_group.as_deref());
+        let callable = match alias.and_then(|a| a.callable.as_deref()) {
+            Some(name) => Cow::Borrowed(name),
+            None => callable(r, config.callable.as_deref()),
+        };
+        Self {
+            process_group: group(r, process.unwrap_or(b""), case_sensitive),
+            application_group: group(r, application.unwrap_or(b"%{RESOURCE}"), case_sensitive),
+            callable,
+            pass_authorization: alias.and_then(|a| a.pass_authorization).or(config.pass_authorization)
+                == Some(true),
+            case_sensitive,
+        }
+    }
+}
+
+/// The main server's configuration: a vhost's merged one has no Python settings.
+pub fn main_config(server: Server<'_>) -> &crate::config::ServerConfig {
+    crate::embedded::main_config().unwrap_or_else(|| server.config())
+}
+
+/// Expands a group's name. A token must be the whole name; any other text is literal.
+fn group<'r>(r: Request<'r>, name: &'r [u8], case_sensitive: bool) -> Cow<'r, [u8]> {
+    match name {
+        b"%{GLOBAL}" => Cow::Borrowed(b""),
+        b"%{SERVER}" => Cow::Owned(with_port(r, r.server().name())),
+        b"%{HOST}" => {
+            Cow::Owned(with_port(r, if r.hostname().is_empty() { r.server().name() } else { r.hostname() }))
+        }
+        b"%{RESOURCE}" => Cow::Owned(resource(r, case_sensitive)),
+        _ => match variable(r, name) {
+            None => Cow::Borrowed(name),
+            // A token found in a variable is expanded once more, but not a variable in a variable.
+            Some(value) if value.starts_with(b"%{ENV:") => value,
+            Some(Cow::Borrowed(value)) => group(r, value, case_sensitive),
+            Some(value) => value,
+        },
+    }
+}
+
+fn callable<'r>(r: Request<'r>, name: Option<&'r [u8]>) -> Cow<'r, [u8]> {
+    match name {
+        Some(name) if name.starts_with(b"%") => variable(r, name).unwrap_or(Cow::Borrowed(b"application")),
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Borrowed(b"application"),
+    }
+}
+
+/// The value of `%{ENV:name}`: from request notes, the request's environment, or the process's.
+fn variable<'r>(r: Request<'r>, token: &[u8]) -> Option<Cow<'r, [u8]>> {
+    let name = token.strip_prefix(b"%{ENV:")?.strip_suffix(b"}")?;
+    let key = r.pool().c_string(name);
+    let value = r.notes().get(key).or_else(|| r.environment().get(key)).or_else(|| embedded::variable(name));
+    value.map(Cow::Borrowed)
+}
+
+fn with_port(r: Request<'_>, name: &[u8]) -> Vec<u8> {
+    let mut text = name.to_vec();
+    let port = r.server_port();
+    if port != 80 && port != 443 {
+        text.extend_from_slice(format!(":{port}").as_bytes());
+    }
+    text
+}
+
+fn resource(r: Request<'_>, case_sensitive: bool) -> Vec<u8> {
+    let mut text = with_port(r, r.server().name());
+    text.push(b'|');
+    let mut script = super::environ::script_name(r);
+    if !case_sensitive {
+        script.make_ascii_lowercase();
+    }
+    text.extend_from_slice(&script);
+    text
+}

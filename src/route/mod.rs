@@ -1,0 +1,65 @@
+//! From a URL to an application: which script, in which interpreter, and what it is told of the request.
+#![forbid(unsafe_code)]
+
+mod checks;
+mod environ;
+mod groups;
+
+pub use environ::Environ;
+pub use groups::Route;
+
+use crate::apache::{Request, Status, hook};
+use crate::embedded;
+
+/// The handler name that WSGIScriptAlias sets, and that SetHandler and AddHandler may name.
+const HANDLER: &[u8] = b"wsgi-script";
+/// Its name in old configurations.
+const OLD_HANDLER: &[u8] = b"application/x-httpd-wsgi";
+
+/// The translate-name hook: the first alias that matches names the script.
+pub struct Translate;
+
+impl hook::Translate for Translate {
+    fn run(r: Request<'_>) -> Status {
+        let uri = r.uri();
+        if !uri.starts_with(b"/") {
+            return Status::DECLINED;
+        }
+        for alias in &r.server().config().aliases {
+            if let Some(file) = alias.map(r.pool(), uri) {
+                r.set_filename(&file);
+                r.set_handler(c"wsgi-script");
+                r.notes().set(c"alias-forced-type", c"wsgi-script");
+                r.keep(alias);
+                return Status::OK;
+            }
+        }
+        Status::DECLINED
+    }
+}
+
+/// The handler: checks, routes and serves.
+pub struct Handler;
+
+impl hook::Handle for Handler {
+    fn run(r: Request<'_>) -> Status {
+        if r.handler() != HANDLER && r.handler() != OLD_HANDLER {
+            return Status::DECLINED;
+        }
+        // The alias counts only where it set the handler: SetHandler on another resource is not its business.
+        let alias = if r.handler() == HANDLER { r.kept() } else { None };
+        if let Err(status) = checks::run(r, alias) {
+            return status;
+        }
+        let route = Route::of(r, alias);
+        if !route.process_group.is_empty() {
+            let group = String::from_utf8_lossy(&route.process_group);
+            r.log(
+                wire::message::NO_PROCESS_GROUP,
+                format_args!("No WSGI daemon process called '{group}' has been configured."),
+            );
+            return Status(500);
+        }
+        embedded::serve(r, &route)
+    }
+}

@@ -1,0 +1,80 @@
+//! The two files of the module keep apart what their names promise: the Apache half knows no Python, the Python half no
+//! Apache. Read from their dynamic sections, so that a careless dependency is found when it is built.
+
+use std::path::PathBuf;
+
+use harness::{Subject, repository, subject};
+use object::elf::{DT_NEEDED, FileHeader64};
+use object::read::elf::{Dyn, FileHeader};
+use object::{Endianness, Object, ObjectSymbol};
+
+/// What a shared library says to the dynamic linker.
+struct Library {
+    defined: Vec<String>,
+    undefined: Vec<String>,
+    needed: Vec<String>,
+}
+
+fn library(name: &str) -> Option<Library> {
+    if subject() != Subject::Ours {
+        harness::skip("about the files of our module");
+        return None;
+    }
+    let dir =
+        std::env::var_os("MOD_WSGI_DIR").map_or_else(|| repository().join("target/module"), PathBuf::from);
+    let path = dir.join(name);
+    let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let file = object::File::parse(&*bytes).expect("an ELF file");
+    let (undefined, defined): (Vec<_>, Vec<_>) = file.dynamic_symbols().partition(|s| s.is_undefined());
+    let names = |symbols: Vec<object::Symbol<'_, '_>>| {
+        symbols.iter().filter_map(|s| s.name().ok()).map(str::to_owned).collect()
+    };
+    Some(Library { defined: names(defined), undefined: names(undefined), needed: needed(&bytes) })
+}
+
+/// The libraries it cannot be loaded without.
+fn needed(bytes: &[u8]) -> Vec<String> {
+    let header = FileHeader64::<Endianness>::parse(bytes).expect("a 64-bit ELF file");
+    let endian = header.endian().expect("endianness");
+    let sections = header.sections(endian, bytes).expect("sections");
+    let (entries, link) =
+        sections.dynamic(endian, bytes).expect("dynamic section").expect("a dynamic section");
+    let strings = sections.strings(endian, bytes, link).expect("strings");
+    let names =
+        entries.iter().filter(|e| e.tag32(endian) == Some(DT_NEEDED)).map(|e| e.string(endian, strings));
+    names.map(|name| String::from_utf8_lossy(name.expect("name")).into_owned()).collect()
+}
+
+fn starting_with<'a>(names: &'a [String], prefixes: &[&str]) -> Vec<&'a String> {
+    names.iter().filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect()
+}
+
+const PYTHON: &[&str] = &["Py", "_Py"];
+const APACHE: &[&str] = &["ap_", "apr_"];
+
+#[test]
+fn apache_half_knows_no_python() {
+    let Some(library) = library("mod_wsgi.so") else { return };
+    assert_eq!(starting_with(&library.undefined, PYTHON), [""; 0], "undefined");
+    assert_eq!(starting_with(&library.defined, PYTHON), [""; 0], "defined");
+    assert_eq!(starting_with(&library.needed, &["libpython"]), [""; 0], "needed");
+    assert!(library.defined.iter().any(|name| name == "wsgi_module"), "does not export wsgi_module");
+    assert!(!starting_with(&library.undefined, APACHE).is_empty(), "reads the wrong symbols");
+}
+
+#[test]
+fn python_half_knows_no_apache() {
+    let Some(library) = library("_mod_wsgi.abi3.so") else { return };
+    assert_eq!(starting_with(&library.undefined, APACHE), [""; 0], "undefined");
+    assert_eq!(starting_with(&library.defined, APACHE), [""; 0], "defined");
+    assert_eq!(
+        starting_with(&library.needed, &["libpython", "libapr"]),
+        [""; 0],
+        "needed: it runs in any python"
+    );
+    assert!(
+        library.defined.iter().any(|name| name == "PyInit__mod_wsgi"),
+        "does not export PyInit__mod_wsgi"
+    );
+    assert!(!starting_with(&library.undefined, PYTHON).is_empty(), "reads the wrong symbols");
+}

@@ -1,0 +1,72 @@
+//! What mod_wsgi 6 does in embedded mode, feature by feature, asked of a real Apache.
+//!
+//! The suite has two subjects: our module, and the original (`SUBJECT=mod_wsgi`). A test is right only once it passes
+//! on the original; where the two differ on purpose the test says so in one line, and `../DIFFERENCES.notes` lists it.
+
+mod broken_scripts;
+mod closing;
+mod directives;
+mod environ;
+mod failures;
+mod file_wrapper;
+mod handler_script;
+mod headers;
+mod input;
+mod interpreters;
+mod lifecycle;
+mod python_settings;
+mod response;
+mod restrictions;
+mod routing;
+mod scripts;
+mod sharing;
+mod start_response;
+mod streams;
+mod tls;
+mod validate;
+
+use harness::{Httpd, Response, Server, httpd};
+use serde_json::Value;
+
+/// A server with this application at its root.
+fn serving(script: &str) -> Httpd {
+    httpd().script("app.wsgi", script).config("WSGIScriptAlias / {dir}/app.wsgi")
+}
+
+/// A server whose root answers with the environ and more, see `apps/show.wsgi`.
+fn showing() -> Httpd {
+    httpd().config("WSGIScriptAlias / {apps}/show.wsgi")
+}
+
+/// What `apps/show.wsgi` reports for this URL.
+#[track_caller]
+fn show(s: &Server, target: &str) -> Value {
+    shown(&s.get(target))
+}
+
+#[track_caller]
+fn shown(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+/// An application that consists of these statements, with `environ` and `start_response` at hand, and answers
+/// with what they leave in `result`.
+fn answering(statements: &str) -> String {
+    let body: String =
+        harness::text::dedent(statements).lines().map(|line| format!("    {line}\n")).collect();
+    format!(
+        "import os, sys\n\
+         def application(environ, start_response):\n\
+         {body}\
+         \x20   result = str(result).encode()\n\
+         \x20   start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', str(len(result)))])\n\
+         \x20   return [result]\n"
+    )
+}
+
+/// An application with these lines as its body.
+fn application(body: &str) -> Httpd {
+    let body: String = harness::text::dedent(body).lines().map(|line| format!("    {line}\n")).collect();
+    serving(&format!("import os, sys, io, time\ndef application(environ, start_response):\n{body}"))
+}

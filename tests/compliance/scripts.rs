@@ -1,0 +1,275 @@
+//! Script files: how they are loaded and when they are loaded again; import scripts and preloading.
+
+use harness::*;
+
+use crate::{answering, serving, show, showing};
+
+#[test]
+fn module_of_a_script() {
+    let s = showing().start();
+    let all = show(&s, "/");
+    assert_eq!(all["file"], s.dir().join("apps/show.wsgi").to_str().unwrap());
+    let name = all["module"].as_str().unwrap();
+    let digest = name.strip_prefix("_mod_wsgi_").unwrap_or_else(|| panic!("{name}"));
+    assert!(
+        digest.len() == 32 && digest.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()),
+        "{name}"
+    );
+    assert_eq!(all["sys"]["argv"], serde_json::json!(["mod_wsgi"]));
+}
+
+/// The digest is the MD5 of the path, which scripts and tools rely on.
+#[test]
+fn module_name_is_the_digest_of_the_path() {
+    let s = serving(&answering(
+        "
+        import hashlib
+        result = __name__ == '_mod_wsgi_' + hashlib.md5(__file__.encode()).hexdigest()",
+    ))
+    .start();
+    assert_eq!(s.get("/").text(), "True");
+}
+
+#[test]
+fn module_is_in_sys_modules_while_it_loads() {
+    let s = serving(
+        r"
+        import sys
+        me = sys.modules[__name__]
+        same = me.__dict__ is globals()
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return [str(same and sys.modules[__name__] is me).encode()]",
+    )
+    .start();
+    assert_eq!(s.get("/").text(), "True");
+}
+
+#[test]
+fn nothing_is_compiled_to_disk() {
+    let s = showing().start();
+    show(&s, "/");
+    assert!(!s.dir().join("apps/__pycache__").exists());
+}
+
+#[test]
+fn source_encoding_and_future() {
+    let s = httpd()
+        .file("app.wsgi", b"# -*- coding: latin-1 -*-\nTEXT = '\xe9'\ndef application(environ, start_response):\n    start_response('200 OK', [])\n    return [TEXT.encode('utf-8')]\n")
+        .config("WSGIScriptAlias / {dir}/app.wsgi")
+        .start();
+    assert_eq!(s.get("/").text(), "é");
+}
+
+fn versioned(version: &str) -> String {
+    harness::text::dedent(&format!(
+        "
+        import os, sys
+        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)) + '/lib')
+        import part
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return [('{version} %s %d' % (part.VALUE, os.getpid())).encode()]"
+    ))
+}
+
+fn reloadable() -> Httpd {
+    httpd()
+        .script("app.wsgi", &versioned("v1"))
+        .script("lib/part.py", "VALUE = 'p1'\n")
+        .config("WSGIScriptAlias / {dir}/app.wsgi")
+}
+
+#[test]
+fn a_changed_script_is_loaded_again_in_the_same_process() {
+    let s = reloadable().start();
+    let before = s.get("/").text();
+    assert!(before.starts_with("v1 p1 "), "{before}");
+    s.write_file("lib/part.py", "VALUE = 'p2'\n");
+    s.write_file("app.wsgi", &versioned("v2"));
+    s.touch("app.wsgi");
+    let after = s.get("/").text();
+    assert_eq!(after, before.replace("v1", "v2"), "new code, same process, imported modules as they were");
+}
+
+/// A time in the past is a change as well.
+#[test]
+fn an_older_script_is_loaded_too() {
+    let s = reloadable().start();
+    let before = s.get("/").text();
+    s.write_file("app.wsgi", &versioned("v0"));
+    let file = std::fs::File::options().append(true).open(s.dir().join("app.wsgi")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000)).unwrap();
+    assert_eq!(s.get("/").text(), before.replace("v1", "v0"));
+}
+
+#[test]
+fn unchanged_scripts_stay() {
+    let s = serving("import os\nN = [0]\ndef application(environ, start_response):\n    N[0] += 1\n    start_response('200 OK', [])\n    return [str(N[0]).encode()]\n").start();
+    assert_eq!([s.get("/").text(), s.get("/").text()], ["1", "2"]);
+    s.touch("app.wsgi");
+    assert_eq!([s.get("/").text(), s.get("/").text()], ["1", "2"]);
+}
+
+#[test]
+fn reloading_off() {
+    let s = reloadable().config("WSGIScriptReloading Off").start();
+    let before = s.get("/").text();
+    s.write_file("app.wsgi", &versioned("v2"));
+    s.touch("app.wsgi");
+    assert_eq!(s.get("/").text(), before);
+}
+
+#[test]
+fn reloading_by_directory() {
+    let s = httpd()
+        .script("app.wsgi", &versioned("v1"))
+        .script("lib/part.py", "VALUE = 'p1'\n")
+        .config(
+            "WSGIScriptAlias /a {dir}/app.wsgi\nWSGIScriptAlias /b {dir}/app.wsgi\nWSGIScriptReloading Off",
+        )
+        .config("<Location /b>\nWSGIScriptReloading On\n</Location>")
+        .start();
+    assert!(s.get("/a").text().starts_with("v1"));
+    assert!(s.get("/b").text().starts_with("v1"));
+    s.write_file("app.wsgi", &versioned("v2"));
+    s.touch("app.wsgi");
+    assert!(s.get("/a").text().starts_with("v1"));
+    assert!(s.get("/b").text().starts_with("v2"));
+}
+
+/// A script that breaks while it is reloaded fails, and works again once mended.
+#[test]
+fn a_reload_that_fails() {
+    let s = reloadable()
+        .expect_log("WSGI0109: ")
+        .allow_log("WSGI0174: ")
+        .expect_traceback("ValueError: broken")
+        .start();
+    assert!(s.get("/").text().starts_with("v1"));
+    s.write_file("app.wsgi", "raise ValueError('broken')\n");
+    s.touch("app.wsgi");
+    let r = s.get("/");
+    assert!(
+        differs(&[500][..], &[200, 500, 503][..], "ours may hold the old code").contains(&r.status),
+        "{}",
+        r.status
+    );
+    s.write_file("app.wsgi", &versioned("v3"));
+    s.touch("app.wsgi");
+    harness::poll::until("v3", || s.get("/").text().starts_with("v3").then_some(()));
+}
+
+#[test]
+fn reload_required() {
+    let script = |answer: &str| {
+        format!(
+            "
+            import os
+            HERE = os.path.dirname(os.path.abspath(__file__))
+            def reload_required(path):
+                assert path == __file__, path
+                {answer}
+            with open(HERE + '/state/loads', 'a') as f:
+                f.write('x')
+            def application(environ, start_response):
+                start_response('200 OK', [])
+                return [open(HERE + '/state/loads').read().encode()]"
+        )
+    };
+    for (answer, loads) in
+        [("return False", ["x", "x"]), ("return True", ["x", "xx"]), ("return None", ["x", "x"])]
+    {
+        let s = serving(&script(answer)).start();
+        assert_eq!([s.get("/").text(), s.get("/").text()], loads, "{answer}");
+    }
+    let s = serving(&script("raise ValueError('in reload_required')"))
+        .expect_traceback("ValueError: in reload_required")
+        .allow_log("WSGI0174: |WSGI0109: ")
+        .start();
+    assert_eq!([s.get("/").text(), s.get("/").text()], ["x", "x"], "an error means no");
+}
+
+#[test]
+fn slow_script_is_loaded_once() {
+    skip_if!(!mpm().is_threaded(), "one request at a time");
+    let s = serving(
+        r"
+        import os, time
+        with open(os.path.dirname(os.path.abspath(__file__)) + '/state/loads', 'a') as f:
+            f.write('x')
+        time.sleep(0.3)
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return [b'ok']",
+    )
+    .start();
+    std::thread::scope(|scope| {
+        for one in (0..6).map(|_| scope.spawn(|| s.get("/").text())).collect::<Vec<_>>() {
+            assert_eq!(one.join().unwrap(), "ok");
+        }
+    });
+    assert_eq!(s.read_file("state/loads"), "x");
+}
+
+const NOTING: &str = r"
+    import os
+    HERE = os.path.dirname(os.path.abspath(__file__))
+    with open(HERE + '/state/loaded', 'a') as f:
+        f.write('%s\n' % os.getpid())
+    def application(environ, start_response):
+        start_response('200 OK', [])
+        return [str(os.getpid()).encode()]";
+
+/// An import script runs in each child before any request, and is the module requests find.
+#[test]
+fn import_script() {
+    needs!("WSGIImportScript");
+    let s = serving(NOTING)
+        .config("WSGIImportScript {dir}/app.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}")
+        .config("WSGIApplicationGroup %{GLOBAL}")
+        .start();
+    let loaded = harness::poll::until("the import", || {
+        Some(s.read_file("state/loaded")).filter(|t| t.ends_with('\n'))
+    });
+    assert_eq!(s.get("/").text() + "\n", loaded);
+    assert_eq!(s.read_file("state/loaded"), loaded, "not loaded a second time");
+}
+
+/// An alias that names both groups is preloaded in the same way.
+#[test]
+fn alias_with_both_groups_is_preloaded() {
+    let s = httpd()
+        .script("app.wsgi", NOTING)
+        .config("WSGIScriptAlias / {dir}/app.wsgi process-group=%{GLOBAL} application-group=mine")
+        .start();
+    let loaded = harness::poll::until("the import", || {
+        Some(s.read_file("state/loaded")).filter(|t| t.ends_with('\n'))
+    });
+    assert_eq!(s.get("/").text() + "\n", loaded);
+    assert_eq!(s.read_file("state/loaded"), loaded);
+}
+
+#[test]
+fn failing_import_script_is_logged_and_tried_again() {
+    needs!("WSGIImportScript");
+    let s = serving(
+        r"
+        import os
+        marker = os.path.dirname(os.path.abspath(__file__)) + '/state/tried'
+        if not os.path.exists(marker):
+            open(marker, 'w').close()
+            raise ValueError('first')
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return [b'second']",
+    )
+    .config("WSGIImportScript {dir}/app.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}")
+    .config("WSGIApplicationGroup %{GLOBAL}")
+    .expect_log("WSGI0110: ")
+    .allow_log("WSGI0174: ")
+    .expect_traceback("ValueError: first")
+    .start();
+    let r = harness::poll::until("the second attempt", || Some(s.get("/")).filter(|r| r.status == 200));
+    assert_eq!(r.text(), "second");
+}

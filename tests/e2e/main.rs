@@ -1,0 +1,47 @@
+//! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
+
+mod django;
+mod ending;
+mod ending_hung;
+mod flask;
+mod hardening;
+mod hardening_process;
+mod python_found;
+mod python_runs;
+mod two_sites;
+
+use std::path::Path;
+use std::process::Command;
+
+use harness::venv;
+
+/// Runs a program of the cell's virtual environment in a directory; its failure is the test's.
+#[track_caller]
+fn run(dir: &Path, program: &str, arguments: &[&str]) {
+    let output = Command::new(venv().join("bin").join(program))
+        .args(arguments)
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DJANGO_SUPERUSER_PASSWORD", "secret-1234")
+        .output()
+        .unwrap_or_else(|e| panic!("{program}: {e}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}:\n{}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+}
+
+/// Appends to a file a program made.
+#[track_caller]
+fn append(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut file = std::fs::File::options()
+        .append(true)
+        .open(path)
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    file.write_all(harness::text::dedent(text).as_bytes()).expect("append");
+}

@@ -1,0 +1,241 @@
+//! What a test says about its server before it starts: files, configuration, log lines it expects.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, net, process, thread};
+
+use crate::cell::module_files;
+use crate::config::Base;
+use crate::log::Expectations;
+use crate::server::Server;
+use crate::subject;
+use crate::text::{dedent, fill};
+use crate::{Subject, os};
+
+pub const APACHE: &str = "/usr/sbin/apache2";
+
+/// A server to be. Dropped without `start` or `configtest` it is only a directory.
+pub struct Httpd {
+    pub(crate) dir: PathBuf,
+    pub(crate) port: u16,
+    pub(crate) expected: Expectations,
+    pub(crate) config: String,
+    children: u32,
+    python_home: bool,
+    extra_modules: Vec<String>,
+    environment: Vec<(String, String)>,
+}
+
+/// A server with its own directory and port, and nothing configured.
+pub fn httpd() -> Httpd {
+    let dir = fresh_directory();
+    copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps"), &dir.join("apps"));
+    for name in ["logs", "run", "htdocs", "module", "state"] {
+        fs::create_dir(dir.join(name)).expect("directory of the server");
+    }
+    os::give_to_www_data(&dir.join("state"));
+    for file in module_files() {
+        let to = dir.join("module").join(file.file_name().expect("name of the module"));
+        fs::copy(&file, to).unwrap_or_else(|e| panic!("copying {}: {e}", file.display()));
+    }
+    Httpd {
+        dir,
+        port: free_port(),
+        expected: Expectations::default(),
+        config: String::new(),
+        children: 1,
+        python_home: true,
+        extra_modules: Vec::new(),
+        environment: Vec::new(),
+    }
+}
+
+impl Httpd {
+    /// Lines for `httpd.conf`, in the order of the calls. `{dir}`, `{apps}` and `{port}` are filled in.
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push_str(&dedent(&self.fill(lines)));
+        self
+    }
+
+    /// A file `{dir}/name`, its indentation removed.
+    pub fn script(self, name: &str, text: &str) -> Self {
+        self.file(name, dedent(text))
+    }
+
+    /// A file `{dir}/name` as it is.
+    pub fn file(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.dir.join(name);
+        fs::create_dir_all(path.parent().expect("inside the directory")).expect("directory of a file");
+        fs::write(&path, content).unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+        self
+    }
+
+    /// The server's directory, for a test that has it filled by other programs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A module of Apache's own, by its short name, say `ssl`.
+    pub fn module(mut self, name: &str) -> Self {
+        self.extra_modules.push(name.to_owned());
+        self
+    }
+
+    /// How many children Apache runs; one unless told.
+    pub fn children(mut self, n: u32) -> Self {
+        self.children = n;
+        self
+    }
+
+    /// Leaves WSGIPythonHome to the test.
+    pub fn no_python_home(mut self) -> Self {
+        self.python_home = false;
+        self
+    }
+
+    /// A variable in Apache's own environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Announces an error-log line: it must appear, and does not count as a failure.
+    pub fn expect_log(mut self, pattern: &str) -> Self {
+        self.expected.require(pattern);
+        self
+    }
+
+    /// The same, for lines of one subject only.
+    pub fn expect_log_of(self, of: Subject, pattern: &str) -> Self {
+        if subject() == of { self.expect_log(pattern) } else { self }
+    }
+
+    /// Announces a Python traceback ending in a line that matches `pattern`.
+    pub fn expect_traceback(mut self, pattern: &str) -> Self {
+        self.expected.require_traceback(pattern);
+        self
+    }
+
+    /// Tracebacks may appear; the lines of their exceptions are for `allow_log`.
+    pub fn allow_traceback(mut self) -> Self {
+        self.expected.allow_traceback();
+        self
+    }
+
+    /// A line that may appear or not.
+    pub fn allow_log(mut self, pattern: &str) -> Self {
+        self.expected.allow(pattern);
+        self
+    }
+
+    /// Starts Apache and waits until it is ready for requests and signals.
+    pub fn start(self) -> Server {
+        Server::start(self)
+    }
+
+    /// Asks Apache only whether it would accept the configuration.
+    pub fn configtest(self) -> ConfigTest {
+        self.write_config();
+        let output = self.command().arg("-t").stdin(Stdio::null()).output().expect("apache2 -t");
+        let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        let _ = fs::remove_dir_all(&self.dir);
+        ConfigTest { accepted: output.status.success(), output: text, config: self.config }
+    }
+
+    /// Fails unless Apache refuses the configuration with a message that contains `message`.
+    pub fn expect_config_error(self, message: &str) {
+        let test = self.configtest();
+        assert!(!test.accepted, "accepted, though \"{message}\" was expected:\n{}", test.config);
+        assert!(
+            test.output.contains(message),
+            "expected \"{message}\", got:\n{}\nfor:\n{}",
+            test.output,
+            test.config
+        );
+    }
+
+    /// Fails unless Apache accepts the configuration.
+    pub fn expect_config_ok(self) {
+        let test = self.configtest();
+        assert!(test.accepted, "refused:\n{}\nfor:\n{}", test.output, test.config);
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let dir = self.dir.to_str().expect("directory name is text");
+        fill(text, &[("dir", dir), ("apps", &format!("{dir}/apps")), ("port", &self.port.to_string())])
+    }
+
+    pub(crate) fn write_config(&self) {
+        let module = module_files()[0].file_name().expect("name").to_string_lossy().into_owned();
+        let base = Base {
+            dir: self.dir.to_str().expect("directory name is text"),
+            port: self.port,
+            module: &format!("module/{module}"),
+            children: self.children,
+            python_home: self.python_home,
+            extra_modules: &self.extra_modules,
+        };
+        fs::write(self.dir.join("httpd.conf"), base.text() + &self.config).expect("httpd.conf");
+    }
+
+    /// Apache on this server's configuration, with an environment that holds nothing else.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(APACHE);
+        command.arg("-f").arg(self.dir.join("httpd.conf")).current_dir("/").env_clear();
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &self.dir);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// Whether the module under test has a directive of this name: else Apache calls it an invalid command.
+pub fn offers(directive: &str) -> bool {
+    !httpd().config(directive).configtest().output.contains(&format!("Invalid command '{directive}'"))
+}
+
+/// What `apache2 -t` said.
+pub struct ConfigTest {
+    pub accepted: bool,
+    pub output: String,
+    pub config: String,
+}
+
+/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask.
+fn fresh_directory() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(1);
+    let test = thread::current().name().unwrap_or("main").replace("::", ".");
+    let root = env::temp_dir().join(format!("mod_wsgi-tests-{}", process::id()));
+    let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    fs::create_dir_all(&dir).expect("directory of the test");
+    for dir in [&root, &dir] {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("mode of the directory");
+    }
+    dir
+}
+
+/// A port nobody listens on, below those the kernel gives to clients; each process starts at a place of its own.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = process::id() * 61 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 12000 + (n % 20000) as u16;
+        if net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("directory");
+    for entry in fs::read_dir(from).unwrap_or_else(|e| panic!("{}: {e}", from.display())) {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("type").is_dir() {
+            copy_tree(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copy");
+        }
+    }
+}

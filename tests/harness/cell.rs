@@ -1,0 +1,141 @@
+//! What a run of the tests is about: which module (SUBJECT), which MPM (MPM), which Python (PYTHON).
+//!
+//! All of it comes from the environment, so that one test binary serves every cell; `tests/run` sets it.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The module the tests talk to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// The module of this repository.
+    Ours,
+    /// The original mod_wsgi 6 from PyPI: a compliance test counts as right only once it passes there.
+    ModWsgi,
+}
+
+/// Apache's multi-processing module.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mpm {
+    Event,
+    Worker,
+    Prefork,
+}
+
+impl Mpm {
+    pub fn name(self) -> &'static str {
+        match self {
+            Mpm::Event => "event",
+            Mpm::Worker => "worker",
+            Mpm::Prefork => "prefork",
+        }
+    }
+
+    /// Whether a child serves several requests at a time.
+    pub fn is_threaded(self) -> bool {
+        self != Mpm::Prefork
+    }
+}
+
+/// Which module is tested: `SUBJECT=ours` (default) or `SUBJECT=mod_wsgi`.
+pub fn subject() -> Subject {
+    match env::var("SUBJECT").as_deref() {
+        Err(_) | Ok("" | "ours") => Subject::Ours,
+        Ok("mod_wsgi") => Subject::ModWsgi,
+        Ok(other) => panic!("SUBJECT={other}: must be ours or mod_wsgi"),
+    }
+}
+
+/// An expectation that differs between the subjects on purpose; the reason is for whoever reads the test.
+pub fn differs<T>(original: T, ours: T, _reason: &str) -> T {
+    match subject() {
+        Subject::ModWsgi => original,
+        Subject::Ours => ours,
+    }
+}
+
+/// Which MPM runs it: `MPM=event` (default), `worker` or `prefork`.
+pub fn mpm() -> Mpm {
+    match env::var("MPM").as_deref() {
+        Err(_) | Ok("" | "event") => Mpm::Event,
+        Ok("worker") => Mpm::Worker,
+        Ok("prefork") => Mpm::Prefork,
+        Ok(other) => panic!("MPM={other}: must be event, worker or prefork"),
+    }
+}
+
+/// Which Python runs the applications: `PYTHON=3.11` (default), `3.12`, `3.13`.
+pub fn python() -> String {
+    env::var("PYTHON").ok().filter(|v| !v.is_empty()).unwrap_or_else(|| "3.11".into())
+}
+
+/// The same as numbers, for tests whose expectation depends on it.
+pub fn python_version() -> (u32, u32) {
+    let version = python();
+    let (major, minor) = version.split_once('.').expect("PYTHON is like 3.11");
+    (major.parse().expect("PYTHON major"), minor.parse().expect("PYTHON minor"))
+}
+
+/// The clone these tests live in.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is inside the repository").to_owned()
+}
+
+/// The virtual environment of the cell's Python, made by `tests/setup/pythons.sh` in one of two places.
+pub fn venv() -> PathBuf {
+    let version = python();
+    [repository().join("target/venvs"), "/var/tmp/mod_wsgi-venvs".into()]
+        .into_iter()
+        .map(|place| place.join(&version))
+        .find(|venv| venv.join(".done").exists())
+        .unwrap_or_else(|| panic!("no virtual environment for Python {version}: run tests/setup/pythons.sh"))
+}
+
+/// The files of the module under test, `mod_wsgi.so` (or the original's) first.
+pub fn module_files() -> Vec<PathBuf> {
+    match subject() {
+        Subject::Ours => {
+            let dir =
+                env::var_os("MOD_WSGI_DIR").map_or_else(|| repository().join("target/module"), PathBuf::from);
+            let files = vec![dir.join("mod_wsgi.so"), dir.join("_mod_wsgi.abi3.so")];
+            for file in &files {
+                assert!(
+                    file.exists(),
+                    "{} is not there: build the module, or set MOD_WSGI_DIR",
+                    file.display()
+                );
+            }
+            files
+        }
+        Subject::ModWsgi => vec![original_module()],
+    }
+}
+
+/// The original's module as `tests/setup/peer.sh` installed it: the one file `mod_wsgi-py3*.so` of its environment.
+fn original_module() -> PathBuf {
+    for place in [repository().join("target/peer/lib"), "/var/tmp/mod_wsgi-peer/lib".into()] {
+        for python in std::fs::read_dir(place).into_iter().flatten().flatten() {
+            let server = python.path().join("site-packages/mod_wsgi/server");
+            for file in std::fs::read_dir(server).into_iter().flatten().flatten() {
+                let name = file.file_name().to_string_lossy().into_owned();
+                if name.starts_with("mod_wsgi-py3") && name.ends_with(".so") {
+                    return file.path();
+                }
+            }
+        }
+    }
+    panic!("the original mod_wsgi is not installed: run tests/setup/peer.sh")
+}
+
+/// Counts the running test as skipped. libtest knows no such verdict at run time, so the name goes to a file which
+/// `tests/run` counts.
+pub fn skip(reason: &str) {
+    let test = std::thread::current().name().unwrap_or("?").to_owned();
+    eprintln!("skipped {test}: {reason}");
+    if let Some(path) = env::var_os("MOD_WSGI_TESTS_SKIPPED") {
+        let mut file =
+            std::fs::OpenOptions::new().append(true).create(true).open(path).expect("list of skipped tests");
+        file.write_all(format!("{test}: {reason}\n").as_bytes()).expect("list of skipped tests");
+    }
+}

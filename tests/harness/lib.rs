@@ -1,0 +1,71 @@
+//! Starts a real Apache for a test, with the module under test loaded, and judges what it did.
+//!
+//! ```ignore
+//! let s = httpd()
+//!     .script("hello.wsgi", "def application(environ, start_response): ...")
+//!     .config("WSGIScriptAlias / {dir}/hello.wsgi")
+//!     .expect_log("WSGI0174: .*ValueError")
+//!     .start();
+//! let r = s.get("/x");
+//! assert_eq!(r.status, 200);
+//! ```
+//!
+//! Every test has its own Apache, directory, port and session. When the server goes out of scope it is stopped and its
+//! error logs are read: a line of level warn or worse that the test did not announce fails the test, and so does an
+//! announced line that never came. Nothing sleeps and then asserts: what takes time is polled with a deadline.
+//!
+//! Not here: what mod_wsgi is supposed to do. That is in `compliance/` and `e2e/`.
+
+mod builder;
+mod cell;
+mod client;
+mod config;
+mod log;
+mod os;
+mod response;
+mod server;
+
+pub mod poll;
+pub mod text;
+
+pub use builder::{ConfigTest, Httpd, httpd, offers};
+pub use cell::{Mpm, Subject, differs, mpm, python, python_version, repository, skip, subject, venv};
+pub use client::{Connection, Request};
+pub use log::Level;
+pub use os::give_to_www_data;
+pub use response::Response;
+pub use server::Server;
+
+/// Leaves the test, counted as skipped, unless our module is the subject.
+#[macro_export]
+macro_rules! only_ours {
+    ($reason:literal) => {
+        if $crate::subject() != $crate::Subject::Ours {
+            $crate::skip($reason);
+            return;
+        }
+    };
+}
+
+/// Leaves the test, counted as skipped, if the module under test does not offer the directive. A test that needs one
+/// that is still to come says so, and takes part by itself from the day it is there.
+#[macro_export]
+macro_rules! needs {
+    ($directive:literal) => {
+        if !$crate::offers($directive) {
+            $crate::skip(concat!($directive, " is not offered"));
+            return;
+        }
+    };
+}
+
+/// Leaves the test, counted as skipped, in cells where it has no meaning.
+#[macro_export]
+macro_rules! skip_if {
+    ($condition:expr, $reason:literal) => {
+        if $condition {
+            $crate::skip($reason);
+            return;
+        }
+    };
+}

@@ -1,0 +1,144 @@
+//! Reading Apache's error log, and the verdict over it: no line of level warn or worse that the test did not announce.
+
+use regex_lite::Regex;
+
+/// Apache's levels, worst first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Level {
+    Emerg,
+    Alert,
+    Crit,
+    Error,
+    Warn,
+    Notice,
+    Info,
+    Debug,
+}
+
+/// The level of a line. What does not look like a record, say text a C library wrote to stderr, counts as an error.
+pub fn level(line: &str) -> Level {
+    let record = line
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once("] ["))
+        .and_then(|(_, rest)| rest.split_once(']'));
+    match record.and_then(|(source, _)| source.rsplit_once(':')).map(|(_, level)| level) {
+        Some("emerg") => Level::Emerg,
+        Some("alert") => Level::Alert,
+        Some("crit") => Level::Crit,
+        Some("warn") => Level::Warn,
+        Some("notice") => Level::Notice,
+        Some("info") => Level::Info,
+        Some(level) if level == "debug" || level.starts_with("trace") => Level::Debug,
+        _ => Level::Error,
+    }
+}
+
+/// Lines that fail a test whatever their level, announced as part of something else or not.
+const FATAL: &[&str] = &["AH00052", "exit signal", "Fatal Python error", "panicked at"];
+
+/// Records of Apache itself that say nothing about the module under test. AH03092, AH03093: a connection lingers or is
+/// kept while the child ends and its pollset is gone already. AH00161, AH00484: the one child there may be is busy.
+/// AH00288: the worker MPM has no room for another child while old ones end.
+const NOISE: &[&str] = &["AH03092:", "AH03093:", "AH00161:", "AH00484:", "AH00288:"];
+
+/// What a test announced about its log.
+#[derive(Default, Clone)]
+pub struct Expectations {
+    required: Vec<Regex>,
+    allowed: Vec<Regex>,
+}
+
+impl Expectations {
+    pub fn require(&mut self, pattern: &str) {
+        self.required.push(regex(pattern));
+    }
+
+    pub fn allow(&mut self, pattern: &str) {
+        self.allowed.push(regex(pattern));
+    }
+
+    /// The exception's line is required; what stands between the headline and it is allowed, whatever the source says.
+    pub fn require_traceback(&mut self, pattern: &str) {
+        self.require(pattern);
+        self.allow_traceback();
+    }
+
+    /// Whatever a traceback consists of, but for the line of the exception.
+    pub fn allow_traceback(&mut self) {
+        for part in [
+            r"Traceback \(most recent call last\):",
+            r#"\]   File ".*", line \d+"#,
+            r"\]     \S",
+            r"\] {3,}[~^ ]+$",
+            r"(During handling of the above exception|The above exception was the direct cause)",
+            r"\] *$",
+        ] {
+            self.allow(part);
+        }
+    }
+
+    /// What is wrong with these log lines; nothing if all is well.
+    pub fn judge(&self, lines: &[String]) -> Vec<String> {
+        let mut faults = Vec::new();
+        for line in lines {
+            if NOISE.iter().any(|text| line.contains(text)) {
+                continue;
+            }
+            let announced = self.required.iter().chain(&self.allowed).any(|pattern| pattern.is_match(line));
+            if FATAL.iter().any(|text| line.contains(text)) || (level(line) <= Level::Warn && !announced) {
+                faults.push(format!("unexpected in the error log: {line}"));
+            }
+        }
+        for pattern in &self.required {
+            if !lines.iter().any(|line| pattern.is_match(line)) {
+                faults.push(format!("missing in the error log: /{pattern}/"));
+            }
+        }
+        faults
+    }
+}
+
+pub fn regex(pattern: &str) -> Regex {
+    Regex::new(pattern).unwrap_or_else(|e| panic!("pattern /{pattern}/: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ERROR: &str =
+        "[Thu Nov 20 10:00:00.1 2025] [wsgi:error] [pid 7:tid 8] [client 127.0.0.1:9] WSGI0174: x";
+    const INFO: &str = "[Thu Nov 20 10:00:00.1 2025] [wsgi:info] [pid 7:tid 8] starting";
+
+    fn judge(announce: impl FnOnce(&mut Expectations), lines: &[&str]) -> usize {
+        let mut expected = Expectations::default();
+        announce(&mut expected);
+        expected.judge(&lines.iter().map(|l| l.to_string()).collect::<Vec<_>>()).len()
+    }
+
+    #[test]
+    fn levels() {
+        assert_eq!(level(ERROR), Level::Error);
+        assert_eq!(level(INFO), Level::Info);
+        assert_eq!(level("Fatal Python error: x"), Level::Error);
+    }
+
+    #[test]
+    fn unannounced_error_is_a_fault() {
+        assert_eq!(judge(|_| {}, &[ERROR, INFO]), 1);
+        assert_eq!(judge(|e| e.require("WSGI0174"), &[ERROR, INFO]), 0);
+        assert_eq!(judge(|e| e.allow("WSGI0174"), &[ERROR]), 0);
+    }
+
+    #[test]
+    fn missing_announced_line_is_a_fault() {
+        assert_eq!(judge(|e| e.require("WSGI0174"), &[INFO]), 1);
+        assert_eq!(judge(|e| e.allow("WSGI0174"), &[INFO]), 0);
+    }
+
+    #[test]
+    fn crash_is_a_fault_even_if_announced() {
+        let line = "[Thu Nov 20 10:00:00.1 2025] [core:notice] [pid 7] AH00052: child pid 9 exit signal Segmentation fault";
+        assert_eq!(judge(|e| e.allow("AH00052"), &[line]), 1);
+    }
+}

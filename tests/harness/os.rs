@@ -1,0 +1,86 @@
+//! The few things std does not offer: signals, a session of its own, a look at other processes. All the unsafe there is.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::{fs, io};
+
+/// Lets the process started by `command` lead a session of its own and end with the thread that started it, so that an
+/// interrupted test run leaves nothing behind.
+pub fn own_session(command: &mut Command) {
+    // SAFETY: between fork and exec only these two system calls are made, both async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            if libc::setsid() == -1 || libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) == -1 {
+                return Err(io::Error::last_os_error());
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Sends a signal to one process. A process already gone is no error.
+pub fn signal(pid: u32, signal: i32) {
+    // SAFETY: kill(2) touches no memory of ours.
+    unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
+
+/// Kills what is left of the process group a server leads.
+pub fn kill_group(leader: u32) {
+    // SAFETY: as above; the group was made by `own_session`, nobody else is in it.
+    unsafe { libc::kill(-(leader as libc::pid_t), libc::SIGKILL) };
+}
+
+pub fn is_root() -> bool {
+    // SAFETY: geteuid(2) cannot fail and touches no memory.
+    unsafe { libc::geteuid() == 0 }
+}
+
+/// A process as /proc shows it.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub pid: u32,
+    pub parent: u32,
+    pub session: u32,
+    pub state: char,
+    pub command: String,
+}
+
+/// Every process of the machine, less those that vanish while we look.
+pub fn processes() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").expect("/proc");
+    entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).filter_map(process).collect()
+}
+
+fn process(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may itself contain blanks and parentheses: what we want stands behind the last one.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let parent = fields.next()?.parse().ok()?;
+    let session = fields.nth(1)?.parse().ok()?;
+    let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let command = String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned();
+    Some(Process { pid, parent, session, state, command })
+}
+
+/// Whether the process was started with `NAME=value` in its environment.
+pub fn has_environment(pid: u32, assignment: &str) -> bool {
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|environ| environ.split(|b| *b == 0).any(|entry| entry == assignment.as_bytes()))
+}
+
+/// Gives a file or directory to the user Apache's children run as.
+pub fn give_to_www_data(path: &Path) {
+    if is_root() {
+        let (uid, gid) = www_data();
+        std::os::unix::fs::chown(path, Some(uid), Some(gid)).expect("chown to www-data");
+    }
+}
+
+fn www_data() -> (u32, u32) {
+    let passwd = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
+    let entry = passwd.lines().find(|line| line.starts_with("www-data:")).expect("user www-data");
+    let mut ids = entry.split(':').skip(2).map(|id| id.parse().expect("numeric id"));
+    (ids.next().expect("uid"), ids.next().expect("gid"))
+}

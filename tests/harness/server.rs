@@ -1,0 +1,275 @@
+//! A running Apache: requests to it, a look at it, its end and the verdict.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, SystemTime};
+
+use crate::builder::Httpd;
+use crate::client::{Connection, Request};
+use crate::log::{Expectations, regex};
+use crate::os::{self, Process};
+use crate::poll::{self, until, within};
+use crate::response::Response;
+
+pub struct Server {
+    dir: PathBuf,
+    port: u16,
+    config: String,
+    expected: Mutex<Expectations>,
+    apache: Mutex<Child>,
+    /// What the log said when children were first told to end at once.
+    before_term: Mutex<Option<Vec<String>>>,
+    /// The last request sent and the last answer read, for the report of a failure.
+    last: Mutex<(String, String)>,
+}
+
+impl Server {
+    pub(crate) fn start(httpd: Httpd) -> Server {
+        httpd.write_config();
+        let console = fs::File::create(httpd.dir.join("logs/console.log")).expect("console log");
+        let mut command = httpd.command();
+        command.arg("-DFOREGROUND").stdin(Stdio::null());
+        command.stdout(console.try_clone().expect("console log")).stderr(console);
+        os::own_session(&mut command);
+        let apache = command.spawn().expect("start of Apache");
+        let server = Server {
+            config: fs::read_to_string(httpd.dir.join("httpd.conf")).expect("httpd.conf"),
+            dir: httpd.dir,
+            port: httpd.port,
+            expected: Mutex::new(httpd.expected),
+            apache: Mutex::new(apache),
+            before_term: Mutex::default(),
+            last: Mutex::default(),
+        };
+        // The port is open before the signal handlers are in place; this notice comes after both.
+        until("Apache to be ready", || {
+            let ended = server.apache.lock().unwrap().try_wait().expect("wait for Apache");
+            assert!(ended.is_none(), "Apache did not start: {ended:?}");
+            server.read_file("logs/error.log").contains("resuming normal operations").then_some(())
+        });
+        server
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's directory, `{dir}` in its configuration.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    #[track_caller]
+    pub fn get(&self, target: &str) -> Response {
+        self.request("GET", target).send()
+    }
+
+    #[track_caller]
+    pub fn post(&self, target: &str, body: impl AsRef<[u8]>) -> Response {
+        self.request("POST", target).body(body).send()
+    }
+
+    pub fn request(&self, method: &str, target: &str) -> Request<'_> {
+        Request::new(self, method, target)
+    }
+
+    pub fn connect(&self) -> Connection<'_> {
+        Connection::open(self)
+    }
+
+    /// Opens a connection and writes these bytes to it.
+    pub fn raw(&self, bytes: &[u8]) -> Connection<'_> {
+        let mut connection = self.connect();
+        connection.send(bytes);
+        connection
+    }
+
+    pub(crate) fn note_request(&self, bytes: &[u8]) {
+        self.last.lock().unwrap().0 = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
+    }
+
+    pub(crate) fn note_response(&self, response: &Response) {
+        let mut text = format!("{} {}\n", response.status, response.reason);
+        for (name, value) in &response.headers {
+            let _ = writeln!(text, "{name}: {value}");
+        }
+        let body = response.text();
+        let _ = write!(text, "\n{}", body.chars().take(2000).collect::<String>());
+        if !response.complete {
+            text.push_str("\n(incomplete)");
+        }
+        self.last.lock().unwrap().1 = text;
+    }
+
+    /// Announces a log line while the server runs.
+    pub fn expect_log(&self, pattern: &str) {
+        self.expected.lock().unwrap().require(pattern);
+    }
+
+    pub fn write_file(&self, name: &str, text: &str) {
+        fs::write(self.dir.join(name), crate::text::dedent(text)).expect("writing a file");
+    }
+
+    /// Gives a file a modification time it did not have before, in the future if need be.
+    pub fn touch(&self, name: &str) {
+        let file = fs::File::options().append(true).open(self.dir.join(name)).expect("touch");
+        let old = file.metadata().and_then(|m| m.modified()).expect("modification time");
+        let now = SystemTime::now().max(old + Duration::from_secs(2));
+        file.set_modified(now).expect("touch");
+    }
+
+    pub fn read_file(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.join(name)).unwrap_or_default()
+    }
+
+    /// Apache's parent process.
+    pub fn pid(&self) -> u32 {
+        self.apache.lock().unwrap().id()
+    }
+
+    /// Processes started by the parent that are alive.
+    pub fn children(&self) -> Vec<u32> {
+        let parent = self.pid();
+        self.processes().iter().filter(|p| p.parent == parent && p.state != 'Z').map(|p| p.pid).collect()
+    }
+
+    /// Everything that belongs to this server: its session, and whatever carries its mark.
+    pub fn processes(&self) -> Vec<Process> {
+        let leader = self.pid();
+        let mark = format!("MOD_WSGI_TEST={}", self.dir.display());
+        let ours = |p: &Process| p.session == leader || os::has_environment(p.pid, &mark);
+        os::processes().into_iter().filter(ours).collect()
+    }
+
+    fn signal(&self, signal: i32) {
+        os::signal(self.pid(), signal);
+    }
+
+    /// Asks for a restart that ends children at once; what it brings about is for the test to wait for.
+    pub fn restart(&self) {
+        self.crashes_count_until_now();
+        self.signal(libc::SIGHUP);
+    }
+
+    /// Told to end at once, httpd's own event MPM frees the queue and the sockets of threads that still run: one child in
+    /// some hundreds crashes, with no other module loaded. So crashes after that do not count.
+    fn crashes_count_until_now(&self) {
+        self.before_term.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert_with(|| self.error_log());
+    }
+
+    /// Asks for a graceful restart; what it brings about is for the test to wait for.
+    pub fn graceful(&self) {
+        self.signal(libc::SIGUSR1);
+    }
+
+    /// Every line of every error log of this server, the console's included.
+    pub fn error_log(&self) -> Vec<String> {
+        let mut files: Vec<_> = fs::read_dir(self.dir.join("logs")).into_iter().flatten().flatten().collect();
+        files.sort_by_key(|f| f.file_name());
+        let logs = files.iter().filter(|f| f.path().extension().is_some_and(|e| e == "log"));
+        let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+        logs.flat_map(|f| text(f.path()).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
+    }
+
+    /// The first log line that matches, waited for.
+    #[track_caller]
+    pub fn wait_log(&self, pattern: &str) -> String {
+        let pattern_ = regex(pattern);
+        until(&format!("/{pattern}/ in the error log"), || {
+            self.error_log().into_iter().find(|l| pattern_.is_match(l))
+        })
+    }
+
+    /// Log lines that match, as of now.
+    pub fn logged(&self, pattern: &str) -> Vec<String> {
+        let pattern = regex(pattern);
+        self.error_log().into_iter().filter(|line| pattern.is_match(line)).collect()
+    }
+
+    /// Stops Apache as `apachectl graceful-stop` and Debian's unit do, for tests about the end of a child: none may crash.
+    pub fn stop(&self) {
+        if let Some(fault) = self.shut_down(libc::SIGWINCH) {
+            panic!("{fault}");
+        }
+    }
+
+    /// Stops Apache at once, by SIGTERM, as the end of every test does: the other way takes a second.
+    pub fn terminate(&self) {
+        if let Some(fault) = self.shut_down(libc::SIGTERM) {
+            panic!("{fault}");
+        }
+    }
+
+    fn shut_down(&self, signal: i32) -> Option<String> {
+        if signal == libc::SIGTERM {
+            self.crashes_count_until_now();
+        }
+        let mut apache = self.apache.lock().unwrap();
+        let pid = apache.id();
+        if apache.try_wait().expect("wait for Apache").is_none() {
+            os::signal(pid, signal);
+        }
+        let ended = within(poll::PATIENCE, || apache.try_wait().expect("wait for Apache"));
+        drop(apache);
+        let leader_gone = ended.is_some();
+        let left =
+            || self.processes().into_iter().filter(|p| p.pid != pid && p.state != 'Z').collect::<Vec<_>>();
+        let all_gone = within(Duration::from_secs(8), || left().is_empty().then_some(())).is_some();
+        if leader_gone && all_gone {
+            return None;
+        }
+        let fault =
+            format!("still there after Apache was told to stop (parent ended: {leader_gone}): {:#?}", left());
+        for process in left() {
+            os::signal(process.pid, libc::SIGKILL);
+        }
+        if !leader_gone {
+            os::kill_group(pid);
+            let _ = self.apache.lock().unwrap().wait();
+        }
+        Some(fault)
+    }
+
+    /// What a failed test needs to be understood.
+    fn report(&self, processes: &[Process]) -> String {
+        let last = self.last.lock().unwrap_or_else(|e| e.into_inner());
+        let log = self.error_log();
+        let tail = log[log.len().saturating_sub(40)..].join("\n");
+        let processes: String = processes
+            .iter()
+            .map(|p| format!("{} (parent {}, {}) {}\n", p.pid, p.parent, p.state, p.command))
+            .collect();
+        format!(
+            "---- configuration ({})\n{}\n---- last request\n{}\n---- last answer\n{}\n---- processes\n{processes}\
+             ---- last log lines\n{tail}\n----",
+            self.dir.display(),
+            self.config,
+            last.0,
+            last.1
+        )
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let processes = self.processes();
+        let mut faults: Vec<String> = self.shut_down(libc::SIGTERM).into_iter().collect();
+        let mut log = self.error_log();
+        if let Some(before) = &*self.before_term.lock().unwrap_or_else(|e| e.into_inner()) {
+            log.retain(|line| before.contains(line) || !line.contains("AH00052"));
+        }
+        faults.extend(self.expected.lock().unwrap_or_else(|e| e.into_inner()).judge(&log));
+        if std::thread::panicking() {
+            eprintln!("{}\n{}", faults.join("\n"), self.report(&processes));
+        } else if !faults.is_empty() {
+            eprintln!("{}", self.report(&processes));
+            panic!("{}", faults.join("\n"));
+        } else if std::env::var_os("MOD_WSGI_TESTS_KEEP").is_none() {
+            let _ = fs::remove_dir_all(&self.dir);
+            let _ = self.dir.parent().map(fs::remove_dir);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The catalogue of log messages: each has a number that never changes its meaning.
+//!
+//! A line in the error log begins `WSGInnnn: `. Numbers below 1000 are those mod_wsgi uses for the same condition,
+//! so that existing searches of logs find them; numbers from 1001 on are this project's own. `docs/messages.md` is
+//! written from this table.
+
+use crate::Level;
+use core::fmt;
+
+/// An entry of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message(&'static Entry);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    number: u16,
+    level: Level,
+    when: &'static str,
+    then: &'static str,
+    remedy: &'static str,
+}
+
+impl Message {
+    /// The number that the log shows.
+    pub fn number(self) -> u16 {
+        self.0.number
+    }
+
+    /// The level it is logged at.
+    pub fn level(self) -> Level {
+        self.0.level
+    }
+
+    /// What happened, what follows from it, and what to do.
+    pub fn explanation(self) -> [&'static str; 3] {
+        [self.0.when, self.0.then, self.0.remedy]
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WSGI{:04}", self.0.number)
+    }
+}
+
+macro_rules! messages {
+    ($($name:ident $number:literal $level:ident, $when:literal, $then:literal, $remedy:literal;)*) => {
+        $(
+            #[doc = $when]
+            pub const $name: Message = Message(&Entry {
+                number: $number,
+                level: Level::$level,
+                when: $when,
+                then: $then,
+                remedy: $remedy,
+            });
+        )*
+        /// All of them, by number.
+        pub const ALL: &[Message] = &[$($name),*];
+    };
+}
+
+messages! {
+    PYTHON_FAILED 1 Critical,
+        "Python did not start in an Apache child.",
+        "The child serves everything else; requests for WSGI applications in it get 500.",
+        "The lines above say what Python printed. Run the python of WSGIPythonHome as the Apache user.";
+    INTERPRETER_FAILED 87 Error,
+        "An interpreter for an application group could not be made.",
+        "The request gets 500; the next request tries again.",
+        "Usually memory is short, or a `sitecustomize` or `.pth` file fails: the traceback is above.";
+    CALLABLE_MISSING 89 Error,
+        "The script has no attribute with the name of the callable.",
+        "The request gets 500.",
+        "Define `application` in the script, or name what it defines with WSGICallableObject or callable-object=.";
+    SITE_DIRECTORY 91 Error,
+        "A directory of WSGIPythonPath could not be added to sys.path.",
+        "The interpreter runs without it.",
+        "Read the traceback: a `.pth` file in that directory may be broken.";
+    EXIT_SYSTEM_EXIT 97 Error,
+        "An exit function (atexit) raised SystemExit.",
+        "The other exit functions run.",
+        "Do not call sys.exit() in a function registered with atexit.";
+    EXIT_FAILED 98 Error,
+        "An exit function (atexit) or the wait for threads raised an exception.",
+        "The other exit functions run.",
+        "Mend the function that the traceback names.";
+    SCRIPT_UNREADABLE 105 Error,
+        "The script of a request could not be read or compiled.",
+        "The request gets 500; the next request tries again.",
+        "Mend the syntax error shown, or let the Apache user read the file.";
+    PRELOAD_UNREADABLE 106 Error,
+        "A script to be loaded at start could not be read or compiled.",
+        "The first request for it tries again.",
+        "As for WSGI0105.";
+    SCRIPT_EXITED 107 Error,
+        "The script of a request called sys.exit() while it was loaded.",
+        "The request gets 500; the process lives.",
+        "Do not end the process in code that runs at import; guard it with `if __name__ == \"__main__\"`.";
+    PRELOAD_EXITED 108 Error,
+        "A script called sys.exit() while it was loaded at start.",
+        "The first request for it tries again.",
+        "As for WSGI0107.";
+    SCRIPT_RAISED 109 Error,
+        "The script of a request raised an exception while it was loaded.",
+        "The request gets 500; the next request tries again.",
+        "The traceback below shows where. ModuleNotFoundError: add the project's directory with WSGIPythonPath.";
+    PRELOAD_RAISED 110 Error,
+        "A script raised an exception while it was loaded at start.",
+        "The first request for it tries again.",
+        "As for WSGI0109.";
+    EXEC_CGI_OFF 134 Error,
+        "A script that no WSGIScriptAlias names was requested where `Options ExecCGI` is off.",
+        "The request gets 403.",
+        "Add `Options +ExecCGI` to its directory, or mount the script with WSGIScriptAlias.";
+    SCRIPT_MISSING 135 Error,
+        "The script file does not exist, or the Apache user may not enter its directory.",
+        "The request gets 404.",
+        "Correct the path in WSGIScriptAlias, or the modes of the directories above it.";
+    SCRIPT_IS_DIRECTORY 136 Error,
+        "The target of the request is a directory.",
+        "The request gets 403.",
+        "Name the script file itself. To map a directory of scripts, end both URL and path with a slash.";
+    PATH_INFO_REFUSED 137 Error,
+        "The URL goes on behind the script where `AcceptPathInfo Off` is in force.",
+        "The request gets 404.",
+        "Remove `AcceptPathInfo Off` for the script.";
+    TRANSFER_ENCODING 138 Error,
+        "The request's Transfer-Encoding is not `chunked`.",
+        "The request gets 501.",
+        "Nothing to do: a client sent what nobody supports.";
+    CHUNKED_REFUSED 139 Error,
+        "The request body is chunked and WSGIChunkedRequest is off.",
+        "The request gets 411.",
+        "Set `WSGIChunkedRequest On` if the application reads to the end of the body.";
+    CONTENT_LENGTH_BAD 141 Error,
+        "The request's Content-Length is not a number.",
+        "The request gets 400.",
+        "Nothing to do: a client sent a malformed request.";
+    EMBEDDED_RESTRICTED 143 Error,
+        "The request would run in embedded mode, and WSGIRestrictEmbedded is on.",
+        "The request gets 500.",
+        "Set `WSGIRestrictEmbedded Off`, or give the application a process group.";
+    NO_PROCESS_GROUP 150 Error,
+        "The request names a process group and none is defined.",
+        "The request gets 500.",
+        "Use `%{GLOBAL}` to run the application in embedded mode.";
+    APPLICATION_RAISED 174 Error,
+        "The application raised an exception.",
+        "500 if nothing was sent; else the connection is cut so that the client notices.",
+        "The traceback below shows where.";
+    APPLICATION_EXITED 175 Error,
+        "The application called sys.exit().",
+        "As for WSGI0174; the process lives.",
+        "Do not end the process in a request.";
+    CLOSE_LOOKUP 194 Error,
+        "Looking up `close` on the application's iterable raised something else than AttributeError.",
+        "The iterable is not closed.",
+        "Mend the object the traceback names.";
+    PYTHON_NOT_RUNNING 210 Error,
+        "A request needs Python in this Apache child, and it is not running there.",
+        "The request gets 500 (503 when the configured python is at fault since the last restart).",
+        "An earlier line of this process (WSGI0001, WSGI1001) says why.";
+    PYTHON_UNUSABLE 1001 Critical,
+        "The python of WSGIPythonHome (or the first python3 on PATH) cannot be used.",
+        "The configuration is refused; on a restart of a running server WSGI requests get 503.",
+        "Each sentence ends with its remedy. `apachectl configtest` shows it again.";
+    OTHER_PYTHON 1002 Critical,
+        "Another module has already brought a libpython into Apache's processes.",
+        "WSGI requests get 500: two Pythons in one process would crash it.",
+        "Remove the other module (mod_python, the original mod_wsgi, a scripting plugin) that the line names.";
+    SMALL_STACKS 1003 Notice,
+        "ThreadStackSize is below 2 MiB.",
+        "Deeply nested data (a JSON body of brackets) can overflow the stack and end the child.",
+        "Remove ThreadStackSize, or set it to 2097152 or more.";
+    THREADS_LEFT 1004 Notice,
+        "The process ends while threads that the application started are running.",
+        "Exit functions have run; the threads end with the process.",
+        "End them in a function registered with atexit. Those marked (daemon) were not waited for.";
+    REQUEST_CUT 1005 Warning,
+        "The server stops and a request has not ended in time.",
+        "Its client sees a closed connection.",
+        "Nothing, if it was meant to run for long; else see what the request waits for.";
+    SHORT_RESPONSE 1006 Warning,
+        "The application answered with fewer bytes than its Content-Length said.",
+        "The connection is closed so that the client notices.",
+        "Leave Content-Length out, or count bytes, not characters.";
+    PANIC 1007 Error,
+        "A fault in mod_wsgi itself was caught.",
+        "The request gets 500; the process serves on.",
+        "Please report it with this line.";
+    ENGINE_MISMATCH 1008 Critical,
+        "mod_wsgi.so and _mod_wsgi.abi3.so are not of one version.",
+        "WSGI requests get 500.",
+        "Install both files together and restart Apache.";
+    PYTHON_STARTED 1010 Info,
+        "Python is running in this Apache child.",
+        "Requests can be served.",
+        "Nothing to do.";
+    SCRIPT_LOADED 1011 Info,
+        "A script was loaded.",
+        "Requests for it are served.",
+        "Nothing to do.";
+    CLIENT_GONE 1012 Info,
+        "The client closed the connection while the application read the request's body.",
+        "The application got mod_wsgi.ClientDisconnected and let it pass.",
+        "Nothing to do.";
+    INTERPRETER_LEFT 1013 Debug,
+        "At the end of the process an interpreter was not taken down, for other threads use it.",
+        "Its exit functions have run.",
+        "Nothing to do.";
+    EXIT_SKIPPED 1014 Warning,
+        "The process ends while a script is still being loaded, or while an exit function (atexit) has not ended.",
+        "Not every exit function of its applications has run.",
+        "See what the script or exit function that the line names waits for.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_rise_and_every_entry_says_what_to_do() {
+        for pair in ALL.windows(2) {
+            assert!(pair[0].number() < pair[1].number(), "{} stands before {}", pair[0], pair[1]);
+        }
+        for message in ALL {
+            assert!(message.explanation().iter().all(|text| text.ends_with('.')), "{message}");
+        }
+    }
+}
