@@ -68,10 +68,21 @@ impl<'s> Request<'s> {
         [text.as_bytes(), &self.body].concat()
     }
 
+    /// Sends it and reads the answer, both at once: an application may answer while it reads, and a client that does
+    /// not take the answer then waits for ever for its own body to be taken.
     #[track_caller]
     pub fn send(self) -> Response {
-        let mut connection = self.server.raw(&self.bytes());
-        connection.read(self.method == "HEAD")
+        let mut connection = Connection::open(self.server);
+        let bytes = self.bytes();
+        self.server.note_request(&bytes);
+        let mut stream = connection.stream.get_ref().try_clone().expect("a second handle of the connection");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // A server that closed already is not an error here: its answer may still be read.
+                let _ = stream.write_all(&bytes);
+            });
+            connection.read(self.method == "HEAD")
+        })
     }
 }
 
