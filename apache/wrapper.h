@@ -12,6 +12,7 @@
 #include "ap_mmn.h"
 #include "mpm_common.h"
 #include "mod_auth.h"
+#include "mod_core.h"
 #include "scoreboard.h"
 #include "unixd.h"
 #include "util_filter.h"

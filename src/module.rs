@@ -40,6 +40,8 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         hook::check_config::<python::Check>();
         // It is going to be used: who are we?
         hook::post_config::<python::Announce>();
+        // What do its processes learn from each other of the start of applications?
+        hook::post_config::<embedded::Prepare>();
         // A child starts: Python starts in it.
         hook::child_init::<embedded::Start>();
         // A URL: which script?

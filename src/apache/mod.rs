@@ -15,13 +15,15 @@ mod names;
 mod pool;
 mod request;
 mod server;
+mod synthetic;
 pub(crate) mod sys;
 mod table;
 
 pub use pool::{AtEnd, Pool};
 pub use request::{FileKind, Request, Status};
 pub use server::{
-    Server, add_component, banner, build_date, defined, description, parse_date, root_relative, version,
+    Server, add_component, banner, build_date, defined, description, kept_number, parse_date, root_relative,
+    version,
 };
 pub use table::Table;
 

@@ -213,6 +213,12 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_allow_options(self.raw) & sys::OPT_EXECCGI as i32 != 0 }
     }
 
+    /// `ErrorDocument` names something for this status.
+    pub fn has_error_document(self, status: i32) -> bool {
+        // SAFETY: a live request; the index is httpd's own.
+        unsafe { !sys::ap_response_code_string(self.raw, sys::ap_index_of_response(status)).is_null() }
+    }
+
     /// `LimitRequestBody`; 0: none.
     pub fn body_limit(self) -> i64 {
         // SAFETY: a live request.

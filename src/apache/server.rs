@@ -58,6 +58,26 @@ impl<'c> Server<'c> {
         }
     }
 
+    /// The port that its visitors use, as far as the configuration tells: that of ServerName, of the VirtualHost, or of
+    /// the first Listen.
+    pub fn port(self) -> u16 {
+        let record = self.record();
+        // SAFETY: lists of the configuration, null or live.
+        unsafe {
+            let own = record.addrs.as_ref().map_or(0, |address| address.host_port);
+            let listen = || {
+                let first = (&raw const sys::ap_listeners).read();
+                first.as_ref().and_then(|first| first.bind_addr.as_ref()).map_or(80, |address| address.port)
+            };
+            [record.port, own].into_iter().find(|port| *port != 0).unwrap_or_else(listen)
+        }
+    }
+
+    /// The configuration of every directory of it, before sections apply.
+    pub(super) fn lookup_defaults(self) -> *mut sys::ap_conf_vector_t {
+        self.record().lookup_defaults
+    }
+
     /// This server and those behind it in httpd's list; from the main server: all of them.
     pub fn all(self) -> impl Iterator<Item = Server<'c>> {
         let mut next = self.raw;
@@ -77,6 +97,23 @@ impl<'c> Server<'c> {
 pub fn description() -> &'static [u8] {
     // SAFETY: httpd answers a string that lives as the configuration; we read it in a child, which has only one.
     unsafe { CStr::from_ptr(sys::ap_get_server_description()).to_bytes() }
+}
+
+/// A number that the process group keeps for as long as it lives, whatever is unloaded and loaded again: `make` is asked
+/// for it once. It must not be 0.
+pub fn kept_number(main: Server<'_>, name: &'static CStr, make: impl FnOnce() -> usize) -> usize {
+    let mut known = std::ptr::null_mut();
+    // SAFETY: the process's pool outlives everything; the name is copied by `apr_pool_userdata_set`, and the number is no
+    // pointer, so nothing is cleaned up.
+    unsafe {
+        let pool = (*main.record().process).pool;
+        sys::apr_pool_userdata_get(&mut known, name.as_ptr(), pool);
+        if known.is_null() {
+            known = std::ptr::without_provenance_mut(make());
+            sys::apr_pool_userdata_set(known, name.as_ptr(), Some(sys::apr_pool_cleanup_null), pool);
+        }
+    }
+    known as usize
 }
 
 /// The banner that ServerTokens lets clients see.

@@ -1,7 +1,9 @@
-//! WSGIScriptAlias and WSGIScriptAliasMatch: which URLs are which script's.
+//! WSGIScriptAlias, WSGIScriptAliasMatch and WSGIDjangoAlias: which URLs are which application's.
 
+use super::dir::flag;
+use super::django::Django;
 use super::table::Place;
-use super::words::Words;
+use super::words::{Setting, Words};
 use crate::apache::Pool;
 use crate::apache::command::Regex;
 
@@ -19,6 +21,22 @@ pub struct Alias {
     pub callable: Option<Vec<u8>>,
     /// `pass-authorization=`
     pub pass_authorization: Option<bool>,
+    /// `preload=`
+    pub preload: Option<bool>,
+    /// `warmup=`: URL paths, each with its query.
+    pub warm_ups: Vec<Vec<u8>>,
+    /// What it leads to.
+    pub kind: Kind,
+}
+
+/// What an alias leads to.
+pub enum Kind {
+    /// A script, or a directory of scripts.
+    Script,
+    /// A Django project, whose manage.py is the target.
+    Django(Django),
+    /// Files that Apache serves itself.
+    Files,
 }
 
 /// How an alias recognises its URLs.
@@ -29,7 +47,8 @@ pub enum Url {
     Match(Regex),
 }
 
-const OPTIONS: &str = "process-group=, application-group=, callable-object= and pass-authorization=";
+const OPTIONS: &str =
+    "process-group=, application-group=, callable-object=, pass-authorization=, preload= and warmup=";
 
 /// The setter of both directives.
 pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String> {
@@ -43,47 +62,88 @@ pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String
     } else {
         Url::Prefix(url)
     };
-    let mut alias = Alias {
-        url,
-        target,
-        process_group: None,
-        application_group: None,
-        callable: None,
-        pass_authorization: None,
-    };
+    let mut alias = Alias::new(url, target, Kind::Script);
     while let Some(setting) = words.setting() {
-        alias.option(setting)?;
+        let setting = setting.map_err(|word| unknown(&word, OPTIONS))?;
+        if !alias.option(&setting)? {
+            return Err(unknown(&setting.name, OPTIONS));
+        }
     }
+    alias.check()?;
     place.server.aliases.push(std::sync::Arc::new(alias));
     Ok(())
 }
 
+fn unknown(word: &[u8], known: &str) -> String {
+    let word = String::from_utf8_lossy(word);
+    format!("Invalid option to WSGI script alias definition. '{word}' is none of {known}")
+}
+
 impl Alias {
-    fn option(&mut self, setting: Result<super::words::Setting, Vec<u8>>) -> Result<(), String> {
-        let unknown = |word: &[u8]| {
-            let word = String::from_utf8_lossy(word).into_owned();
-            format!("Invalid option to WSGI script alias definition. '{word}' is none of {OPTIONS}")
-        };
-        let setting = setting.map_err(|word| unknown(&word))?;
+    /// One without options.
+    pub(super) fn new(url: Url, target: Vec<u8>, kind: Kind) -> Self {
+        Self {
+            url,
+            target,
+            process_group: None,
+            application_group: None,
+            callable: None,
+            pass_authorization: None,
+            preload: None,
+            warm_ups: Vec::new(),
+            kind,
+        }
+    }
+
+    /// Takes an option in; false if there is none of that name.
+    pub(super) fn option(&mut self, setting: &Setting) -> Result<bool, String> {
+        let value = || setting.value.clone();
         let empty = setting.value.is_empty();
         match &setting.name[..] {
             b"process-group" if empty => return Err("Invalid name for WSGI process group.".into()),
             b"process-group" => {
                 super::dir::refuse_daemon(&setting.value)?;
-                self.process_group = Some(setting.value);
+                self.process_group = Some(value());
             }
             b"application-group" if empty => return Err("Invalid name for WSGI application group.".into()),
-            b"application-group" => self.application_group = Some(setting.value),
+            b"application-group" => self.application_group = Some(value()),
             b"callable-object" if empty => return Err("Invalid name for WSGI callable object.".into()),
-            b"callable-object" => self.callable = Some(setting.value),
+            b"callable-object" => self.callable = Some(value()),
             b"pass-authorization" => {
-                let value =
-                    super::dir::flag(&setting.value).ok_or("Invalid value for authorization flag.")?;
+                let value = flag(&setting.value).ok_or("Invalid value for authorization flag.")?;
                 self.pass_authorization = Some(value);
             }
-            name => return Err(unknown(name)),
+            b"preload" => {
+                self.preload = Some(flag(&setting.value).ok_or("preload= must be one of: On | Off")?)
+            }
+            b"warmup" => {
+                self.warm_ups = setting.value.split(|byte| *byte == b',').map(<[u8]>::to_vec).collect();
+            }
+            _ => return Ok(false),
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Options that do not go together.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let Some(path) = self.warm_ups.iter().find(|path| !self.covers(path)) else { return Ok(()) };
+        let path = String::from_utf8_lossy(path);
+        Err(match &self.url {
+            Url::Match(_) => "warmup= goes with a URL path, not with a regular expression.".into(),
+            Url::Prefix(url) => {
+                let url = String::from_utf8_lossy(url);
+                format!(
+                    "warmup={path} must be a URL path as visitors use it, at or below '{url}', such as warmup={url}"
+                )
+            }
+        })
+    }
+
+    /// The URL path, with a query or without, is one of this alias's.
+    fn covers(&self, path: &[u8]) -> bool {
+        let end = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
+        let Url::Prefix(prefix) = &self.url else { return false };
+        path.starts_with(b"/") && matches_prefix(prefix, &path[..end]).is_some()
     }
 
     /// The file that `uri` maps to, if this alias is its.
@@ -101,15 +161,19 @@ impl Alias {
         }
     }
 
-    /// Everything about it is known before a request comes: the interpreter's name, if it can be loaded at start.
-    pub fn preloads(&self) -> Option<&[u8]> {
-        let known = |name: &Option<Vec<u8>>| {
-            name.as_ref().filter(|n| !n.starts_with(b"%{") || *n == b"%{GLOBAL}").is_some()
-        };
-        let plain = matches!(self.url, Url::Prefix(_)) || !self.target.contains(&b'$');
-        let group = self.application_group.as_deref()?;
-        (plain && known(&self.process_group) && known(&self.application_group))
-            .then_some(if group == b"%{GLOBAL}" { b"" } else { group })
+    /// A URL path of its, for which everything is known before a request comes: where it leads to does not depend on
+    /// the URL.
+    pub fn sample(&self) -> Option<&[u8]> {
+        match &self.url {
+            _ if matches!(self.kind, Kind::Files) => None,
+            Url::Prefix(prefix) => Some(prefix),
+            Url::Match(_) => None,
+        }
+    }
+
+    /// Its application is started differently from a plain script.
+    pub fn has_plan(&self) -> bool {
+        !self.warm_ups.is_empty() || matches!(self.kind, Kind::Django(_))
     }
 }
 

@@ -29,6 +29,21 @@ pub struct DirConfig {
     pub ignore_activity: Option<bool>,
     /// WSGIEnableSendfile
     pub enable_sendfile: Option<bool>,
+    /// WSGIPreload
+    pub preload: Option<Preload>,
+    /// WSGIErrorDetails
+    pub error_details: Option<bool>,
+}
+
+/// WSGIPreload: which applications are started with the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preload {
+    /// None.
+    Off,
+    /// All.
+    On,
+    /// As many as a budget allows.
+    Auto,
 }
 
 /// WSGIMapHEADToGET: what an application sees of a HEAD request.
@@ -55,6 +70,8 @@ impl Merge for DirConfig {
             map_head: over.map_head.or(self.map_head),
             ignore_activity: over.ignore_activity.or(self.ignore_activity),
             enable_sendfile: over.enable_sendfile.or(self.enable_sendfile),
+            preload: over.preload.or(self.preload),
+            error_details: over.error_details.or(self.error_details),
         }
     }
 }
@@ -70,14 +87,16 @@ pub fn flag(text: &[u8]) -> Option<bool> {
 
 /// Only embedded mode is there: a name of a process group is refused where it is typed.
 pub fn refuse_daemon(group: &[u8]) -> Result<(), String> {
-    if group.starts_with(b"%{") {
-        return Ok(());
-    }
+    if group.starts_with(b"%{") { Ok(()) } else { Err(no_daemon(group)) }
+}
+
+/// A daemon process group is named.
+pub fn no_daemon(group: &[u8]) -> String {
     let group = String::from_utf8_lossy(group);
-    Err(format!(
+    format!(
         "WSGI process group not yet configured. '{group}' names a daemon process group, which this version \
          does not offer: use %{{GLOBAL}} to run the application in embedded mode"
-    ))
+    )
 }
 
 #[cfg(test)]

@@ -1,28 +1,32 @@
 //! The table of directives. `docs/directives.md` is written from it.
 
-use super::alias;
-use super::dir::{MapHead, flag, refuse_daemon};
+use super::dir::{MapHead, Preload, flag, refuse_daemon};
 use super::server::HashSeed;
 use super::table::{Directive, Setter};
+use super::words::Words;
+use super::{alias, django, import};
 use crate::apache::command;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
 
 /// Every directive, in the order in which the documentation shows them.
-pub static ALL: [Directive; 26] = [
+pub static ALL: [Directive; 35] = [
     Directive {
         name: c"WSGIScriptAlias",
         arguments: Raw,
         context: Server,
-        syntax: "URL-path file-path [process-group=name] [application-group=name] [callable-object=name] [pass-authorization=On|Off]",
+        syntax: "URL-path file-path [process-group=name] [application-group=name] [callable-object=name] [pass-authorization=On|Off] [preload=On|Off] [warmup=/path[,/path…]]",
         default: "none",
         help: c"URL path, script file, and options name=value",
         doc: "Mounts the application of a script file at a URL path. The path matches whole segments; runs of `/` \
               count as one. The first alias that matches is taken, those of the virtual host before those of the \
               main server, so put longer paths first. `Alias` and `AliasMatch` go before. What follows the path \
               becomes PATH_INFO; if both end in `/`, it names a script file in the directory instead. An option \
-              wins over the directive of its name. With both `process-group=` and `application-group=` given \
-              without request-dependent parts, the script is loaded when a process starts.",
+              wins over the directive of its name. `preload=` says whether the script is loaded when a process starts \
+              (see WSGIPreload); with both `process-group=` and `application-group=` given it is, unless preloading \
+              is off. `warmup=` names URL paths at or below this one, as visitors use them: the application answers a \
+              GET request for each before it serves; a status of 500 or more, or an exception, is a failed start. Such \
+              a request has `mod_wsgi.warmup` in its environ, True.",
         set: Setter::Server(|place, line| alias::set(place, line, false)),
     },
     Directive {
@@ -35,6 +39,142 @@ pub static ALL: [Directive; 26] = [
         doc: "As WSGIScriptAlias, for URLs that match a regular expression (not anchored; use `^`). `$1` … in the \
               file path stand for its groups; what follows the match is appended.",
         set: Setter::Server(|place, line| alias::set(place, line, true)),
+    },
+    Directive {
+        name: c"WSGIDjangoAlias",
+        arguments: Raw,
+        context: Server,
+        syntax: "URL-path project-directory [settings=module] [checks=error|warning|off] [static=URL-path:directory|static=finders] [options of WSGIScriptAlias]",
+        default: "none",
+        help: c"URL path, directory with manage.py, and options name=value",
+        doc: "Mounts a Django project at a URL path, without a script file, and starts it as `manage.py runserver` does: \
+              the project's directory is on `sys.path`, `DJANGO_SETTINGS_MODULE` is set (to `settings=`, else to what \
+              manage.py says), Django is set up, its system checks run (their text is in the log; errors fail the \
+              start, with `checks=warning` warnings too, with `checks=off` they do not run), the language is \
+              activated, unapplied migrations are warned of, and the URL configuration is loaded. `static=/static:/srv/static` \
+              has Apache serve the files that `collectstatic` collected (grant access to that directory); \
+              `static=finders` has Django serve them, as runserver does.",
+        set: Setter::Server(django::set),
+    },
+    Directive {
+        name: c"WSGIImportScript",
+        arguments: Raw,
+        context: Server,
+        syntax: "file-path process-group=%{GLOBAL} application-group=name",
+        default: "none",
+        help: c"Script file, process-group=name and application-group=name",
+        doc: "Loads a script when a process starts, in the interpreter of an application group, whether a URL leads to \
+              it or not.",
+        set: Setter::Server(import::set),
+    },
+    Directive {
+        name: c"WSGIPreload",
+        arguments: One,
+        context: Directory,
+        syntax: "On|Off|Auto",
+        default: "Auto",
+        help: c"Which applications start with the process",
+        doc: "Whether applications of WSGIScriptAlias and WSGIDjangoAlias are started when an Apache child starts, \
+              before it takes requests, in the order of the configuration: those whose script and groups are known \
+              without a request (`%{ENV:name}` and `%{HOST}` are not). Auto: the first 8, and for no longer than 10 s \
+              in all; the others start with their first request, and one notice names them. On: without such limits. \
+              Off: all start with their first request.",
+        set: Setter::Section(|name, section, value| {
+            section.preload = Some(match flag(value) {
+                Some(true) => Preload::On,
+                Some(false) => Preload::Off,
+                None if value.eq_ignore_ascii_case(b"auto") => Preload::Auto,
+                None => return Err(format!("{name} must be one of: Off | On | Auto")),
+            });
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIStartupTimeout",
+        arguments: One,
+        context: Global,
+        syntax: "seconds",
+        default: "60",
+        help: c"Seconds an application may take to start",
+        doc: "How long the start of an application may take, warm-up requests included, counted from when it holds \
+              the startup lock. At the end of that time it has failed, the stacks of all threads are in the log, and \
+              other applications start on another thread. Requests wait as long for an application that starts.",
+        set: Setter::Server(|place, value| {
+            place.server.python.startup.timeout = Some(seconds(place.name, value, false)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIStartupLock",
+        arguments: Raw,
+        context: Global,
+        syntax: "On|Off [slots=number]",
+        default: "On, with a slot for each CPU",
+        help: c"On or Off, and slots=number",
+        doc: "How many processes of the server may start an application at a time; the others wait, and say in the log \
+              for whom. `slots=1` starts them strictly one after another. A process that dies gives its slot back.",
+        set: Setter::Server(|place, line| {
+            place.server.python.startup.slots = startup_lock(line)?;
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIStartupRequests",
+        arguments: One,
+        context: Global,
+        syntax: "number",
+        default: "3",
+        help: c"First requests run one at a time until so many imported nothing",
+        doc: "The first requests of an application run one at a time in each process, until so many in a row have \
+              imported nothing new: so two requests that import for the first time cannot wait for each other. The \
+              next one goes on as soon as a request has sent its headers or waits for its body, and after 10 s. 0: \
+              they run at once.",
+        set: Setter::Server(|place, value| {
+            let complaint = "WSGIStartupRequests must be a number from 0 to 1000.";
+            let number = number(value).filter(|number| *number <= 1000).ok_or(complaint)?;
+            place.server.python.startup.requests = Some(number);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIImportTimeout",
+        arguments: One,
+        context: Global,
+        syntax: "seconds",
+        default: "10",
+        help: c"Seconds a request may wait for an import that does not get on",
+        doc: "How long a request may wait for a module that another thread imports, while that thread makes no \
+              progress: usually both wait for each other. The log names both with their stacks, the waiting request \
+              is interrupted by `mod_wsgi.ImportDeadlock` and answered 503, and the other goes on. 0: never.",
+        set: Setter::Server(|place, value| {
+            place.server.python.startup.import_timeout = Some(seconds(place.name, value, true)?);
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIErrorDetails",
+        arguments: One,
+        context: FileInfo,
+        syntax: "On|Off",
+        default: "Off",
+        help: c"On: visitors see why an application does not start",
+        doc: "On: the page that visitors get while an application does not start (503) shows the traceback. Off: it has \
+              the number under which the error log has it. With `ErrorDocument 503` that page is sent instead; it \
+              finds the number in `REDIRECT_WSGI_ERROR_ID`.",
+        set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.error_details)),
+    },
+    Directive {
+        name: c"WSGIRestrictExit",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "On",
+        help: c"On: os._exit() does not end Apache's children",
+        doc: "On: `os._exit()` raises `mod_wsgi.ExitRefused` in an Apache child, which serves others too, and the log \
+              shows who called it; in processes that the application forks it works as ever. Off: it ends the child.",
+        set: Setter::Server(|place, value| {
+            set_flag(place.name, value, &mut place.server.python.restrict_exit)
+        }),
     },
     Directive {
         name: c"WSGIProcessGroup",
@@ -356,6 +496,32 @@ pub static ALL: [Directive; 26] = [
         set: Setter::Section(|name, _, value| set_flag(name, value, &mut None)),
     },
 ];
+
+/// A time in seconds, with decimals.
+fn seconds(name: &str, value: &[u8], zero: bool) -> Result<f64, String> {
+    let text = std::str::from_utf8(value).unwrap_or_default();
+    let most = 86_400.0;
+    let valid = |seconds: &f64| (*seconds > 0.0 || (zero && *seconds == 0.0)) && *seconds <= most;
+    let from = if zero { "from 0" } else { "above 0" };
+    text.parse::<f64>()
+        .ok()
+        .filter(valid)
+        .ok_or_else(|| format!("{name} must be a number of seconds {from} and up to {most}."))
+}
+
+/// `On|Off [slots=number]`; `None`: as many as there are CPUs.
+fn startup_lock(line: &[u8]) -> Result<Option<u32>, String> {
+    let complaint = "WSGIStartupLock must be one of: Off | On | On slots=number, with a number from 1 to 256";
+    let mut words = Words::of(line);
+    let on = words.word().and_then(|word| flag(&word)).ok_or(complaint)?;
+    let slots = match words.setting() {
+        None => return Ok(if on { None } else { Some(0) }),
+        Some(Ok(setting)) if on && setting.name == b"slots" => number::<u32>(&setting.value),
+        Some(_) => None,
+    };
+    let slots = slots.filter(|slots| (1..=256).contains(slots) && words.word().is_none());
+    slots.map(Some).ok_or_else(|| complaint.to_owned())
+}
 
 fn set_flag(name: &str, value: &[u8], field: &mut Option<bool>) -> Result<(), String> {
     *field = Some(flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?);

@@ -7,11 +7,15 @@
 mod alias;
 mod dir;
 pub mod directives;
+mod django;
+mod import;
 mod server;
 mod table;
 mod words;
 
-pub use alias::{Alias, Url};
-pub use dir::{DirConfig, MapHead};
-pub use server::{HashSeed, PythonConfig, ServerConfig};
+pub use alias::{Alias, Kind, Url};
+pub use dir::{DirConfig, MapHead, Preload};
+pub use django::Django;
+pub use import::Import;
+pub use server::{HashSeed, PythonConfig, ServerConfig, StartupConfig};
 pub use table::{Directive, Httpd, Place, Setter};

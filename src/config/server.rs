@@ -1,6 +1,6 @@
 //! What holds for a server or virtual host, and, in the main server, for Python.
 
-use super::Alias;
+use super::{Alias, Import};
 use crate::apache::command::Merge;
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use std::sync::Arc;
 pub struct ServerConfig {
     /// In the order in which they are tried: a virtual host's own first.
     pub aliases: Vec<Arc<Alias>>,
+    /// Scripts that are loaded when a process starts.
+    pub imports: Vec<Arc<Import>>,
     /// Settings of Python; only the main server's count.
     pub python: PythonConfig,
 }
@@ -42,6 +44,23 @@ pub struct PythonConfig {
     pub restrict_signal: Option<bool>,
     /// WSGICaseSensitivity
     pub case_sensitivity: Option<bool>,
+    /// WSGIRestrictExit
+    pub restrict_exit: Option<bool>,
+    /// How applications start.
+    pub startup: StartupConfig,
+}
+
+/// How applications start in this server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StartupConfig {
+    /// WSGIStartupTimeout, seconds
+    pub timeout: Option<f64>,
+    /// WSGIStartupLock: the number of slots, `Some(0)` when it is off
+    pub slots: Option<u32>,
+    /// WSGIStartupRequests
+    pub requests: Option<u32>,
+    /// WSGIImportTimeout, seconds
+    pub import_timeout: Option<f64>,
 }
 
 /// WSGIPythonHashSeed
@@ -56,6 +75,7 @@ pub enum HashSeed {
 impl Merge for ServerConfig {
     fn merge(&self, over: &Self) -> Self {
         let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
-        Self { aliases, python: PythonConfig::default() }
+        // What a virtual host imports beside what the main server does.
+        Self { aliases, imports: over.imports.clone(), python: PythonConfig::default() }
     }
 }

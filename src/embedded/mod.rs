@@ -5,19 +5,24 @@
 #![deny(unsafe_code)]
 
 mod answer;
+mod board;
 mod door;
 mod maps;
 mod os;
+mod plan;
+mod preload;
 mod signals;
 mod start;
 mod stop;
 
+pub use board::Prepare;
 pub use start::{Start, main_config, pid, variable};
 pub use stop::{AtPoolEnd, Stop};
 
 use crate::apache::body::Body;
 use crate::apache::brigade::Brigade;
 use crate::apache::{FileKind, Request, Status};
+use crate::config::Alias;
 use crate::route::{Environ, Route};
 use answer::Head;
 use wire::door::{self as table, End};
@@ -42,11 +47,11 @@ pub struct Exchange<'r> {
 }
 
 /// Serves a request in this process.
-pub fn serve<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
-    signals::held(|| serve_now(r, route))
+pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    signals::held(|| serve_now(r, alias, route))
 }
 
-fn serve_now<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
+fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
     let engine = match start::engine() {
         Ok(engine) => engine,
         Err(status) => return refuse(r, status),
@@ -70,12 +75,15 @@ fn serve_now<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
             callable: Slice::of(&route.callable),
             modified: if kind == FileKind::File { modified } else { -1 },
             reload: config.script_reloading != Some(false),
+            plan: plan::of(r.server(), alias),
         },
         environ: environ.entries().as_ptr(),
         environ_len: environ.entries().len(),
         https: environ.https(),
         head_only: r.head_only(),
         received: r.received(),
+        own_pages: !r.has_error_document(503),
+        error_details: config.error_details == Some(true),
     };
     os::delete_states_at_thread_end();
     let outcome = (engine.serve)(&request);
@@ -95,8 +103,13 @@ fn serve_now<'r>(r: Request<'r>, route: &'r Route<'r>) -> Status {
             exchange.end_short()
         }
         End::Error => {
+            if outcome.id != 0 {
+                let id = r.pool().c_string(format!("{:08x}", outcome.id).as_bytes());
+                r.environment().set(c"WSGI_ERROR_ID", id);
+            }
             if outcome.status == 503 {
-                r.err_headers_out().set(c"Retry-After", c"10");
+                let seconds = if outcome.retry_after > 0 { outcome.retry_after } else { 10 };
+                r.err_headers_out().set(c"Retry-After", r.pool().c_string(seconds.to_string().as_bytes()));
             }
             Status(outcome.status)
         }

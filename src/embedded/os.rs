@@ -158,6 +158,21 @@ pub fn while_no_stop_is_pending(work: impl FnOnce() + Send + 'static) {
     }
 }
 
+/// Microseconds of the clock that nobody sets.
+pub fn monotonic() -> i64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: fills the structure.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1000
+}
+
+/// The descriptor of a new file in memory.
+pub fn memory_file(name: &CStr) -> Option<c_int> {
+    // SAFETY: a C string; answers a new descriptor or -1.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    (fd >= 0).then_some(fd)
+}
+
 static COPY: AtomicBool = AtomicBool::new(false);
 static THREAD_END: OnceCell<libc::pthread_key_t> = OnceCell::new();
 

@@ -1,16 +1,15 @@
 //! The start of Python in a child, and what the rest of the child knows of it.
 
-use super::{door, os, signals, stop};
+use super::{board, door, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::config::{HashSeed, ServerConfig};
 use crate::python;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
-use wire::door::{Engine, Settings, Target, VERSION};
+use wire::door::{Engine, Settings, VERSION};
 use wire::{Slice, message};
 
 /// How long Python may take to start in a child. Without it the child serves everything else.
@@ -115,7 +114,7 @@ impl hook::ChildStart for Start {
         }
         let _ = ENGINE.set(result);
         if ready {
-            preload(main);
+            preload::run(pool, main);
         }
     }
 }
@@ -155,41 +154,6 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     }
 }
 
-/// Loads the scripts whose place is known from the configuration, in its order, before the child takes requests.
-fn preload(main: Server<'static>) {
-    let mut seen = std::collections::HashSet::new();
-    let mut targets = Vec::new();
-    for server in main.all() {
-        for alias in &server.config().aliases {
-            let Some(group) = alias.preloads() else { continue };
-            // A directory of scripts: which of them, only requests can tell.
-            if std::path::Path::new(OsStr::from_bytes(&alias.target)).is_dir() {
-                continue;
-            }
-            if seen.insert((group, &alias.target[..])) {
-                targets.push((group, &alias.target[..], alias.callable.as_deref().unwrap_or(b"application")));
-            }
-        }
-    }
-    if targets.is_empty() {
-        return;
-    }
-    os::while_no_stop_is_pending(move || {
-        for (group, script, callable) in targets {
-            let target = Target {
-                script: Slice::of(script),
-                application_group: Slice::of(group),
-                callable: Slice::of(callable),
-                modified: -1,
-                reload: false,
-            };
-            if let Ok(engine) = engine() {
-                (engine.preload)(&target);
-            }
-        }
-    });
-}
-
 fn settings(config: &'static ServerConfig) -> Settings {
     let python = &config.python;
     let text = |text: &'static [u8]| Slice::of(text);
@@ -210,7 +174,19 @@ fn settings(config: &'static ServerConfig) -> Settings {
         mpm: text(mpm::name()),
         processes: mpm::max_processes(),
         threads: mpm::threads(),
+        restrict_exit: python.restrict_exit != Some(false),
+        board: board::descriptor(),
+        slots: python.startup.slots.unwrap_or_else(cpus),
+        generation: board::generation(),
+        begun: os::monotonic(),
+        startup_timeout: python.startup.timeout.unwrap_or(60.0),
+        startup_requests: python.startup.requests.unwrap_or(3),
+        import_timeout: python.startup.import_timeout.unwrap_or(10.0),
     }
+}
+
+fn cpus() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32)
 }
 
 /// Options for Python's command line.

@@ -1,7 +1,7 @@
 //! Which interpreter and which callable: configured names, and the tokens `%{…}` in them.
 
 use crate::apache::{Request, Server};
-use crate::config::Alias;
+use crate::config::{Alias, DirConfig};
 use crate::embedded;
 use std::borrow::Cow;
 
@@ -40,6 +40,16 @@ impl<'r> Route<'r> {
             case_sensitive,
         }
     }
+}
+
+/// Where a request with this alias and configuration goes does not depend on the request itself.
+pub fn is_known(alias: Option<&Alias>, config: &DirConfig) -> bool {
+    let process = alias.and_then(|a| a.process_group.as_deref()).or(config.process_group.as_deref());
+    let application =
+        alias.and_then(|a| a.application_group.as_deref()).or(config.application_group.as_deref());
+    let callable = alias.and_then(|a| a.callable.as_deref()).or(config.callable.as_deref());
+    let names = [process, application, callable];
+    names.into_iter().flatten().all(|name| !name.starts_with(b"%{ENV:") && name != b"%{HOST}")
 }
 
 /// The main server's configuration: a vhost's merged one has no Python settings.

@@ -6,9 +6,10 @@ mod environ;
 mod groups;
 
 pub use environ::Environ;
-pub use groups::Route;
+pub use groups::{Route, is_known};
 
 use crate::apache::{Request, Status, hook};
+use crate::config::Kind;
 use crate::embedded;
 
 /// The handler name that WSGIScriptAlias sets, and that SetHandler and AddHandler may name.
@@ -28,6 +29,9 @@ impl hook::Translate for Translate {
         for alias in &r.server().config().aliases {
             if let Some(file) = alias.map(r.pool(), uri) {
                 r.set_filename(&file);
+                if matches!(alias.kind, Kind::Files) {
+                    return Status::OK;
+                }
                 r.set_handler(c"wsgi-script");
                 r.notes().set(c"alias-forced-type", c"wsgi-script");
                 r.keep(alias);
@@ -60,6 +64,6 @@ impl hook::Handle for Handler {
             );
             return Status(500);
         }
-        embedded::serve(r, &route)
+        embedded::serve(r, alias, &route)
     }
 }

@@ -9,7 +9,7 @@ use crate::{Level, Pair, Slice};
 use core::ffi::c_void;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -141,6 +141,45 @@ pub struct Target {
     pub modified: i64,
     /// `WSGIScriptReloading`: a script that has changed is loaded again.
     pub reload: bool,
+    /// How it starts; null: a script without warm-up requests. Lives as the process.
+    pub plan: *const Plan,
+}
+
+/// How an application starts.
+#[repr(C)]
+pub struct Plan {
+    /// It is a Django project; null: a script.
+    pub django: *const Django,
+    /// Requests that it must answer before it serves.
+    pub warm_ups: *const WarmUp,
+    /// Their number.
+    pub warm_ups_len: usize,
+}
+
+/// `WSGIDjangoAlias`
+#[repr(C)]
+pub struct Django {
+    /// The project's directory.
+    pub project: Slice,
+    /// Name of the settings module; empty: what manage.py says.
+    pub settings: Slice,
+    /// `error`, `warning` or `off`.
+    pub checks: Slice,
+    /// Static files are served by Django's own handler.
+    pub finders: bool,
+}
+
+/// A warm-up request.
+#[repr(C)]
+pub struct WarmUp {
+    /// The path, for messages.
+    pub path: Slice,
+    /// The environ's text entries.
+    pub environ: *const Pair,
+    /// Their number.
+    pub environ_len: usize,
+    /// `wsgi.url_scheme` is `https`.
+    pub https: bool,
 }
 
 /// One request, as the engine needs it. All pointers live until [`Engine::serve`] returns.
@@ -160,6 +199,10 @@ pub struct Request {
     pub head_only: bool,
     /// When httpd received the request, microseconds since the epoch.
     pub received: i64,
+    /// The engine answers with a page of its own while the application does not start; else with a bare status.
+    pub own_pages: bool,
+    /// `WSGIErrorDetails`: that page shows the traceback.
+    pub error_details: bool,
 }
 
 /// How [`Engine::serve`] ended.
@@ -170,6 +213,17 @@ pub struct Outcome {
     pub end: End,
     /// The status of an [`End::Error`], the exit status of an [`End::Exit`]; else 0.
     pub status: i32,
+    /// Seconds for `Retry-After`; 0: none is known.
+    pub retry_after: u32,
+    /// What the error log calls the failed start; 0: it is none.
+    pub id: u32,
+}
+
+impl Outcome {
+    /// One that is not about a failed start.
+    pub const fn of(end: End, status: i32) -> Self {
+        Self { end, status, retry_after: 0, id: 0 }
+    }
 }
 
 /// What is left to do when the application is done with a request.
@@ -223,10 +277,30 @@ pub struct Settings {
     pub processes: i32,
     /// Threads of each.
     pub threads: i32,
+    /// `WSGIRestrictExit`
+    pub restrict_exit: bool,
+    /// Descriptor of the start board, a file in memory that all processes of the server share; -1: there is none.
+    pub board: i32,
+    /// `WSGIStartupLock`: slots; 0: off.
+    pub slots: u32,
+    /// Differs each time the server reads its configuration.
+    pub generation: i64,
+    /// When this process began to start Python, microseconds of the monotonic clock.
+    pub begun: i64,
+    /// `WSGIStartupTimeout`, seconds.
+    pub startup_timeout: f64,
+    /// `WSGIStartupRequests`
+    pub startup_requests: u32,
+    /// `WSGIImportTimeout`, seconds; 0: off.
+    pub import_timeout: f64,
 }
 
 // SAFETY: tables and settings are written once, before they are shared, and then only read.
 unsafe impl Sync for Host {}
+// SAFETY: plans are written once, before they are shared, and then only read.
+unsafe impl Sync for Plan {}
+// SAFETY: as above.
+unsafe impl Send for Plan {}
 // SAFETY: as for `Host`.
 unsafe impl Sync for Settings {}
 // SAFETY: as for `Host`: the slices point at memory that lives as long as the process.

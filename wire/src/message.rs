@@ -67,7 +67,7 @@ messages! {
         "The lines above say what Python printed. Run the python of WSGIPythonHome as the Apache user.";
     INTERPRETER_FAILED 87 Error,
         "An interpreter for an application group could not be made.",
-        "The request gets 500; the next request tries again.",
+        "The request gets 503; it is tried again as the line says.",
         "Usually memory is short, or a `sitecustomize` or `.pth` file fails: the traceback is above.";
     CALLABLE_MISSING 89 Error,
         "The script has no attribute with the name of the callable.",
@@ -87,27 +87,27 @@ messages! {
         "Mend the function that the traceback names.";
     SCRIPT_UNREADABLE 105 Error,
         "The script of a request could not be read or compiled.",
-        "The request gets 500; the next request tries again.",
+        "The request gets 503; it is tried again as the line says.",
         "Mend the syntax error shown, or let the Apache user read the file.";
     PRELOAD_UNREADABLE 106 Error,
         "A script to be loaded at start could not be read or compiled.",
-        "The first request for it tries again.",
+        "It is tried again as the line says, at a request.",
         "As for WSGI0105.";
     SCRIPT_EXITED 107 Error,
         "The script of a request called sys.exit() while it was loaded.",
-        "The request gets 500; the process lives.",
+        "The request gets 503; the process lives, and it is tried again as the line says.",
         "Do not end the process in code that runs at import; guard it with `if __name__ == \"__main__\"`.";
     PRELOAD_EXITED 108 Error,
         "A script called sys.exit() while it was loaded at start.",
-        "The first request for it tries again.",
+        "It is tried again as the line says, at a request.",
         "As for WSGI0107.";
     SCRIPT_RAISED 109 Error,
         "The script of a request raised an exception while it was loaded.",
-        "The request gets 500; the next request tries again.",
+        "The request gets 503; it is tried again as the line says.",
         "The traceback below shows where. ModuleNotFoundError: add the project's directory with WSGIPythonPath.";
     PRELOAD_RAISED 110 Error,
         "A script raised an exception while it was loaded at start.",
-        "The first request for it tries again.",
+        "It is tried again as the line says, at a request.",
         "As for WSGI0109.";
     EXEC_CGI_OFF 134 Error,
         "A script that no WSGIScriptAlias names was requested where `Options ExecCGI` is off.",
@@ -213,6 +213,50 @@ messages! {
         "The process ends while a script is still being loaded, or while an exit function (atexit) has not ended.",
         "Not every exit function of its applications has run.",
         "See what the script or exit function that the line names waits for.";
+    NOT_STARTED 1015 Error,
+        "A request came for an application that does not start; written once in 10 s by all processes together.",
+        "The request gets 503 with Retry-After; the application is tried again at the time the line names.",
+        "Look for the full entry with the same id: it has the traceback.";
+    ADVICE 1016 Error,
+        "What to do about a failed start, where the failure is a known one.",
+        "It stands below the traceback of the full entry.",
+        "Do what the line says.";
+    START_TIMEOUT 1017 Error,
+        "An application has not started within WSGIStartupTimeout.",
+        "It is Failed, the others go on on another thread; the stacks of all threads follow.",
+        "The stacks show what its import waits for: often a connection without a time limit, or a thread that imports.";
+    LOCK_WAIT 1018 Notice,
+        "An application has waited for the startup lock for a while.",
+        "It waits on; the line names the processes that have the lock, and what they load.",
+        "Nothing, if those take their time; else see what they wait for, or give WSGIStartupLock more slots.";
+    PRELOAD_BUDGET 1019 Notice,
+        "Not all applications are started with the process: WSGIPreload Auto starts 8, and for 10 s.",
+        "The others start with their first request.",
+        "Set `WSGIPreload On`, or preload=on for those that matter; or give them processes of their own.";
+    REPORT 1020 Notice,
+        "The stacks of all Python threads, asked for by SIGUSR2.",
+        "The process goes on.",
+        "Nothing to do.";
+    IMPORT_DEADLOCK 1021 Error,
+        "Requests wait for imports that do not get on: usually one holds a lock and imports, and another imports a module that wants the lock.",
+        "The waiting request is interrupted and gets 503; the others go on.",
+        "Import the module that the line names when the application starts, or name a path that needs it in warmup=.";
+    EXIT_REFUSED 1022 Error,
+        "The application called os._exit(), which would have ended a process that serves others too.",
+        "It gets mod_wsgi.ExitRefused; the process lives.",
+        "The stack shows who calls it. WSGIRestrictExit Off lets it end the process.";
+    START_LATE 1023 Notice,
+        "A start that had timed out has ended after all.",
+        "If it has ended well, the application serves in this process.",
+        "Raise WSGIStartupTimeout if it needs that time.";
+    WARM_UP_FAILED 1024 Error,
+        "A warm-up request answered with a status of 500 or more, or raised an exception.",
+        "The start has failed, as if loading had.",
+        "The traceback above, if there is one, shows where; a path that is right answers below 500.";
+    DJANGO 1025 Warning,
+        "What Django's system checks found, unapplied migrations, and their kind (WSGIDjangoAlias).",
+        "Errors of checks fail the start, unless checks=off.",
+        "Do what Django says; `manage.py check` and `manage.py migrate` show the same.";
 }
 
 #[cfg(test)]

@@ -39,6 +39,18 @@ pub struct Pair {
     pub value: Slice,
 }
 
+/// An array that was passed as a pointer and a number.
+///
+/// # Safety
+/// `start` points at `len` values that live for `'a`; it may be null when there are none.
+pub unsafe fn array<'a, T>(start: *const T, len: usize) -> &'a [T] {
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: says the caller.
+    unsafe { core::slice::from_raw_parts(start, len) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,8 @@
 use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Entry, Problem, Py};
-use crate::startup::{self, Script, Settings};
-use crate::wsgi::{self, Block, Facts};
+use crate::startup::{self, Django, Plan, Script, Settings, WarmUp};
+use crate::wsgi::{self, Block, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,6 +71,11 @@ impl Entry for Embed {
     }
 }
 
+/// A time of the configuration: never negative, and nothing a clock cannot add.
+fn seconds(number: f64) -> Duration {
+    Duration::try_from_secs_f64(number.clamp(0.0, 1e9)).unwrap_or_default()
+}
+
 fn settings(from: &table::Settings) -> Settings {
     use std::os::unix::ffi::OsStringExt;
     // SAFETY: slices of settings live as the process.
@@ -97,6 +102,14 @@ fn settings(from: &table::Settings) -> Settings {
         mpm: text(from.mpm),
         processes: from.processes,
         threads: from.threads,
+        restrict_exit: from.restrict_exit,
+        board: (from.board >= 0).then_some(from.board),
+        slots: from.slots,
+        generation: from.generation,
+        begun: from.begun,
+        startup_timeout: seconds(from.startup_timeout),
+        startup_requests: from.startup_requests,
+        import_timeout: seconds(from.import_timeout),
     }
 }
 
@@ -117,9 +130,36 @@ fn script<'a>(target: &'a Target) -> Script<'a> {
     }
 }
 
+/// How an application starts, in words of the engine's.
+fn plan(target: &Target) -> Plan {
+    // SAFETY: null, or a plan that lives as the process.
+    let Some(plan) = (unsafe { target.plan.as_ref() }) else { return Plan::default() };
+    // SAFETY: slices of a plan and of a target live during the call.
+    let text = |slice: Slice| unsafe { slice.bytes() }.to_vec();
+    // SAFETY: null, or a structure that lives as the plan.
+    let django = unsafe { plan.django.as_ref() }.map(|django| Django {
+        project: text(django.project),
+        settings: text(django.settings),
+        checks: text(django.checks),
+        finders: django.finders,
+    });
+    // SAFETY: an array that lives as the plan; null only when it is empty.
+    let requests = unsafe { wire::slice::array(plan.warm_ups, plan.warm_ups_len) };
+    let warm_up = |request: &table::WarmUp| {
+        // SAFETY: as above.
+        let environ = unsafe { wire::slice::array(request.environ, request.environ_len) };
+        WarmUp {
+            path: String::from_utf8_lossy(&text(request.path)).into_owned(),
+            environ: environ.iter().map(|pair| (text(pair.name), text(pair.value))).collect(),
+            https: request.https,
+        }
+    };
+    Plan { django, callable: text(target.callable), warm_ups: requests.iter().map(warm_up).collect() }
+}
+
 extern "C" fn serve(request: *const Request) -> Outcome {
-    guard(Outcome { end: End::Truncated, status: 0 }, || {
-        let Some(&host) = HOST.get() else { return Outcome { end: End::Error, status: 500 } };
+    guard(Outcome::of(End::Truncated, 0), || {
+        let Some(&host) = HOST.get() else { return Outcome::of(End::Error, 500) };
         // SAFETY: the Apache half passes a request that lives during this call, entries included.
         let (request, entries) = unsafe {
             let request = &*request;
@@ -138,7 +178,13 @@ extern "C" fn serve(request: *const Request) -> Outcome {
                 environ,
                 length,
                 head_only: request.head_only,
-                facts: Facts { https: request.https, received: request.received as f64 / 1e6 },
+                facts: Facts {
+                    https: request.https,
+                    received: request.received as f64 / 1e6,
+                    warm_up: false,
+                },
+                plan: &|| plan(&request.target),
+                pages: Pages { own: request.own_pages, details: request.error_details },
             },
             handle(),
             handle(),
@@ -147,8 +193,11 @@ extern "C" fn serve(request: *const Request) -> Outcome {
 }
 
 extern "C" fn preload(target: *const Target) {
-    // SAFETY: a target that lives during this call.
-    guard((), || startup::preload(&script(unsafe { &*target })));
+    guard((), || {
+        // SAFETY: a target that lives during this call.
+        let target = unsafe { &*target };
+        startup::preload(&script(target), || plan(target));
+    });
 }
 
 extern "C" fn release(owner: *mut c_void) {

@@ -256,6 +256,15 @@ impl<'py> Obj<'py> {
             if value == -1 && !ffi::PyErr_Occurred().is_null() { Err(Raised) } else { Ok(value) }
         }
     }
+
+    /// The value of a `float` (or what has `__float__`); raises for anything else.
+    pub fn as_float(&self) -> Result<f64> {
+        // SAFETY: a live object; -1 may be a value or an error.
+        unsafe {
+            let value = ffi::PyFloat_AsDouble(self.ptr());
+            if value == -1.0 && !ffi::PyErr_Occurred().is_null() { Err(Raised) } else { Ok(value) }
+        }
+    }
 }
 
 fn chars(text: &[u8]) -> *const c_char {

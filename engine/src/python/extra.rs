@@ -13,6 +13,7 @@ type Vectorcall = unsafe extern "C" fn(
 ) -> *mut ffi::PyObject;
 type DeleteCurrent = unsafe extern "C" fn();
 type ThreadHead = unsafe extern "C" fn(*mut ffi::PyInterpreterState) -> *mut ffi::PyThreadState;
+type Frame = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyObject;
 type ThreadNext = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
 
 /// Functions found in the running Python.
@@ -25,6 +26,8 @@ pub struct Extra {
     pub thread_head: ThreadHead,
     /// The next one.
     pub thread_next: ThreadNext,
+    /// The frame that a thread state runs.
+    pub frame: Frame,
     /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
     pub slot: Option<libc::pthread_key_t>,
 }
@@ -50,6 +53,7 @@ pub fn load() -> Result<(), String> {
                 c"PyInterpreterState_ThreadHead",
             )?),
             thread_next: std::mem::transmute::<*mut c_void, ThreadNext>(find(c"PyThreadState_Next")?),
+            frame: std::mem::transmute::<*mut c_void, Frame>(find(c"PyThreadState_GetFrame")?),
             slot: slot(),
         }
     };

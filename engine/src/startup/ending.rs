@@ -1,10 +1,10 @@
 //! The end of a process: no request comes in, those inside finish, exit functions run, and then nothing runs Python.
 
-use super::{GATE, RUNTIME, Space, Task, lock};
+use super::{GATE, RUNTIME, Task, lock, watch};
 use crate::host;
 use crate::wsgi::Call;
+use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wire::door::Ended;
 use wire::message;
@@ -15,17 +15,8 @@ const FOR_EXIT_FUNCTIONS: Duration = Duration::from_millis(1500);
 /// What a script that is being loaded may still have when no request waits for it.
 const FOR_A_SCRIPT_TO_LOAD: Duration = Duration::from_millis(100);
 
-/// What python-main is doing.
-pub(super) enum Doing {
-    /// It waits for work.
-    Nothing,
-    /// It loads this script.
-    Loading(String),
-    /// It runs the exit functions of this interpreter.
-    Ending(String),
-}
-
-pub(super) static DOING: Mutex<Doing> = Mutex::new(Doing::Nothing);
+/// Whose exit functions run now.
+static ENDING: Mutex<Option<String>> = Mutex::new(None);
 
 /// Ends Python within `limit`. Not attached.
 pub fn stop(limit: Duration) -> Ended {
@@ -41,18 +32,19 @@ pub fn stop(limit: Duration) -> Ended {
     }
     let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
     let (reply, ended) = sync_channel(1);
-    let sent = lock(&runtime.tasks).send(Task::End { until, reply }).is_ok();
+    runtime.crew.send(Task::End { until, reply });
     let mut rest = until.saturating_duration_since(Instant::now());
-    if matches!(*lock(&DOING), Doing::Loading(_)) && running == 0 {
+    let loading = watch::current();
+    if loading.is_some() && running == 0 {
         // Nobody waits for that script any more.
         rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
     }
-    let threads_left = if sent { ended.recv_timeout(rest).ok() } else { None };
+    let threads_left = ended.recv_timeout(rest).ok();
     if threads_left.is_none() {
-        let text = match &*lock(&DOING) {
-            Doing::Loading(script) => format!("'{script}' is still being loaded"),
-            Doing::Ending(context) => format!("an exit function of {context} has not ended"),
-            Doing::Nothing => "Python's main thread does not answer".into(),
+        let text = match (&*lock(&ENDING), loading) {
+            (Some(context), _) => format!("an exit function of {context} has not ended"),
+            (None, Some(attempt)) => format!("'{}' is still being loaded", attempt.app.shown()),
+            (None, None) => "Python's main thread does not answer".into(),
         };
         host::message(
             message::EXIT_SKIPPED,
@@ -66,24 +58,22 @@ pub fn stop(limit: Duration) -> Ended {
 /// applications are left.
 pub(super) fn end_all(until: Instant) -> bool {
     let Some(runtime) = RUNTIME.get() else { return false };
-    let mut spaces: Vec<Arc<Space>> =
-        runtime.spaces.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+    let mut spaces = runtime.spaces.all();
     spaces.sort_by_key(|space| space.name().is_empty());
     let mut left = false;
     for space in spaces {
-        *lock(&DOING) = Doing::Ending(space.context());
+        *lock(&ENDING) = Some(space.context());
         let rest = until.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
         let threads = space.attach(|py| space.run_exit_functions(py, rest.as_secs_f64()));
         if !threads.is_empty() {
             left = true;
             let text = format!("threads of {} are still running: {}", space.context(), threads.join(", "));
             host::message(message::THREADS_LEFT, text);
-        } else if !space.name().is_empty() && space.attach(|py| space.is_alone(py)) {
-            space.end_interpreter();
+        } else if !space.name().is_empty() && space.end_if_alone() {
             continue;
         }
         host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
     }
-    *lock(&DOING) = Doing::Nothing;
+    *lock(&ENDING) = None;
     left
 }

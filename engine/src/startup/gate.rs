@@ -34,6 +34,11 @@ impl Gate {
         (!self.closed.load(Ordering::SeqCst)).then_some(inside)
     }
 
+    /// Nobody is let in any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
     /// Closes it and waits until everybody has left, up to a time; answers how many are still inside.
     pub fn close(&self, until: Instant) -> usize {
         self.closed.store(true, Ordering::SeqCst);

@@ -53,6 +53,19 @@ class FileWrapper:
                 pass
 
 
+class ExitRefused(RuntimeError):
+    """The application wanted to end the process, which serves others too (WSGIRestrictExit)."""
+
+    __module__ = "mod_wsgi"
+
+
+class ImportDeadlock(BaseException):
+    """The request waited for an import that does not get on; it is interrupted so that others can (WSGIImportTimeout).
+    No Exception, so that applications do not take it for a module that is missing."""
+
+    __module__ = "mod_wsgi"
+
+
 class Restricted:
     """Stands for a standard stream that the configuration forbids."""
 
@@ -76,6 +89,8 @@ def prepare(config, stderr, stdout):
         sys.stdin = Restricted("sys.stdin")
     if config["restrict_signal"]:
         restrict_signals()
+    if config["restrict_exit"]:
+        restrict_exit()
     if config["main"]:
         forget_bootstrap()
         if config["switch_interval"] > 0:
@@ -130,6 +145,25 @@ def restrict_signals():
     signal.signal = restricted
 
 
+def restrict_exit():
+    """os._exit() ends no process that serves; one that the application forked may."""
+    leave, pid = os._exit, os.getpid()
+
+    def _exit(status):
+        if os.getpid() != pid:
+            leave(status)
+        import traceback
+
+        text = f"os._exit({status!r}) refused: the process serves other applications too; see WSGIRestrictExit"
+        native.log(ERROR, f"WSGI1022: {text}")
+        for line in "".join(traceback.format_stack()[:-1]).splitlines():
+            native.log(ERROR, line)
+        raise ExitRefused(text)
+
+    _exit.__doc__ = leave.__doc__
+    os._exit = _exit
+
+
 def add_directories(paths):
     """Site directories, what they bring put in front of what is there."""
     before = list(sys.path)
@@ -158,11 +192,16 @@ def add_modules(config):
     module.threads_per_process = config["threads_per_process"]
     module.FileWrapper = FileWrapper
     module.ClientDisconnected = ClientDisconnected
+    module.ExitRefused = ExitRefused
+    module.ImportDeadlock = ImportDeadlock
     spec = PathFinder.find_spec("mod_wsgi")
     if spec is not None and spec.submodule_search_locations:
         # The package of that name from PyPI: its submodules stay importable.
         module.__path__ = list(spec.submodule_search_locations)
+    else:
+        module.__path__ = []
     sys.modules["mod_wsgi"] = module
+    module.django = sys.modules["mod_wsgi.django"] = Lazy("mod_wsgi.django", native.django_source)
 
     apache = None
     if PathFinder.find_spec("apache") is not None:
@@ -181,6 +220,41 @@ def add_modules(config):
     apache.threads_per_process = config["threads_per_process"]
 
 
+class Lazy(ModuleType):
+    """A module whose source is run when something of it is used first."""
+
+    def __init__(self, name, source):
+        super().__init__(name)
+        vars(self)["_source"] = source
+
+    def __getattr__(self, name):
+        source = vars(self).pop("_source", None)
+        if source is None or name.startswith("__"):
+            if source is not None:
+                vars(self)["_source"] = source
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        self.log = native.log
+        exec(compile(source(), f"<{self.__name__}>", "exec", dont_inherit=True), vars(self))
+        return getattr(self, name)
+
+
+def begin_attempt(seconds, dump):
+    """An attempt to start an application begins. If it lasts longer than `seconds`, the stacks of all threads are
+    written to the descriptor `dump` by a thread that needs no GIL. Returns what `roll_back` goes back to."""
+    import faulthandler
+    import importlib
+
+    faulthandler.dump_traceback_later(seconds, file=dump)
+    importlib.invalidate_caches()
+    return set(sys.modules), list(sys.path), dict(os.environ)
+
+
+def end_attempt():
+    import faulthandler
+
+    faulthandler.cancel_dump_traceback_later()
+
+
 def compile_script(path):
     with open(path, "rb") as file:
         source = file.read()
@@ -188,17 +262,85 @@ def compile_script(path):
 
 
 def execute_script(code, path, name, modified):
-    """Runs a script as a module of its own; one that fails leaves no module behind."""
+    """Runs a script, or starts a Django project (`code` is a tuple then), as a module of its own; one that fails leaves
+    no module behind."""
     module = ModuleType(name)
     module.__file__ = path
     module.__mtime__ = modified
     sys.modules[name] = module
     try:
-        exec(code, vars(module))
+        if isinstance(code, tuple):
+            from mod_wsgi.django import get_application
+
+            project, settings, checks, finders = code
+            static = "finders" if finders else None
+            module.application = get_application(project, settings or None, checks=checks, static=static)
+        else:
+            exec(code, vars(module))
     except BaseException:
         sys.modules.pop(name, None)
         raise
     return module
+
+
+def examine(before, path, exception):
+    """Why an attempt failed: ([class, text], lines of the traceback, files whose change may mend it)."""
+    name = type(exception).__name__
+    text = " ".join(str(exception).split())
+    files = dict.fromkeys([path])  # a set with an order: not all of a long list is watched
+    trace = exception.__traceback__
+    while trace is not None:
+        files[trace.tb_frame.f_code.co_filename] = None
+        trace = trace.tb_next
+    if isinstance(exception, SyntaxError):
+        files[exception.filename] = None
+    if isinstance(exception, ImportError):
+        # What is missing may be put into any of these.
+        files.update(dict.fromkeys(filter(os.path.isdir, sys.path)))
+    own = (os.path.dirname(os.__file__), "site-packages", "dist-packages")
+    for module in list(map(sys.modules.get, set(sys.modules) - before[0])):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and not any(part in file for part in own):
+            files[file] = None
+    files = [file for file in files if isinstance(file, str) and os.path.isabs(file)]
+    return [name, text], format_exception(exception), files
+
+
+def new_packages(before):
+    """The top-level packages that the attempt began to import, with the names of their new modules."""
+    packages = {}
+    for name in set(sys.modules) - before[0]:
+        packages.setdefault(name.partition(".")[0], []).append(name)
+    ours = ("mod_wsgi", "apache")
+    return {top: names for top, names in packages.items() if top not in sys.stdlib_module_names and top not in ours}
+
+
+def is_extension(module):
+    return str(getattr(module, "__file__", None)).endswith(".so")
+
+
+def loaded_extensions(before):
+    """The attempt imported extension modules that are not Python's own."""
+    return any(is_extension(sys.modules.get(name)) for names in new_packages(before).values() for name in names)
+
+
+def roll_back(before):
+    """Forgets what an attempt imported, so that the next one begins anew. What holds an extension module stays: most
+    of those cannot be loaded twice."""
+    modules, path, environ = before
+    for top, names in new_packages(before).items():
+        whole = [name for name in list(sys.modules) if name == top or name.startswith(top + ".")]
+        if any(is_extension(sys.modules.get(name)) for name in whole):
+            continue
+        for name in names:
+            module = sys.modules.pop(name, None)
+            parent, _, child = name.rpartition(".")
+            if parent in modules and vars(sys.modules.get(parent, sys)).get(child) is module:
+                delattr(sys.modules[parent], child)
+    sys.path[:] = path
+    for name in set(os.environ) - set(environ):
+        del os.environ[name]
+    os.environ.update(environ)
 
 
 def format_exception(exception):

@@ -1,17 +1,14 @@
-//! Script files as modules: which are loaded, whether they are fresh, and loading them.
+//! Script files as modules: whether they are fresh, and loading them.
 
-use super::Space;
-use crate::host;
-use crate::python::{Kept, Obj, Py, Raised, Result};
+use super::app::{App, Seen};
+use super::record::Cause;
+use super::space::Space;
+use crate::python::{Obj, Py, Raised, Result};
 use crate::wsgi::Call;
-use rustc_hash::FxHashMap;
-use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::sync::Arc;
-use std::time::Instant;
-use wire::message as msg;
+use wire::{Message, message as msg};
 
 /// Which script, and where it runs.
 #[derive(Clone, Copy)]
@@ -28,46 +25,28 @@ pub struct Script<'a> {
     pub reload: bool,
 }
 
-/// The modules of an interpreter's scripts, by path.
-pub type Scripts = FxHashMap<Box<[u8]>, Kept>;
-
-/// The module that a request found: its identity, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen(usize);
-
-impl Seen {
-    /// There was no module.
-    pub const NOTHING: Self = Self(0);
+/// Modification time of a file in microseconds since the epoch; -1 when there is none.
+pub fn modified(path: &[u8]) -> i64 {
+    std::fs::metadata(OsStr::from_bytes(path))
+        .map_or(-1, |data| data.mtime() * 1_000_000 + data.mtime_nsec() / 1000)
 }
 
-/// A script could not be loaded; the log says why.
-#[derive(Debug)]
-pub struct Failed;
-
 impl Space {
-    /// What a script is known by: its path, in lower case where case does not count.
-    fn key<'a>(&self, path: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.case_sensitive { Cow::Borrowed(path) } else { Cow::Owned(path.to_ascii_lowercase()) }
-    }
-
-    fn loaded(&self, py: Py<'_>, path: &[u8]) -> Seen {
-        Seen(self.scripts.borrow(py).get(&*self.key(path)).map_or(0, Kept::address))
-    }
-
-    /// The module of a script; with `any`, whatever is there will do. The error is what is there and too old, for
-    /// [`super::load`].
+    /// The module of an application; with `any`, whatever is there will do. The error is what is there and too old, for
+    /// [`super::start`].
     pub fn module<'py>(
         &self,
         py: Py<'py>,
+        app: &App,
         script: &Script<'_>,
         any: bool,
     ) -> std::result::Result<Obj<'py>, Seen> {
-        let kept = self.scripts.borrow(py).get(&*self.key(script.path)).map(|module| module.get(py).clone());
-        let module = kept.ok_or(Seen::NOTHING)?;
+        let seen = app.seen();
+        let module = app.module(py).ok_or(seen)?;
         let fresh = any
             || !script.reload
             || (is_unchanged(&module, script.modified) && !self.wants_reload(py, &module, script.path));
-        if fresh { Ok(module) } else { Err(Seen(module.address())) }
+        if fresh { Ok(module) } else { Err(seen) }
     }
 
     /// `reload_required(path)` of the script, if it defines one. An exception in it is logged and means no.
@@ -110,92 +89,100 @@ impl Space {
         }
     }
 
-    /// Loads a script unless another thread's request had it loaded meanwhile: `seen` is what whoever asks found too old. On python-main, not attached.
-    pub(super) fn load(
+    /// Runs a script, or what starts a Django project, as a module of its own. The error says which message it is.
+    pub(super) fn load_script<'py>(
         &self,
-        path: &[u8],
-        seen: Seen,
-        call: Option<&Arc<Call>>,
-    ) -> std::result::Result<(), Failed> {
-        Call::current_while(call.cloned(), || {
-            self.attach(|py| {
-                let there = self.loaded(py, path);
-                if there != seen {
-                    return Ok(());
-                }
-                let begun = Instant::now();
-                let result = self.load_now(py, path, call);
-                if let Some(call) = call {
-                    call.flush_streams(py);
-                }
-                if result.is_ok() {
-                    let (path, ms) = (String::from_utf8_lossy(path), begun.elapsed().as_millis());
-                    let text = format!("loaded '{path}' into {} in {ms} ms", self.context());
-                    match call {
-                        Some(call) => call.message(msg::SCRIPT_LOADED, text),
-                        None => host::message(msg::SCRIPT_LOADED, text),
-                    }
-                }
-                result
-            })
+        py: Py<'py>,
+        app: &App,
+        modified: i64,
+    ) -> std::result::Result<Obj<'py>, (Message, Raised)> {
+        let compile = || -> Result<Obj<'py>> {
+            let path = Obj::path(py, &app.path)?;
+            match &app.plan.django {
+                None => self.ask(py, c"compile_script", &[&path]),
+                Some(django) => Obj::tuple(
+                    py,
+                    &[
+                        &Obj::path(py, &django.project)?,
+                        &Obj::latin1(py, &django.settings)?,
+                        &Obj::latin1(py, &django.checks)?,
+                        &Obj::bool(py, django.finders),
+                    ],
+                ),
+            }
+        };
+        let code = compile().map_err(|raised| (msg::SCRIPT_UNREADABLE, raised))?;
+        let execute = || {
+            let name = format!("_mod_wsgi_{:x}", md5::compute(&app.name));
+            let (path, name) = (Obj::path(py, &app.path)?, Obj::str(py, &name)?);
+            self.ask(py, c"execute_script", &[&code, &path, &name, &Obj::int(py, modified)?])
+        };
+        execute().map_err(|raised| {
+            (if raised.is_system_exit(py) { msg::SCRIPT_EXITED } else { msg::SCRIPT_RAISED }, raised)
         })
     }
 
-    fn load_now(&self, py: Py<'_>, path: &[u8], call: Option<&Arc<Call>>) -> std::result::Result<(), Failed> {
-        let shown = String::from_utf8_lossy(path);
-        let preload = call.is_none();
-        let pick = |request, at_start| if preload { at_start } else { request };
-        // The time is read before the source: a change in between is noticed by the next request.
-        let modified = std::fs::metadata(OsStr::from_bytes(path))
-            .map_or(-1, |data| data.mtime() * 1_000_000 + data.mtime_nsec() / 1000);
-        let text = Obj::path(py, path);
-        let code = match text.and_then(|text| self.compile_script(&text)) {
-            Ok(code) => code,
-            Err(raised) => {
-                let number = pick(msg::SCRIPT_UNREADABLE, msg::PRELOAD_UNREADABLE);
-                let what =
-                    format!("WSGI script '{shown}' could not be read or compiled for {}", self.context());
-                self.log_exception(py, raised, call, number, what);
-                return Err(Failed);
-            }
-        };
-        // Two statements: releasing may run Python code, and nothing may be borrowed then.
-        let old = self.scripts.borrow(py).remove(&*self.key(path));
-        if let Some(old) = old {
-            old.release(py);
-        }
-        match self.execute(py, &code, path, modified) {
-            Ok(module) => {
-                self.scripts.borrow(py).insert(self.key(path).into(), module.keep());
-                Ok(())
-            }
-            Err(raised) => {
-                let exited = raised.is_system_exit(py);
-                let number = if exited {
-                    pick(msg::SCRIPT_EXITED, msg::PRELOAD_EXITED)
-                } else {
-                    pick(msg::SCRIPT_RAISED, msg::PRELOAD_RAISED)
-                };
-                let what = format!(
-                    "WSGI script '{shown}' raised {} while it was loaded into {}",
-                    raised.class_name(py),
-                    self.context()
-                );
-                self.log_exception(py, raised, call, number, what);
-                Err(Failed)
-            }
-        }
-    }
-
-    fn execute<'py>(
+    /// Prepares an attempt to start something here: the answer is what [`Space::roll_back`] goes back to. Should the
+    /// attempt last longer than `limit` even the watchdog could not tell where it hangs, so the stacks are written to
+    /// the descriptor then, which needs no GIL.
+    pub(super) fn begin_attempt<'py>(
         &self,
         py: Py<'py>,
-        code: &Obj<'py>,
+        limit: std::time::Duration,
+        dump: i32,
+    ) -> Result<Obj<'py>> {
+        let limit = Obj::float(py, limit.as_secs_f64())?;
+        self.ask(py, c"begin_attempt", &[&limit, &Obj::int(py, dump.into())?])
+    }
+
+    /// The attempt has ended.
+    pub(super) fn end_attempt(&self, py: Py<'_>) {
+        self.ask(py, c"end_attempt", &[]).map(drop).unwrap_or_else(|raised| raised.forget(py));
+    }
+
+    /// What an attempt failed of, and the files whose change may mend it.
+    pub(super) fn examine(
+        &self,
+        py: Py<'_>,
+        before: &Obj<'_>,
         path: &[u8],
-        modified: i64,
-    ) -> std::result::Result<Obj<'py>, Raised> {
-        let name = format!("_mod_wsgi_{:x}", md5::compute(self.key(path)));
-        self.execute_script(&[code, &Obj::path(py, path)?, &Obj::str(py, &name)?, &Obj::int(py, modified)?])
+        exception: &Obj<'_>,
+    ) -> (Cause, Vec<String>) {
+        let read = || -> Result<(Cause, Vec<String>)> {
+            let found = self.ask(py, c"examine", &[before, &Obj::path(py, path)?, exception])?;
+            let list = |index| -> Result<Vec<String>> {
+                let list = found.item(index)?;
+                (0..list.count())
+                    .map(|at| Ok(String::from_utf8_lossy(&list.item(at)?.lossy()).into_owned()))
+                    .collect()
+            };
+            let mut texts = list(0)?.into_iter();
+            let mut next = || texts.next().unwrap_or_default();
+            Ok((Cause { class: next(), text: next(), trace: list(1)? }, list(2)?))
+        };
+        read().unwrap_or_else(|raised| {
+            // Nothing can be imported, or memory is out: Python prints what it can itself.
+            raised.forget(py);
+            let class = exception.type_name();
+            exception.raise().print(py);
+            let text = "its traceback is above".to_owned();
+            (Cause { class, text, trace: Vec::new() }, vec![String::from_utf8_lossy(path).into_owned()])
+        })
+    }
+
+    /// The attempt imported extension modules that are not Python's own: some of those allow one interpreter a process.
+    pub(super) fn loaded_extensions(&self, py: Py<'_>, before: &Obj<'_>) -> bool {
+        self.ask(py, c"loaded_extensions", &[before]).and_then(|answer| answer.is_true()).unwrap_or_else(
+            |raised| {
+                raised.forget(py);
+                true
+            },
+        )
+    }
+
+    /// Forgets what the attempt imported, but for what cannot be imported twice.
+    pub(super) fn roll_back(&self, py: Py<'_>, before: &Obj<'_>) {
+        self.ask(py, c"roll_back", &[before]).map(drop).unwrap_or_else(|raised| raised.print(py));
     }
 }
 

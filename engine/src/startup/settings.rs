@@ -1,6 +1,7 @@
 //! What the configuration says of every interpreter of the process.
 
 use crate::python::{Obj, Py, Result};
+use std::time::Duration;
 
 /// The version of mod_wsgi whose interface applications find: they compare it to know what they may use.
 const INTERFACE: [i64; 3] = [6, 1, 1];
@@ -40,6 +41,22 @@ pub struct Settings {
     pub processes: i32,
     /// Threads of each.
     pub threads: i32,
+    /// `os._exit()` is refused.
+    pub restrict_exit: bool,
+    /// Descriptor of the start board that the processes of the server share; none: one of this process alone.
+    pub board: Option<i32>,
+    /// Slots of the startup lock; 0: off.
+    pub slots: u32,
+    /// How often the server's configuration was read, or any number that differs each time.
+    pub generation: i64,
+    /// When this process began to start Python, microseconds of the monotonic clock.
+    pub begun: i64,
+    /// WSGIStartupTimeout
+    pub startup_timeout: Duration,
+    /// WSGIStartupRequests
+    pub startup_requests: u32,
+    /// WSGIImportTimeout; zero: off.
+    pub import_timeout: Duration,
 }
 
 impl Settings {
@@ -53,6 +70,7 @@ impl Settings {
         set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
         set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
         set("restrict_signal", Obj::bool(py, self.restrict_signal))?;
+        set("restrict_exit", Obj::bool(py, self.restrict_exit))?;
         set("keep_stdout", Obj::bool(py, self.keep_stdout))?;
         set("multithread", Obj::bool(py, self.multithread))?;
         set("switch_interval", Obj::float(py, self.switch_interval)?)?;

@@ -1,6 +1,6 @@
 //! An interpreter with everything of ours in it: classes, cached strings, loaded scripts.
 
-use super::script::Scripts;
+use super::imports::Sight;
 use super::settings::Settings;
 use crate::host;
 use crate::python::class::{self, Args, Class, Members};
@@ -9,11 +9,15 @@ use crate::wsgi::{Adapter, Call, Input, Keys, LogStream, Stream, log_class};
 use once_cell::sync::OnceCell;
 use std::cell::RefMut;
 use std::ffi::CStr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use wire::{Level, Message};
 
 /// What every interpreter runs first.
 const PREPARE: &[u8] = concat!(include_str!("prepare.py"), "\0").as_bytes();
+/// What it runs to tell where threads stand.
+const REPORT: &[u8] = concat!(include_str!("report.py"), "\0").as_bytes();
+/// The source of `mod_wsgi.django`, run when it is first used.
+const DJANGO: &str = include_str!("django.py");
 /// What its frames are called in tracebacks, which leave them out.
 const PREPARE_FILE: &CStr = c"<mod_wsgi>";
 
@@ -21,11 +25,13 @@ const PREPARE_FILE: &CStr = c"<mod_wsgi>";
 pub struct Space {
     interpreter: Interpreter,
     name: Vec<u8>,
-    pub(super) case_sensitive: bool,
     /// Set once, before anybody else sees the space.
     contents: OnceCell<Contents>,
     keys: GilCell<Keys>,
-    pub(super) scripts: GilCell<Scripts>,
+    /// What the watchdog saw of imports.
+    pub(super) sight: GilCell<Sight>,
+    /// It has been ended: nobody may attach. Those who come from outside the loaders look here first.
+    ended: RwLock<bool>,
 }
 
 /// Objects of the interpreter.
@@ -38,10 +44,10 @@ struct Contents {
     file_wrapper: Kept,
     client_disconnected: Kept,
     plain_files: [Kept; 2],
-    compile_script: Kept,
-    execute_script: Kept,
-    format_exception: Kept,
-    end: Kept,
+    /// The module of `prepare.py` and of `report.py`.
+    support: Kept,
+    /// What `import builtins` answers: frames tell by it which interpreter they are of.
+    builtins: Kept,
 }
 
 /// Keys of the environ whose values are not text.
@@ -78,6 +84,15 @@ impl Class for Native {
             }
             Ok(Obj::none(py))
         });
+        members.method(c"django_source", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            Obj::str(py, DJANGO)
+        });
+        members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let (Some(thread), Some(class)) = (args.get(0), args.get(1)) else { return Ok(Obj::none(py)) };
+            Obj::int(py, crate::python::interrupt(py, thread.as_int()? as u64, &class).into())
+        });
     }
 }
 
@@ -91,10 +106,10 @@ impl Space {
         let space = Arc::new(Self {
             interpreter,
             name: name.to_vec(),
-            case_sensitive: settings.case_sensitive,
             contents: OnceCell::new(),
             keys: GilCell::new(Keys::default()),
-            scripts: GilCell::new(Scripts::default()),
+            sight: GilCell::default(),
+            ended: RwLock::new(false),
         });
         let filled = space.attach(|py| {
             let contents = space.fill(py, settings);
@@ -111,7 +126,9 @@ impl Space {
         let support = Obj::module(py, c"_mod_wsgi_support")?;
         support.set_attr(c"__file__", &Obj::str(py, "<mod_wsgi>")?)?;
         support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
-        support.run(CStr::from_bytes_with_nul(PREPARE).unwrap_or(c""), PREPARE_FILE)?;
+        for source in [PREPARE, REPORT] {
+            support.run(CStr::from_bytes_with_nul(source).unwrap_or(c""), PREPARE_FILE)?;
+        }
         let log = log_class(py)?;
         let standard = |kind| class::instance(&log, LogStream::standard(kind, Arc::downgrade(self)));
         let config = settings.config(py, &self.name)?;
@@ -134,10 +151,8 @@ impl Space {
             file_wrapper: file_wrapper.keep(),
             client_disconnected: support.attr(c"ClientDisconnected")?.keep(),
             plain_files: [io.attr(c"BufferedReader")?.keep(), io.attr(c"FileIO")?.keep()],
-            compile_script: support.attr(c"compile_script")?.keep(),
-            execute_script: support.attr(c"execute_script")?.keep(),
-            format_exception: support.attr(c"format_exception")?.keep(),
-            end: support.attr(c"end")?.keep(),
+            builtins: Obj::import(py, c"builtins")?.module_dict()?.keep(),
+            support: support.keep(),
         })
     }
 
@@ -178,14 +193,43 @@ impl Space {
         self.interpreter.release_pending(py);
     }
 
-    /// No other thread has a state here.
-    pub fn is_alone(&self, py: Py<'_>) -> bool {
-        self.interpreter.is_alone(py)
+    /// Ends the interpreter if no other thread has a state in it. On a loader, not attached; nothing may use the space
+    /// afterwards.
+    pub(super) fn end_if_alone(&self) -> bool {
+        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        if !*ended && self.attach(|py| self.interpreter.is_alone(py)) {
+            self.interpreter.end();
+            *ended = true;
+        }
+        *ended
     }
 
-    /// Takes the interpreter down, which is alone. On python-main, not attached; nothing may use the space afterwards.
-    pub(super) fn end_interpreter(&self) {
-        self.interpreter.end();
+    /// As [`Space::attach`], for a thread that comes from outside and may come too late.
+    pub(super) fn visit<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> Option<T> {
+        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        (!*ended).then(|| self.attach(work))
+    }
+
+    /// Calls a function of `prepare.py` or `report.py`.
+    pub(super) fn ask<'py>(&self, py: Py<'py>, name: &CStr, arguments: &[&Obj<'py>]) -> Result<Obj<'py>> {
+        self.contents().support.get(py).attr(name)?.call(arguments)
+    }
+
+    /// A class that `prepare.py` defines.
+    pub(super) fn class<'py>(&self, py: Py<'py>, name: &CStr) -> Result<Obj<'py>> {
+        self.contents().support.get(py).attr(name)
+    }
+
+    /// This frame is one of the interpreter's.
+    pub(super) fn owns(&self, frame: &Obj<'_>) -> bool {
+        let builtins = frame.attr(c"f_builtins");
+        builtins.map_or_else(
+            |raised| {
+                raised.forget(frame.py());
+                false
+            },
+            |builtins| builtins.address() == self.contents().builtins.address(),
+        )
     }
 
     /// The environ that every request's begins as.
@@ -238,18 +282,10 @@ impl Space {
         class::instance(self.contents().log.get(py), stream)
     }
 
-    pub(super) fn compile_script<'py>(&self, path: &Obj<'py>) -> Result<Obj<'py>> {
-        self.contents().compile_script.get(path.py()).call(&[path])
-    }
-
-    pub(super) fn execute_script<'py>(&self, arguments: &[&Obj<'py>; 4]) -> Result<Obj<'py>> {
-        self.contents().execute_script.get(arguments[0].py()).call(arguments)
-    }
-
     /// Waits for the application's threads and runs exit functions; answers the names of threads that are left.
     pub(super) fn run_exit_functions(&self, py: Py<'_>, seconds: f64) -> Vec<String> {
         let names = Obj::float(py, seconds).and_then(|seconds| {
-            let names = self.contents().end.get(py).call(&[&seconds])?;
+            let names = self.ask(py, c"end", &[&seconds])?;
             (0..names.count()).map(|index| names.item(index)?.text()).collect()
         });
         names.unwrap_or_else(|raised| {
@@ -289,7 +325,7 @@ impl Space {
     }
 
     fn traceback(&self, py: Py<'_>, exception: &Obj<'_>) -> Result<Vec<Vec<u8>>> {
-        let lines = self.contents().format_exception.get(py).call(&[exception])?;
+        let lines = self.ask(py, c"format_exception", &[exception])?;
         (0..lines.count()).map(|index| Ok(lines.item(index)?.lossy().into_owned())).collect()
     }
 }

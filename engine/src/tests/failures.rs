@@ -3,7 +3,7 @@
 use super::Site;
 
 #[test]
-fn a_script_that_cannot_be_loaded_is_500_each_time() {
+fn a_script_that_cannot_be_loaded_is_503_and_its_first_failure_is_remembered() {
     let table = [
         ("def application(:", "WSGI0105", "SyntaxError"),
         ("x = '\0'", "WSGI0105", "null bytes"),
@@ -16,15 +16,23 @@ fn a_script_that_cannot_be_loaded_is_500_each_time() {
     ];
     for (source, number, expected) in table {
         let site = Site::new(source);
-        for _ in 0..2 {
-            let log = site.get().error(500);
-            assert!(log.contains(number) && log.contains(expected), "{source}: {log}");
-            assert!(!log.contains("<mod_wsgi>"), "frames of the engine's own are left out: {log}");
-        }
+        let first = site.get();
+        let log = first.error(503);
+        assert!(log.contains(number) && log.contains(expected), "{source}: {log}");
+        assert!(!log.contains("<mod_wsgi>"), "frames of the engine's own are left out: {log}");
+        let id = first.outcome.id;
+        assert!(log.contains(&format!("id {id:08x}, attempt 1")), "{log}");
+        let second = site.get();
+        assert_eq!(
+            (second.error(503).as_str(), second.outcome.id),
+            ("", id),
+            "it is not tried again at once"
+        );
+        assert_eq!((first.outcome.retry_after, second.outcome.retry_after), (1, 1));
     }
     let site = Site::new("");
     std::fs::remove_file(site.path()).unwrap();
-    let log = site.get().error(500);
+    let log = site.get().error(503);
     assert!(log.contains("WSGI0105") && log.contains("FileNotFoundError"), "{log}");
 }
 
@@ -33,13 +41,12 @@ fn a_script_that_failed_leaves_no_module() {
     let site = Site::new(
         "
         import sys
-        sys.modules.setdefault('failing_names', type(sys)('names')).name = __name__
+        sys.name_of_what_failed = __name__
         raise ValueError
         ",
     );
-    site.get().error(500);
-    let looking =
-        Site::app("import sys\nreturn [str(sys.modules['failing_names'].name in sys.modules).encode()]");
+    site.get().error(503);
+    let looking = Site::app("import sys\nreturn [str(sys.name_of_what_failed in sys.modules).encode()]");
     assert_eq!(looking.get().ok(), "False");
 }
 
@@ -121,7 +128,7 @@ fn a_failure_after_a_block_truncates_the_answer() {
 
 #[test]
 fn what_was_printed_before_a_failure_is_in_the_log() {
-    let log = Site::new("print('loading', end='')\nraise ValueError").get().error(500);
+    let log = Site::new("print('loading', end='')\nraise ValueError").get().error(503);
     assert!(log.contains("] loading"), "{log}");
     let log = Site::app("print('serving', end='')\nraise ValueError").get().error(500);
     assert!(log.contains("] serving"), "{log}");

@@ -55,6 +55,8 @@ extern "C" fn module() -> *mut c_void {
 fn settings() -> Settings {
     let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
     Settings {
+        startup_timeout: std::time::Duration::from_secs(60),
+        case_sensitive: true,
         restrict_stdin: true,
         restrict_signal: true,
         multithread: true,
@@ -63,7 +65,8 @@ fn settings() -> Settings {
         description: b"Apache/2.4.99 (Test)".to_vec(),
         mpm: b"event".to_vec(),
         processes: 3,
-        threads: 25,
+        // Half of them may wait for a start; tests of one process wait together.
+        threads: 400,
         ..Settings::default()
     }
 }

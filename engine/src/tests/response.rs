@@ -3,7 +3,7 @@
 use super::{Part, Site};
 use wire::door::{End, Outcome};
 
-const SHORT: Outcome = Outcome { end: End::Short, status: 0 };
+const SHORT: Outcome = Outcome::of(End::Short, 0);
 
 #[test]
 fn a_list_or_tuple_goes_out_whole_after_its_head() {

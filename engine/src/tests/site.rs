@@ -2,8 +2,8 @@
 
 use super::link::{Double, Head, Part, Plan, Record, Seen};
 use super::python;
-use crate::startup::{self, Script};
-use crate::wsgi::{self, Facts};
+use crate::startup::{self, Plan as StartPlan, Script};
+use crate::wsgi::{self, Facts, Pages};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -206,14 +206,16 @@ impl Ask<'_> {
             environ: self.environ.iter().map(|(name, value)| (&name[..], &value[..])),
             length: self.length,
             head_only: self.head_only,
-            facts: Facts { https: self.https, received: 1_700_000_000.5 },
+            facts: Facts { https: self.https, received: 1_700_000_000.5, warm_up: false },
+            plan: &StartPlan::default,
+            pages: Pages::default(),
         };
         let (link, log) = (Double::new(self.plan, &seen), Box::new(Record(seen.clone())));
         let outcome =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wsgi::serve(request, link, log)));
         let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
         let Seen { head, parts, flushes, reads, lines } = seen;
-        let none = Outcome { end: End::Truncated, status: 0 };
+        let none = Outcome::of(End::Truncated, 0);
         (Answer { outcome: none, head, parts, flushes, reads, lines }, outcome)
     }
 }
@@ -248,14 +250,14 @@ impl Answer {
     /// The body as text, of a request that went well.
     #[track_caller]
     pub fn ok(&self) -> String {
-        assert_eq!(self.outcome, Outcome { end: End::Complete, status: 0 }, "{}", self.log());
+        assert_eq!(self.outcome, Outcome::of(End::Complete, 0), "{}", self.log());
         String::from_utf8_lossy(&self.body()).into_owned()
     }
 
     /// The log of a request that failed before anything was sent.
     #[track_caller]
     pub fn error(&self, status: i32) -> String {
-        assert_eq!(self.outcome, Outcome { end: End::Error, status }, "{}", self.log());
+        assert_eq!((self.outcome.end, self.outcome.status), (End::Error, status), "{}", self.log());
         assert_eq!((&self.head, self.parts.len()), (&None, 0), "nothing went out");
         self.log()
     }
@@ -263,7 +265,7 @@ impl Answer {
     /// The log of a request that failed after its headers had gone.
     #[track_caller]
     pub fn truncated(&self) -> String {
-        assert_eq!(self.outcome, Outcome { end: End::Truncated, status: 0 }, "{}", self.log());
+        assert_eq!(self.outcome, Outcome::of(End::Truncated, 0), "{}", self.log());
         assert!(self.head.is_some(), "headers went out");
         self.log()
     }

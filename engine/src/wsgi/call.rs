@@ -1,12 +1,16 @@
 //! One request while it is served, and what of it outlives the request in Python's hands.
 
 use super::answer::Answer;
-use super::link::{Link, Log};
-use crate::python::{GilCell, Problem, Py, Raised, thread_number};
-use crate::startup::Space;
+use super::link::{Link, RequestLog};
+use super::warm::Nobody;
+use crate::python::{GilCell, Problem, Py, Raised, thread_ident, thread_number};
+use crate::startup::{Space, Turn};
+use once_cell::sync::OnceCell;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 use wire::door::ReadError;
 use wire::{Level, Message};
 
@@ -38,7 +42,14 @@ pub struct Call {
     /// Beginnings of log lines, by [`Stream`].
     pub partial: GilCell<[Vec<u8>; 3]>,
     link: Mutex<Option<Box<dyn Link>>>,
-    log: RwLock<Option<Box<dyn Log>>>,
+    log: Arc<RequestLog>,
+    /// When it came here, and the thread that serves it.
+    begun: Instant,
+    thread: u64,
+    /// Its turn among the first requests of the application.
+    turn: OnceCell<Turn>,
+    /// The watchdog has interrupted it.
+    interrupted: AtomicBool,
 }
 
 /// The requests that are running, by the number of their thread.
@@ -59,7 +70,8 @@ impl Call {
         script: &[u8],
         length: Option<u64>,
         link: Box<dyn Link>,
-        log: Box<dyn Log>,
+        log: Arc<RequestLog>,
+        turn: Option<Turn>,
     ) -> Arc<Self> {
         Arc::new(Self {
             space,
@@ -70,8 +82,52 @@ impl Call {
             gone: GilCell::new(false),
             partial: GilCell::new(Default::default()),
             link: Mutex::new(Some(link)),
-            log: RwLock::new(Some(log)),
+            log,
+            begun: Instant::now(),
+            thread: thread_ident(),
+            turn: turn.map_or_else(OnceCell::new, OnceCell::with_value),
+            interrupted: AtomicBool::new(false),
         })
+    }
+
+    /// The start of an application that a request waits for: what is printed meanwhile goes to that request's log.
+    pub fn of_start(space: Arc<Space>, script: &[u8], log: Arc<RequestLog>) -> Arc<Self> {
+        Self::new(space, script, None, Box::<Nobody>::default(), log, None)
+    }
+
+    /// How long it has been here.
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Ident of the thread that serves it.
+    pub fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    /// Its thread is made to raise, so that others get on.
+    pub fn interrupted(&self) {
+        self.interrupted.store(true, Ordering::SeqCst);
+    }
+
+    /// See [`Call::interrupted`].
+    pub fn was_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::SeqCst)
+    }
+
+    /// The next of the application's first requests may have its turn: this one has sent its headers, or waits for its
+    /// client.
+    pub fn give_turn(&self) {
+        if let Some(turn) = self.turn.get() {
+            turn.give();
+        }
+    }
+
+    /// The request has ended, and imported something or not.
+    pub fn end_turn(&self, imported: bool) {
+        if let Some(turn) = self.turn.get() {
+            turn.end(imported);
+        }
     }
 
     fn lock(&self) -> Locked<'_> {
@@ -116,6 +172,7 @@ impl Call {
         name: &str,
         work: impl FnOnce(&mut dyn Link) -> T + Send,
     ) -> Result<T, Raised> {
+        self.give_turn();
         py.detached(|| self.lock().as_mut().map(|link| work(&mut **link)))
             .ok_or_else(|| after_request(py, name))
     }
@@ -138,16 +195,11 @@ impl Call {
     /// Ends the request for everyone who still holds it; waits for threads that use it. Not attached.
     pub fn close(&self) {
         self.lock().take();
-        self.log.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Writes one line to the request's log; to the server's when the request is over.
     pub fn log(&self, level: Level, line: &[u8]) {
-        match &*self.log.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(log) if log.logs(level) => log.line(level, line),
-            Some(_) => {}
-            None => crate::host::log(level, line),
-        }
+        self.log.line(level, line);
     }
 
     /// Writes a message of the catalogue to the request's log.
@@ -191,7 +243,9 @@ pub struct Running<'a>(&'a Call);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread_number());
+        self.0.give_turn();
         self.0.close();
+        self.0.log.close();
     }
 }
 

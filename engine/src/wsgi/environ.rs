@@ -62,6 +62,8 @@ pub struct Facts {
     pub https: bool,
     /// When the server received the request, seconds since the epoch.
     pub received: f64,
+    /// It is a warm-up request: `mod_wsgi.warmup` is there, and True.
+    pub warm_up: bool,
 }
 
 /// Makes the environ of a request. `pairs` are the text entries; a later one replaces an earlier one of its name.
@@ -87,6 +89,9 @@ pub fn build<'a, 'py>(
     set(&names.thread_id, Obj::int(py, thread_number() as i64)?)?;
     set(&names.request_start, Obj::float(py, facts.received)?)?;
     set(&names.application_start, Obj::float(py, now())?)?;
+    if facts.warm_up {
+        environ.dict_set(&Obj::str(py, "mod_wsgi.warmup")?, &Obj::bool(py, true))?;
+    }
     Ok(environ)
 }
 

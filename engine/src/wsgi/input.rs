@@ -198,6 +198,7 @@ impl State {
 impl Call {
     /// Reads without the GIL, for a closure that runs without it.
     fn link_read(&self, into: &mut [u8]) -> std::result::Result<usize, ReadError> {
+        self.give_turn();
         self.detached_link(|link| link.read(into)).unwrap_or(Ok(0))
     }
 }

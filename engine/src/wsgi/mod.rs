@@ -7,19 +7,22 @@ mod call;
 mod environ;
 mod input;
 mod link;
+mod refuse;
 mod respond;
 mod stream;
 mod validate;
+mod warm;
 
 pub use adapter::Adapter;
 pub use call::{Call, Stream};
 pub use environ::{Facts, Keys};
 pub use input::Input;
-pub use link::{Block, Link, Log};
+pub use link::{Block, Link, Log, RequestLog};
 pub use stream::{LogStream, class as log_class};
+pub use warm::warm_up;
 
-use crate::python::{Obj, Py, Raised, Result};
-use crate::startup::{self, Script};
+use crate::python::{Obj, Py, Raised, Result, modules};
+use crate::startup::{self, Plan, Script, Seen};
 use std::sync::Arc;
 use wire::door::{End, Outcome, ReadError};
 use wire::message;
@@ -36,6 +39,19 @@ pub struct Request<'a, P> {
     pub head_only: bool,
     /// The rest of the environ.
     pub facts: Facts,
+    /// How the application starts, if it is met for the first time.
+    pub plan: &'a dyn Fn() -> Plan,
+    /// What is seen of an application that does not start.
+    pub pages: Pages,
+}
+
+/// What a visitor sees of an application that does not start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pages {
+    /// A page of ours; else the status alone, for which the server has a page.
+    pub own: bool,
+    /// With the traceback in it.
+    pub details: bool,
 }
 
 /// Serves a request: finds the application, calls it and sends its answer. The calling thread is not attached.
@@ -44,38 +60,67 @@ where
     P: Iterator<Item = (&'a [u8], &'a [u8])>,
 {
     let Some(_inside) = startup::gate().enter() else { return error(503) };
-    let space = match startup::space(request.script.group) {
-        Ok(space) => space,
-        Err(_) => return error(500),
+    let script = &request.script;
+    let Some(app) = startup::application(script, request.plan) else { return error(503) };
+    let log = RequestLog::new(log);
+    // It ends with the request, whoever else holds it.
+    let _end = EndOf(&log);
+    let space = loop {
+        match app.space() {
+            Some(space) => break space,
+            None => {
+                if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.modified, Some(&log)) {
+                    return refuse::refuse(&refusal, &app, request.pages, link);
+                }
+            }
+        }
     };
-    let call = Call::new(space.clone(), request.script.path, request.length, link, log);
+    let turn = app.turn(startup::most_waiting());
+    let first = turn.is_some();
+    let call = Call::new(space.clone(), script.path, request.length, link, log.clone(), turn);
     let _running = call.run();
     Call::current_while(Some(call.clone()), || {
         let mut loaded = false;
         let (mut environ, facts) = (Some(request.environ), request.facts);
         loop {
             let attempt = space.attach(|py| {
-                let module = space.module(py, &request.script, loaded)?;
+                let module = space.module(py, &app, script, loaded)?;
                 let Some(environ) = environ.take() else { return Ok(error(500)) };
-                let outcome = run(py, &call, &request.script, &module, environ, &facts, request.head_only);
+                let before = if first { modules(py) } else { 0 };
+                let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
+                if first {
+                    call.end_turn(modules(py) != before);
+                }
                 call.flush_streams(py);
                 Ok(outcome)
             });
             match attempt {
                 Ok(outcome) => break outcome,
                 // Scripts are loaded by the thread that runs Python's start, never by a request's own.
-                Err(seen) if !loaded => match startup::load(&space, &request.script, seen, Some(&call)) {
-                    Ok(()) => loaded = true,
-                    Err(startup::Failed) => break error(500),
-                },
+                Err(seen) if !loaded => {
+                    call.give_turn();
+                    match startup::start(&app, seen, script.modified, Some(&log)) {
+                        Ok(()) => loaded = true,
+                        Err(refusal) => break refuse::refuse_call(&refusal, &app, request.pages, &call),
+                    }
+                }
                 Err(_) => break error(500),
             }
         }
     })
 }
 
+/// Closes a request's log when it is dropped.
+struct EndOf<'a>(&'a RequestLog);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 fn error(status: i32) -> Outcome {
-    Outcome { end: End::Error, status }
+    Outcome::of(End::Error, status)
 }
 
 fn run<'a, 'py>(
@@ -103,7 +148,7 @@ fn run<'a, 'py>(
     match answer(py, call, &application, pairs, facts) {
         Ok(()) => {
             let short = !head_only && !call.gone.get(py) && call.answer.borrow(py).is_short();
-            Outcome { end: if short { End::Short } else { End::Complete }, status: 0 }
+            Outcome::of(if short { End::Short } else { End::Complete }, 0)
         }
         Err(raised) => failed(py, call, raised),
     }
@@ -125,7 +170,7 @@ fn answer<'a, 'py>(
 /// An exception left the application: logs it and decides what the client sees.
 fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     let committed = call.answer.borrow(py).committed;
-    let end = |status| if committed { Outcome { end: End::Truncated, status: 0 } } else { error(status) };
+    let end = |status| if committed { Outcome::of(End::Truncated, 0) } else { error(status) };
     if raised.is(call.space.client_disconnected(py)) {
         raised.forget(py);
         call.message(
@@ -136,7 +181,14 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     }
     if raised.is_system_exit(py) && startup::is_copy() {
         // A child that the application forked: sys.exit() ends it.
-        return Outcome { end: End::Exit, status: raised.exit_status(py) };
+        return Outcome::of(End::Exit, raised.exit_status(py));
+    }
+    if call.was_interrupted() {
+        let text =
+            "this request was interrupted, so that the threads that wait for each other's imports get on";
+        call.space.log_exception(py, raised, Some(call), message::IMPORT_DEADLOCK, text);
+        let outcome = end(503);
+        return Outcome { retry_after: 1, ..outcome };
     }
     let status = call.read_error.get(py).filter(|_| raised.is_os_error(py)).map_or(500, ReadError::status);
     let number =

@@ -1,0 +1,69 @@
+//! Threads as Python sees them: who they are, where they stand, and interrupting them.
+
+use super::{Obj, Py, extra, ffi};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What `threading.get_ident()` answers on this thread.
+pub fn thread_ident() -> u64 {
+    // SAFETY: asks for the calling thread.
+    unsafe { libc::pthread_self() as u64 }
+}
+
+/// Where a thread stands that is inside an interpreter: for others to look at.
+#[derive(Default)]
+pub struct Standing {
+    ident: AtomicU64,
+    /// The thread's state there, while it is inside; changed with the GIL held.
+    state: AtomicUsize,
+}
+
+impl Standing {
+    /// Lets others see where `work` stands.
+    pub fn inside<T>(&self, _: Py<'_>, work: impl FnOnce() -> T) -> T {
+        struct Leave<'a>(&'a AtomicUsize);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.store(0, Ordering::SeqCst);
+            }
+        }
+        self.ident.store(thread_ident(), Ordering::SeqCst);
+        // SAFETY: attached, says the token.
+        self.state.store(unsafe { ffi::PyThreadState_Get() } as usize, Ordering::SeqCst);
+        let _leave = Leave(&self.state);
+        work()
+    }
+
+    /// The thread's ident and the frame it runs, if it is inside.
+    pub fn frame<'py>(&self, py: Py<'py>) -> Option<(u64, Obj<'py>)> {
+        let state = self.state.load(Ordering::SeqCst);
+        if state == 0 {
+            return None;
+        }
+        // SAFETY: we hold the GIL, with which `inside` takes the state back before its thread leaves: so the state is
+        // alive. The answer is a new reference, or null without an exception when nothing runs.
+        let frame = unsafe {
+            let frame = (extra::get().frame)(state as *mut ffi::PyThreadState);
+            if frame.is_null() {
+                return None;
+            }
+            Obj::owned(py, frame).ok()?
+        };
+        Some((self.ident.load(Ordering::SeqCst), frame))
+    }
+}
+
+/// Has a thread of this interpreter raise an exception of `class` at its next step; answers the number of threads that
+/// will: 0 or 1.
+pub fn interrupt(_: Py<'_>, ident: u64, class: &Obj<'_>) -> i32 {
+    // SAFETY: attached, and a live class.
+    unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, class.ptr()) }
+}
+
+/// Number of modules in `sys.modules`.
+pub fn modules(_: Py<'_>) -> usize {
+    // SAFETY: attached; both answer borrowed or plain values, and set no exception for a dict.
+    unsafe {
+        let modules = ffi::PyImport_GetModuleDict();
+        if modules.is_null() { 0 } else { ffi::PyDict_Size(modules).try_into().unwrap_or(0) }
+    }
+}

@@ -1,0 +1,337 @@
+//! The start board: one file in memory that all processes of a server share. It holds the slots of the startup lock,
+//! each with who loads what since when, and the start records.
+//!
+//! Every access is a read or write of the file under a lock of it, so a process that was killed in the middle leaves at
+//! worst a record that decodes to less.
+
+use super::os::{LockFile, now};
+use super::record::{Record, Verdict};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Most slots of the startup lock.
+pub const MOST_SLOTS: u32 = 256;
+/// Bytes of a slot's text.
+const SLOT: u64 = 512;
+/// Most applications with a record; the oldest makes place.
+const RECORDS: u64 = 256;
+/// Where the index of records lies: key and time of each.
+const INDEX: u64 = MOST_SLOTS as u64 * SLOT;
+/// Where the records lie, and bytes of each; the file is sparse.
+const BLOCKS: u64 = INDEX + RECORDS * 16;
+const BLOCK: u64 = 64 * 1024;
+/// Which byte's lock guards the index and the records.
+const TABLE_LOCK: i64 = 1 << 40;
+/// Which byte's lock, plus the record's place, says that a process tries.
+const TRY_LOCK: i64 = TABLE_LOCK + 1;
+/// Which byte's lock, plus the slot's number, is the slot.
+const SLOT_LOCK: i64 = 1 << 41;
+
+/// How often a waiter looks again.
+const PAUSE: Duration = Duration::from_millis(15);
+
+/// The board.
+pub struct Board {
+    file: LockFile,
+    slots: u32,
+    /// Locks of the file do not exclude threads of one process.
+    table: Mutex<()>,
+}
+
+/// What a process may do about an application.
+pub enum Advice {
+    /// Start it.
+    Start(Claim),
+    /// Another process is at it; its number is known from its slot, if it has one.
+    Wait,
+    /// It failed, and it is not the time for another attempt.
+    Refuse(Record),
+}
+
+/// This process tries an application that is not proven.
+pub struct Claim {
+    /// The record as it was.
+    pub record: Record,
+    /// Some file changed since it failed.
+    pub changed: bool,
+    lock: Option<i64>,
+}
+
+impl Claim {
+    /// A claim to nothing: the verdict is known, and only to be written down.
+    pub fn none() -> Self {
+        Self { record: Record::default(), changed: false, lock: None }
+    }
+
+    /// The last attempt failed.
+    pub fn failed(&self) -> bool {
+        self.record.verdict == Verdict::Failed
+    }
+}
+
+/// Who has a slot.
+pub struct Holder {
+    /// Number of the process.
+    pub pid: u32,
+    /// Since when, microseconds.
+    pub since: i64,
+    /// What it loads.
+    pub what: String,
+}
+
+impl Board {
+    /// The board in a file that the parent process made. No slots: the startup lock is off.
+    pub fn new(file: LockFile, slots: u32) -> Self {
+        Self { file, slots: slots.min(MOST_SLOTS), table: Mutex::new(()) }
+    }
+
+    /// Waits for a slot of the startup lock. `waiting` is called each time all are taken, and answers whether to go on.
+    pub fn slot(&self, what: &str, mut waiting: impl FnMut() -> bool) -> Option<Slot<'_>> {
+        if self.slots == 0 {
+            return Some(Slot { board: self, number: None });
+        }
+        loop {
+            for number in 0..self.slots {
+                if self.file.try_lock(SLOT_LOCK + i64::from(number)) {
+                    let text = format!("{} {} {what}", std::process::id(), now());
+                    self.write_slot(number, &text);
+                    return Some(Slot { board: self, number: Some(number) });
+                }
+            }
+            if !waiting() {
+                return None;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn write_slot(&self, number: u32, text: &str) {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(SLOT as usize, b'\n');
+        // A slot without its text is still a slot.
+        let _ = self.file.write(u64::from(number) * SLOT, &bytes);
+    }
+
+    /// Who has the slots. One that was killed has left its text, but not its lock.
+    pub fn holders(&self) -> Vec<Holder> {
+        let holder = |number: u32| {
+            let bytes = self.file.read(u64::from(number) * SLOT, SLOT as usize);
+            let text = String::from_utf8_lossy(&bytes);
+            let mut words = text.trim().splitn(3, ' ');
+            let pid = words.next()?.parse().ok()?;
+            let holds =
+                self.file.holder(SLOT_LOCK + i64::from(number)) == Some(pid) || pid == std::process::id();
+            let (since, what) = (words.next()?.parse().ok()?, words.next()?.to_owned());
+            holds.then_some(Holder { pid, since, what })
+        };
+        (0..self.slots).filter_map(holder).collect()
+    }
+
+    /// Runs `work` with the table locked.
+    fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _inside = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        self.file.lock(TABLE_LOCK);
+        let answer = work();
+        self.file.unlock(TABLE_LOCK);
+        answer
+    }
+
+    /// The place of a record; the table is locked. With `make` there is one in the end.
+    fn place(&self, key: u64, make: bool) -> Option<u64> {
+        let index = self.file.read(INDEX, (RECORDS * 16) as usize);
+        let entries = index.chunks_exact(16).map(|entry| {
+            let (key, time) = entry.split_at(8);
+            (
+                u64::from_ne_bytes(key.try_into().unwrap_or_default()),
+                i64::from_ne_bytes(time.try_into().unwrap_or_default()),
+            )
+        });
+        let entries: Vec<_> = entries.collect();
+        let known = entries.iter().position(|(known, _)| *known == key).map(|at| at as u64);
+        if known.is_some() || !make {
+            return known;
+        }
+        let free = if (entries.len() as u64) < RECORDS {
+            entries.len() as u64
+        } else {
+            let oldest = entries.iter().enumerate().min_by_key(|(_, (_, time))| *time);
+            oldest.map_or(0, |(at, _)| at as u64)
+        };
+        let _ = self.file.write(BLOCKS + free * BLOCK, &0u32.to_ne_bytes());
+        let entry = [key.to_ne_bytes(), now().to_ne_bytes()].concat();
+        self.file.write(INDEX + free * 16, &entry).ok()?;
+        Some(free)
+    }
+
+    fn read(&self, place: u64) -> Record {
+        let length = self.file.read(BLOCKS + place * BLOCK, 4);
+        let length = u32::from_ne_bytes(length.try_into().unwrap_or_default());
+        let length = u64::from(length).min(BLOCK - 4);
+        Record::decode(&self.file.read(BLOCKS + place * BLOCK + 4, length as usize))
+    }
+
+    fn write(&self, place: u64, record: &Record) {
+        let mut bytes = record.encode();
+        bytes.truncate((BLOCK - 4) as usize);
+        let whole = [&(bytes.len() as u32).to_ne_bytes()[..], &bytes].concat();
+        // A record that cannot be written is one that others do not know: each tries for itself.
+        let _ = self.file.write(BLOCKS + place * BLOCK, &whole);
+    }
+
+    /// What this process may do about the application `key`.
+    pub fn consult(&self, key: u64) -> Advice {
+        self.locked(|| {
+            let Some(place) = self.place(key, true) else {
+                return Advice::Start(Claim { record: Record::default(), changed: false, lock: None });
+            };
+            let record = self.read(place);
+            if record.verdict == Verdict::Proven {
+                return Advice::Start(Claim { record, changed: false, lock: None });
+            }
+            let byte = TRY_LOCK + place as i64;
+            let failed = record.verdict == Verdict::Failed;
+            let changed = failed && record.has_changed();
+            if failed && !changed && now() < record.next {
+                return Advice::Refuse(record);
+            }
+            if !self.file.try_lock(byte) {
+                // While another attempt is made, the last verdict is known already.
+                return if failed { Advice::Refuse(record) } else { Advice::Wait };
+            }
+            Advice::Start(Claim { record, changed, lock: Some(byte) })
+        })
+    }
+
+    /// Writes down how the attempt ended.
+    pub fn conclude(&self, key: u64, claim: Claim, record: &Record) {
+        self.locked(|| {
+            if let Some(place) = self.place(key, true) {
+                self.write(place, record);
+            }
+        });
+        self.give_up(claim);
+    }
+
+    /// The attempt was not made.
+    pub fn give_up(&self, claim: Claim) {
+        if let Some(byte) = claim.lock {
+            self.file.unlock(byte);
+        }
+    }
+
+    /// The record of an application, if there is one.
+    pub fn record(&self, key: u64) -> Option<Record> {
+        self.locked(|| self.place(key, false).map(|place| self.read(place)))
+    }
+
+    /// Whether the short line about the application is due, once in `pause` in all processes together.
+    pub fn may_say(&self, key: u64, pause: Duration) -> bool {
+        self.locked(|| {
+            let Some(place) = self.place(key, false) else { return false };
+            let mut record = self.read(place);
+            let due = now() - record.said >= pause.as_micros() as i64;
+            if due {
+                record.said = now();
+                self.write(place, &record);
+            }
+            due
+        })
+    }
+}
+
+/// A slot of the startup lock, until it is dropped.
+pub struct Slot<'b> {
+    board: &'b Board,
+    number: Option<u32>,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.board.write_slot(number, "");
+            self.board.file.unlock(SLOT_LOCK + i64::from(number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Cause, Watched};
+    use super::*;
+
+    fn board(slots: u32) -> Board {
+        Board::new(LockFile::new(c"board").unwrap(), slots)
+    }
+
+    fn start(board: &Board, key: u64) -> Claim {
+        match board.consult(key) {
+            Advice::Start(claim) => claim,
+            _ => panic!("it may be started"),
+        }
+    }
+
+    fn failed(next: i64) -> Record {
+        let cause = Cause { class: "E".into(), ..Cause::default() };
+        Record { verdict: Verdict::Failed, id: 5, attempts: 1, next, cause, ..Record::default() }
+    }
+
+    #[test]
+    fn a_failure_is_known_until_the_next_attempt_is_due() {
+        let board = board(1);
+        let claim = start(&board, 1);
+        board.conclude(1, claim, &failed(now() + 60_000_000));
+        let Advice::Refuse(record) = board.consult(1) else { panic!("refused") };
+        assert_eq!((record.id, record.attempts), (5, 1));
+        let claim = start(&board, 2);
+        board.conclude(2, claim, &failed(now() - 1));
+        assert_eq!(start(&board, 2).record.attempts, 1);
+    }
+
+    #[test]
+    fn a_change_of_a_file_makes_it_due_at_once() {
+        let path = std::env::temp_dir().join(format!("mod_wsgi-board-{}", std::process::id()));
+        let board = board(1);
+        let mut record = failed(now() + 60_000_000);
+        record.watched.push(Watched::new(path.to_str().unwrap().to_owned()));
+        let claim = start(&board, 1);
+        board.conclude(1, claim, &record);
+        assert!(matches!(board.consult(1), Advice::Refuse(_)));
+        std::fs::write(&path, "").unwrap();
+        assert!(start(&board, 1).changed);
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn the_oldest_record_makes_place() {
+        let board = board(1);
+        for key in 1..=RECORDS + 1 {
+            let claim = start(&board, key);
+            board.conclude(key, claim, &failed(now() + 60_000_000));
+        }
+        assert!(matches!(board.consult(RECORDS + 1), Advice::Refuse(_)));
+        assert!(matches!(board.consult(1), Advice::Start(_)), "the first is forgotten");
+    }
+
+    #[test]
+    fn the_short_line_is_due_once() {
+        let board = board(1);
+        let claim = start(&board, 1);
+        board.conclude(1, claim, &failed(0));
+        assert!(board.may_say(1, Duration::from_secs(10)));
+        assert!(!board.may_say(1, Duration::from_secs(10)));
+        assert!(!board.may_say(7, Duration::from_secs(10)), "unknown");
+    }
+
+    #[test]
+    fn slots_say_who_has_them() {
+        let board = board(2);
+        let slot = board.slot("/a b.wsgi", || panic!("free"));
+        let holders = board.holders();
+        assert_eq!(
+            (holders.len(), holders[0].pid, holders[0].what.as_str()),
+            (1, std::process::id(), "/a b.wsgi")
+        );
+        drop(slot);
+        assert!(board.holders().is_empty());
+    }
+}

@@ -1,0 +1,149 @@
+//! Import deadlocks that running requests meet: named, and undone.
+//!
+//! One request holds a lock of the application and imports a module; another imports that module, whose body wants the
+//! lock. Neither gets on, for ever. When a request has waited for an import that long, and who imports it has not moved
+//! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
+
+use super::Runtime;
+use super::report::frames_of_threads;
+use super::space::Space;
+use crate::python::{Kept, Obj, Py, Result};
+use crate::wsgi::Call;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use wire::message as msg;
+
+/// Requests younger than this are not looked at.
+pub const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// What was seen in an interpreter at the last look, and which waits are in the log already.
+#[derive(Default)]
+pub struct Sight {
+    state: Option<Kept>,
+    told: Vec<(i64, String)>,
+}
+
+/// A thread looks.
+static LOOKING: AtomicBool = AtomicBool::new(false);
+
+/// A wait for an import.
+struct Stuck {
+    waiting: i64,
+    module: String,
+    owner: i64,
+    seconds: f64,
+}
+
+/// Requests run for long enough to be looked at.
+pub fn may_hang(runtime: &Runtime) -> bool {
+    !runtime.settings.import_timeout.is_zero() && Call::running().iter().any(|call| call.age() >= FIRST_LOOK)
+}
+
+/// Looks, on a thread of its own.
+pub fn look(runtime: &'static Runtime) {
+    // One at a time: a look waits for the GIL, which may take for ever.
+    if LOOKING.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
+        for space in runtime.spaces.all() {
+            space.visit(|py| look_at(py, runtime, &space).unwrap_or_else(|raised| raised.forget(py)));
+        }
+        crate::python::delete_states_of_this_thread();
+        LOOKING.store(false, Ordering::SeqCst);
+    });
+    if spawned.is_err() {
+        LOOKING.store(false, Ordering::SeqCst);
+    }
+}
+
+fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<()> {
+    let previous = space.sight.borrow(py).state.take();
+    let mut stuck = Vec::new();
+    let found = watch_imports(py, space, previous.as_ref(), &mut stuck);
+    if let Some(previous) = previous {
+        previous.release(py);
+    }
+    space.sight.borrow(py).state = found?;
+    let limit = runtime.settings.import_timeout.as_secs_f64();
+    stuck.retain(|stuck| stuck.seconds >= limit);
+    if !note(&mut space.sight.borrow(py).told, &stuck) {
+        return Ok(());
+    }
+    tell(py, runtime, &stuck);
+    stuck.iter().try_for_each(|stuck| heal(py, space, stuck))
+}
+
+fn watch_imports(
+    py: Py<'_>,
+    space: &Arc<Space>,
+    previous: Option<&Kept>,
+    stuck: &mut Vec<Stuck>,
+) -> Result<Option<Kept>> {
+    if space.ask(py, c"import_waits", &[])?.count() == 0 {
+        return Ok(None);
+    }
+    let mut pairs = Vec::new();
+    for (ident, frame) in frames_of_threads(py, space, super::watch::current().as_ref())? {
+        pairs.push(Obj::tuple(py, &[&Obj::int(py, ident)?, &frame])?);
+    }
+    let before = previous.map_or_else(|| Obj::none(py), |kept| kept.get(py).clone());
+    let found = space.ask(py, c"stuck_imports", &[&before, &Obj::list(py, pairs)?])?;
+    *stuck = read(&found.item(1)?)?;
+    Ok(Some(found.item(0)?.keep()))
+}
+
+/// Notes which waits are told; answers whether one of them is new.
+fn note(told: &mut Vec<(i64, String)>, stuck: &[Stuck]) -> bool {
+    let waits: Vec<_> = stuck.iter().map(|stuck| (stuck.waiting, stuck.module.clone())).collect();
+    let fresh = waits.iter().any(|wait| !told.contains(wait));
+    *told = waits;
+    fresh
+}
+
+fn read(list: &Obj<'_>) -> Result<Vec<Stuck>> {
+    let one = |at| -> Result<Stuck> {
+        let item = list.item(at)?;
+        let owner = item.item(2)?;
+        Ok(Stuck {
+            waiting: item.item(0)?.as_int()?,
+            module: item.item(1)?.text()?,
+            owner: if owner.is_none() { 0 } else { owner.as_int()? },
+            seconds: item.item(3)?.as_float()?,
+        })
+    };
+    (0..list.count()).map(one).collect()
+}
+
+/// Says in the log who waits for whom, with the stacks.
+fn tell(py: Py<'_>, runtime: &Runtime, stuck: &[Stuck]) {
+    let modules: Vec<String> = stuck.iter().map(|stuck| format!("'{}'", stuck.module)).collect();
+    let seconds = stuck.iter().map(|stuck| stuck.seconds).fold(0.0, f64::max);
+    let owners = stuck.iter().any(|stuck| stuck.owner != 0);
+    let text = format!(
+        "{} of threads for the import of {} {} lasted {seconds:.0} s without any progress (WSGIImportTimeout); requests among them are interrupted and get 503:",
+        if stuck.len() == 1 { "a wait" } else { "waits" },
+        modules.join(", "),
+        if owners { "have" } else { "has" },
+    );
+    let level = msg::IMPORT_DEADLOCK.level();
+    py.detached(|| {
+        crate::host::message(msg::IMPORT_DEADLOCK, text);
+        for line in super::report::lines(runtime, super::watch::current().as_ref()) {
+            crate::host::log(level, line.as_bytes());
+        }
+    });
+}
+
+/// Interrupts the thread if it is one of a request.
+fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) -> Result<()> {
+    let request = Call::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
+    if let Some(call) = request {
+        call.interrupted();
+        let class = space.class(py, c"ImportDeadlock")?;
+        let native = space.class(py, c"native")?.attr(c"interrupt")?;
+        space.ask(py, c"interrupt", &[&Obj::int(py, stuck.waiting)?, &class, &native])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! What the processes of a server know of the start of an application, and how that is written down.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+
+/// The longest text of a field that is kept.
+const LONGEST: usize = 2000;
+/// The most files that are watched.
+const MOST_FILES: usize = 300;
+/// The most lines of a traceback that are kept.
+const MOST_LINES: usize = 120;
+
+/// How the last attempt to start it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verdict {
+    /// There was none, or it has not ended.
+    #[default]
+    Unproven,
+    /// It serves somewhere.
+    Proven,
+    /// It did not start.
+    Failed,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cause {
+    /// Name of the exception's class.
+    pub class: String,
+    /// What the exception says, on one line.
+    pub text: String,
+    /// Its traceback.
+    pub trace: Vec<String>,
+}
+
+impl Cause {
+    /// `ValueError: boom`
+    pub fn summary(&self) -> String {
+        if self.text.is_empty() { self.class.clone() } else { format!("{}: {}", self.class, self.text) }
+    }
+}
+
+/// A file whose change makes another attempt worthwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    path: String,
+    /// Modification time in nanoseconds and size; (-1, -1): it does not exist.
+    state: (i64, i64),
+}
+
+impl Watched {
+    /// The file as it is.
+    pub fn new(path: String) -> Self {
+        let state = Self::state(&path);
+        Self { path, state }
+    }
+
+    fn state(path: &str) -> (i64, i64) {
+        std::fs::metadata(OsStr::from_bytes(path.as_bytes()))
+            .map_or((-1, -1), |data| (data.mtime() * 1_000_000_000 + data.mtime_nsec(), data.size() as i64))
+    }
+
+    /// It is not as it was.
+    pub fn has_changed(&self) -> bool {
+        Self::state(&self.path) != self.state
+    }
+}
+
+/// The start record of one application as one script file: what one process learned, all know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What error log and error pages call the failure; it stays while the script does.
+    pub id: u32,
+    /// Number of attempts that failed.
+    pub attempts: u32,
+    /// When the next attempt is due; microseconds of [`super::os::now`], as all times here.
+    pub next: i64,
+    /// When the short line was last written.
+    pub said: i64,
+    /// The first cause.
+    pub cause: Cause,
+    /// Files whose change makes an attempt due at once.
+    pub watched: Vec<Watched>,
+}
+
+impl Record {
+    /// Something changed since the failure.
+    pub fn has_changed(&self) -> bool {
+        self.watched.iter().any(Watched::has_changed)
+    }
+
+    /// As lines of text, `name value`.
+    pub fn encode(&self) -> Vec<u8> {
+        let verdict = match self.verdict {
+            Verdict::Unproven => "unproven",
+            Verdict::Proven => "proven",
+            Verdict::Failed => "failed",
+        };
+        let mut text = format!(
+            "verdict {verdict}\nid {:08x}\nattempts {}\nnext {}\nsaid {}\nclass {}\ntext {}\n",
+            self.id,
+            self.attempts,
+            self.next,
+            self.said,
+            one_line(&self.cause.class),
+            one_line(&self.cause.text),
+        );
+        // Of a long traceback both ends: where it began and what was raised.
+        let trace = &self.cause.trace;
+        let skipped = trace.len().saturating_sub(MOST_LINES);
+        for (at, line) in trace.iter().enumerate() {
+            if skipped == 0 || at < MOST_LINES / 2 || at >= MOST_LINES / 2 + skipped {
+                text.push_str(&format!("trace {}\n", one_line(line)));
+            } else if at == MOST_LINES / 2 {
+                text.push_str("trace   ...\n");
+            }
+        }
+        for file in self.watched.iter().take(MOST_FILES).filter(|file| !file.path.contains('\n')) {
+            text.push_str(&format!("file {} {} {}\n", file.state.0, file.state.1, file.path));
+        }
+        text.into_bytes()
+    }
+
+    /// What `encode` wrote. What cannot be understood is left out: any process of the server may have written it.
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut record = Self::default();
+        for line in String::from_utf8_lossy(bytes).lines() {
+            let Some((name, value)) = line.split_once(' ') else { continue };
+            match name {
+                "verdict" if value == "proven" => record.verdict = Verdict::Proven,
+                "verdict" if value == "failed" => record.verdict = Verdict::Failed,
+                "id" => record.id = u32::from_str_radix(value, 16).unwrap_or(0),
+                "attempts" => record.attempts = value.parse().unwrap_or(0),
+                "next" => record.next = value.parse().unwrap_or(0),
+                "said" => record.said = value.parse().unwrap_or(0),
+                "class" => record.cause.class = value.to_owned(),
+                "text" => record.cause.text = value.to_owned(),
+                "trace" => record.cause.trace.push(value.to_owned()),
+                "file" => record.watched.extend(file(value)),
+                _ => {}
+            }
+        }
+        record
+    }
+}
+
+fn file(value: &str) -> Option<Watched> {
+    let mut words = value.splitn(3, ' ');
+    let state = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(Watched { path: words.next()?.to_owned(), state })
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().take(LONGEST).map(|c| if c == '\n' || c == '\r' { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let record = Record {
+            verdict: Verdict::Failed,
+            id: 0x3f2a_91bc,
+            attempts: 3,
+            next: 1 << 40,
+            said: 7,
+            cause: Cause {
+                class: "ValueError".into(),
+                text: "a  b".into(),
+                trace: vec!["  File \"x\"".into(), String::new(), "ü".into()],
+            },
+            watched: vec![Watched::new("/no such file".into()), Watched::new("/".into())],
+        };
+        assert_eq!(Record::decode(&record.encode()), record);
+    }
+
+    #[test]
+    fn rubbish_is_an_unproven_record() {
+        for bytes in [&b""[..], b"\0\0\0", b"id zz\nattempts -1\nfile a b c\nfile 1", b"verdict"] {
+            assert_eq!(Record::decode(bytes), Record::default());
+        }
+    }
+
+    #[test]
+    fn long_tracebacks_keep_both_ends() {
+        let trace: Vec<String> = (0..1000).map(|n| format!("line {n}")).collect();
+        let record = Record { cause: Cause { trace, ..Cause::default() }, ..Record::default() };
+        let trace = Record::decode(&record.encode()).cause.trace;
+        assert_eq!((trace[0].as_str(), trace[trace.len() - 1].as_str()), ("line 0", "line 999"));
+        assert!(trace.len() <= MOST_LINES + 1);
+    }
+
+    #[test]
+    fn a_file_that_comes_or_goes_has_changed() {
+        let path = std::env::temp_dir().join(format!("mod_wsgi-record-{}", std::process::id()));
+        let watched = Watched::new(path.to_str().unwrap().to_owned());
+        assert!(!watched.has_changed());
+        std::fs::write(&path, "x").unwrap();
+        assert!(watched.has_changed());
+        let watched = Watched::new(path.to_str().unwrap().to_owned());
+        std::fs::remove_file(&path).unwrap();
+        assert!(watched.has_changed());
+    }
+}

@@ -1,0 +1,89 @@
+//! The interpreters of this process: one for each application group, and those that a failed start has spoiled.
+
+use super::app::{App, Place};
+use super::settings::Settings;
+use super::space::Space;
+use crate::python::Interpreter;
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// Spoiled interpreters that could not be ended and are left; each costs some MiB.
+const MOST_LEFT: u32 = 8;
+/// What the exit functions of a spoiled interpreter may take.
+const FOR_EXIT_FUNCTIONS: Duration = Duration::from_secs(1);
+
+/// The interpreters.
+pub struct Spaces {
+    main: Arc<Space>,
+    settings: Settings,
+    /// The interpreter of each group.
+    current: RwLock<FxHashMap<Box<[u8]>, Arc<Space>>>,
+    /// All that live.
+    all: RwLock<Vec<Arc<Space>>>,
+    left: AtomicU32,
+}
+
+impl Spaces {
+    /// The main interpreter alone.
+    pub fn new(main: Arc<Space>, settings: Settings) -> Self {
+        let current = FxHashMap::from_iter([(Box::from(&b""[..]), main.clone())]);
+        let all = RwLock::new(vec![main.clone()]);
+        Self { main, settings, current: RwLock::new(current), all, left: AtomicU32::new(0) }
+    }
+
+    /// The main interpreter.
+    pub fn main(&self) -> &Arc<Space> {
+        &self.main
+    }
+
+    /// All of them, the main one first.
+    pub fn all(&self) -> Vec<Arc<Space>> {
+        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The interpreter that a group has now.
+    pub fn current(&self, group: &[u8]) -> Option<Arc<Space>> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).get(group).cloned()
+    }
+
+    /// A spoiled one may be left once more.
+    pub fn may_make_more(&self) -> bool {
+        self.left.load(Ordering::Relaxed) < MOST_LEFT
+    }
+
+    /// The interpreter for the next attempt to start an application, made if there is none. On a loader, not attached.
+    pub fn place(&self, app: &App, others: impl Fn(&Arc<Space>) -> bool) -> Result<Arc<Space>, String> {
+        let current = self.current(&app.group);
+        let place = app.inner().place;
+        match current {
+            Some(space) if place == Place::Group => return Ok(space),
+            Some(space) => self.retire(&space, others(&space)),
+            None => {}
+        }
+        let interpreter = self
+            .main
+            .attach(Interpreter::new)
+            .ok_or_else(|| "Python makes no more interpreters".to_owned())?;
+        let space = Space::prepare(interpreter, &app.group, &self.settings)?;
+        self.all.write().unwrap_or_else(PoisonError::into_inner).push(space.clone());
+        self.current.write().unwrap_or_else(PoisonError::into_inner).insert(app.group.clone(), space.clone());
+        app.inner().place = Place::Group;
+        Ok(space)
+    }
+
+    /// A spoiled interpreter is ended if nothing runs in it; else it is left as it is.
+    fn retire(&self, space: &Arc<Space>, used: bool) {
+        self.current.write().unwrap_or_else(PoisonError::into_inner).remove(space.name());
+        if !used {
+            space.attach(|py| space.run_exit_functions(py, FOR_EXIT_FUNCTIONS.as_secs_f64()));
+            if space.end_if_alone() {
+                let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+                all.retain(|other| !Arc::ptr_eq(other, space));
+                return;
+            }
+        }
+        self.left.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,141 @@
+//! The watchdog: a thread that ends what hangs and says where.
+//!
+//! It looks at three things: an attempt beyond its deadline, requests that wait for each other's imports, and SIGUSR2,
+//! at which it writes the report alone. It never waits for the GIL itself: another thread does, and if that does not get
+//! it, the stacks that `faulthandler` writes without it are shown.
+
+use super::attempt::Attempt;
+use super::os::{self, LockFile, Wake};
+use super::{Runtime, imports, lock, report};
+use crate::host;
+use once_cell::sync::OnceCell;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wire::{Message, message as msg};
+
+/// How long the report may wait for the GIL.
+const FOR_THE_GIL: Duration = Duration::from_secs(2);
+/// When an attempt lasts so much longer than it may, `faulthandler` writes the stacks.
+pub const LAST_RESORT: Duration = Duration::from_millis(1000);
+/// How often requests are looked at.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+struct Watch {
+    runtime: &'static Runtime,
+    wake: Wake,
+    /// Where `faulthandler` writes.
+    dump: LockFile,
+    /// The attempt that is being made.
+    attempt: Mutex<Option<Arc<Attempt>>>,
+}
+
+static WATCH: OnceCell<Watch> = OnceCell::new();
+
+/// Starts it.
+pub fn start(runtime: &'static Runtime) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("no watchdog: {e}");
+    let watch = Watch {
+        runtime,
+        wake: Wake::new().map_err(failed)?,
+        dump: LockFile::new(c"mod_wsgi stacks").map_err(failed)?,
+        attempt: Mutex::default(),
+    };
+    let watch = WATCH.get_or_init(|| watch);
+    let thread = std::thread::Builder::new().name("wsgi-watchdog".into()).spawn(|| {
+        os::report_at_signal(&watch.wake);
+        watch.run();
+    });
+    thread.map(drop).map_err(failed)
+}
+
+/// An attempt's time begins.
+pub fn begin(attempt: &Arc<Attempt>) {
+    if let Some(watch) = WATCH.get() {
+        *lock(&watch.attempt) = Some(attempt.clone());
+        watch.wake.wake();
+    }
+}
+
+/// An attempt has ended.
+pub fn end(attempt: &Arc<Attempt>) {
+    if let Some(watch) = WATCH.get() {
+        let mut current = lock(&watch.attempt);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, attempt)) {
+            *current = None;
+        }
+    }
+}
+
+/// The attempt that is being made.
+pub fn current() -> Option<Arc<Attempt>> {
+    lock(&WATCH.get()?.attempt).clone()
+}
+
+/// Where `faulthandler` is to write.
+pub fn dump_descriptor() -> i32 {
+    WATCH.get().map_or(2, |watch| watch.dump.descriptor())
+}
+
+impl Watch {
+    fn run(&'static self) {
+        loop {
+            let deadline = current().and_then(|attempt| attempt.deadline());
+            let rest = deadline.map(|at| Duration::from_micros((at - os::now()).max(0) as u64 + 1000));
+            let requests = imports::may_hang(self.runtime);
+            let pause = if requests { BETWEEN_LOOKS } else { imports::FIRST_LOOK };
+            self.wake.sleep(rest.unwrap_or(pause).min(pause));
+            if os::report_is_asked_for() {
+                self.report(msg::REPORT, "the stacks of all threads, as asked for by SIGUSR2:", None);
+            }
+            if let Some(attempt) = current()
+                && attempt.deadline().is_some_and(|at| os::now() >= at)
+                && attempt.time_out()
+            {
+                end(&attempt);
+                // The rest goes on first; the dead have time.
+                self.runtime.crew.replace(self.runtime.spaces.main());
+                self.report_late(&attempt);
+            }
+            if requests {
+                imports::look(self.runtime);
+            }
+        }
+    }
+
+    fn report_late(&'static self, attempt: &Arc<Attempt>) {
+        let text = format!("stacks when the start of '{}' timed out:", attempt.app.shown());
+        self.report(msg::START_TIMEOUT, &text, Some(attempt.clone()));
+    }
+
+    /// Writes the report to the log.
+    fn report(&'static self, number: Message, text: &str, attempt: Option<Arc<Attempt>>) {
+        let late = attempt.is_some();
+        let (send, receive) = channel();
+        let attempt = attempt.or_else(current);
+        let spawned = std::thread::Builder::new().name("wsgi-report".into()).spawn(move || {
+            let _ = send.send(report::lines(self.runtime, attempt.as_ref()));
+            crate::python::delete_states_of_this_thread();
+        });
+        let lines = match spawned.map(|_| receive.recv_timeout(FOR_THE_GIL)) {
+            Ok(Ok(lines)) => lines,
+            Ok(Err(RecvTimeoutError::Timeout)) => {
+                let mut lines = vec!["no thread of Python gets on: one holds the GIL (in an extension module) and does not give it back".to_owned()];
+                lines.extend(if late { self.dumped() } else { Vec::new() });
+                lines
+            }
+            _ => vec!["no report can be made: no thread can be started".to_owned()],
+        };
+        host::message(number, text);
+        lines.iter().for_each(|line| host::log(number.level(), line.as_bytes()));
+    }
+
+    /// What `faulthandler` has written.
+    fn dumped(&self) -> Vec<String> {
+        let bytes = self.dump.read(0, 1 << 18);
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+        self.dump.clear();
+        lines
+    }
+}

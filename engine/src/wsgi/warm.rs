@@ -1,0 +1,81 @@
+//! Warm-up requests: an application answers them before it serves, and nobody reads the answers.
+
+use super::call::Call;
+use super::environ::{Facts, now};
+use super::link::{Block, Link, Log, RequestLog};
+use crate::host;
+use crate::python::{Obj, Py};
+use crate::startup::{Script, Space, WarmUp};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use wire::Level;
+use wire::door::{End, ReadError};
+
+/// A link to nobody, that notes the status.
+#[derive(Default)]
+pub struct Nobody(Arc<AtomicI32>);
+
+impl Link for Nobody {
+    fn read(&mut self, _: &mut [u8]) -> Result<usize, ReadError> {
+        Ok(0)
+    }
+
+    fn head(&mut self, status: i32, _: &[u8], _: &[(&[u8], &[u8])]) {
+        self.0.store(status, Ordering::Relaxed);
+    }
+
+    fn copy(&mut self, _: &[u8]) {}
+
+    fn refer(&mut self, block: Block) {
+        block.done();
+    }
+
+    fn file(&mut self, _: i32, _: i64, _: i64) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> bool {
+        true
+    }
+}
+
+/// The process's log, for a request of its own.
+struct Process;
+
+impl Log for Process {
+    fn line(&self, level: Level, line: &[u8]) {
+        host::log(level, line);
+    }
+
+    fn logs(&self, level: Level) -> bool {
+        host::logs(level)
+    }
+}
+
+/// Runs a warm-up request; answers the status. On a loader, attached to the application's interpreter.
+pub fn warm_up(
+    py: Py<'_>,
+    space: &Arc<Space>,
+    script: &Script<'_>,
+    module: &Obj<'_>,
+    request: &WarmUp,
+    log: Option<Arc<RequestLog>>,
+) -> i32 {
+    let status = Arc::new(AtomicI32::new(0));
+    let log = log.unwrap_or_else(|| RequestLog::new(Box::new(Process)));
+    let call = Call::new(space.clone(), script.path, None, Box::new(Nobody(status.clone())), log, None);
+    let pairs = request.environ.iter().map(|(name, value)| (&name[..], &value[..]));
+    let facts = Facts { https: request.https, received: now(), warm_up: true };
+    let outcome = Call::current_while(Some(call.clone()), || {
+        let outcome = super::run(py, &call, script, module, pairs, &facts, false);
+        call.flush_streams(py);
+        outcome
+    });
+    call.close();
+    match outcome.end {
+        End::Error => outcome.status,
+        // An exception after the headers.
+        End::Truncated | End::Exit => 500,
+        End::Complete | End::Short => status.load(Ordering::Relaxed),
+    }
+}

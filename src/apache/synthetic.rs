@@ -1,0 +1,116 @@
+//! A request that nobody sent: what the configuration says of a URL, asked before any client comes.
+
+use super::{Pool, Request, Server, sys};
+use std::marker::PhantomData;
+use std::ptr;
+
+/// What a client of ours calls itself.
+const USER_AGENT: &[u8] = b"mod_wsgi (warm-up)";
+
+impl<'p> Pool<'p> {
+    /// A GET request of `server` for a URL path (with a query or without), from this host, that `file` was found for.
+    /// Sections of the configuration (Directory, Files, Location) apply to it. The error is the status that they, or a
+    /// missing directory, make of it.
+    pub fn synthetic_request(self, server: Server<'p>, url: &[u8], file: &[u8]) -> Result<Request<'p>, i32> {
+        let port = server.port();
+        // SAFETY: the pool is live and everything below is of it: a connection without a socket, whose fields are
+        // those that httpd reads of a request that is not answered, and a request that httpd itself makes for it.
+        unsafe {
+            let connection: *mut sys::conn_rec = self.zeroed();
+            let mut address = ptr::null_mut();
+            let ip = c"127.0.0.1".as_ptr();
+            if sys::apr_sockaddr_info_get(&mut address, ip, sys::APR_INET as i32, port, 0, self.raw()) != 0 {
+                return Err(500);
+            }
+            (*connection).pool = self.raw();
+            (*connection).base_server = server.raw();
+            (*connection).local_addr = address;
+            (*connection).client_addr = address;
+            (*connection).local_ip = ip.cast_mut();
+            (*connection).client_ip = ip.cast_mut();
+            (*connection).conn_config = sys::ap_create_conn_config(self.raw());
+            (*connection).notes = sys::apr_table_make(self.raw(), 5);
+            (*connection).bucket_alloc = sys::apr_bucket_alloc_create(self.raw());
+            (*connection).keepalive = sys::ap_conn_keepalive_e_AP_CONN_CLOSE;
+            let r = sys::ap_create_request(connection);
+            fill(self, r, server, url, file, port);
+            walk(r)?;
+            Ok(Request::from_raw(r))
+        }
+    }
+
+    /// A structure of zeros.
+    ///
+    /// # Safety
+    /// Zeros are a value of `T`.
+    unsafe fn zeroed<T>(self) -> *mut T {
+        let _aligned: PhantomData<T> = PhantomData;
+        const { assert!(align_of::<T>() <= 8, "APR aligns to 8 bytes") };
+        self.bytes(size_of::<T>()).as_mut_ptr().cast()
+    }
+}
+
+/// The fields that reading a request fills.
+///
+/// # Safety
+/// `r` is a new request of the pool.
+unsafe fn fill(
+    pool: Pool<'_>,
+    r: *mut sys::request_rec,
+    server: Server<'_>,
+    url: &[u8],
+    file: &[u8],
+    port: u16,
+) {
+    let text = |bytes: &[u8]| pool.c_chars(bytes);
+    let (path, query) = match url.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&url[..at], Some(&url[at + 1..])),
+        None => (url, None),
+    };
+    let host = if port == 80 || port == 443 {
+        server.name().to_vec()
+    } else {
+        [server.name(), format!(":{port}").as_bytes()].concat()
+    };
+    // SAFETY: a live request, and strings of its pool.
+    unsafe {
+        (*r).server = server.raw();
+        (*r).per_dir_config = server.lookup_defaults();
+        (*r).hostname = text(server.name());
+        (*r).method = c"GET".as_ptr();
+        (*r).method_number = sys::M_GET as i32;
+        (*r).protocol = c"HTTP/1.1".as_ptr().cast_mut();
+        (*r).proto_num = 1001;
+        (*r).the_request = text(&[b"GET ", url, b" HTTP/1.1"].concat());
+        (*r).unparsed_uri = text(url);
+        (*r).uri = text(path);
+        (*r).args = query.map_or(ptr::null_mut(), text);
+        (*r).filename = text(file);
+        (*r).parsed_uri.path = (*r).uri;
+        (*r).parsed_uri.hostname = text(server.name());
+        (*r).parsed_uri.port_str = text(port.to_string().as_bytes());
+        (*r).parsed_uri.port = port;
+        (*r).request_time = sys::apr_time_now();
+        (*r).handler = c"wsgi-script".as_ptr();
+        let request = Request::from_raw(r);
+        request.headers_in().set(c"Host", pool.c_string(&host));
+        request.headers_in().set(c"User-Agent", pool.c_string(USER_AGENT));
+        request.headers_in().set(c"Accept", c"*/*");
+    }
+}
+
+/// Merges what the sections of the configuration say, in httpd's order (core documentation, "How the sections are
+/// merged").
+///
+/// # Safety
+/// `r` is a request with its URL and file.
+unsafe fn walk(r: *mut sys::request_rec) -> Result<(), i32> {
+    for step in [sys::ap_directory_walk, sys::ap_file_walk, sys::ap_location_walk] {
+        // SAFETY: says the caller.
+        match unsafe { step(r) } {
+            sys::OK | sys::DECLINED => {}
+            status => return Err(status),
+        }
+    }
+    Ok(())
+}

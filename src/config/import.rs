@@ -1,0 +1,49 @@
+//! WSGIImportScript: a script that is loaded when a process starts.
+
+use super::table::Place;
+use super::words::Words;
+
+/// The script and its interpreter.
+pub struct Import {
+    /// Path of the script file.
+    pub script: Vec<u8>,
+    /// Name of the interpreter; empty is the main one.
+    pub application_group: Vec<u8>,
+}
+
+/// The setter.
+pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
+    let mut words = Words::of(line);
+    let script = words.word().ok_or("Location of import script not supplied.")?;
+    let (mut process, mut application) = (None, None);
+    while let Some(setting) = words.setting() {
+        let invalid = |word: &[u8]| {
+            let word = String::from_utf8_lossy(word);
+            format!(
+                "Invalid option to WSGI import script definition. '{word}' is none of process-group= and application-group="
+            )
+        };
+        let setting = setting.map_err(|word| invalid(&word))?;
+        match &setting.name[..] {
+            b"process-group" if setting.value.is_empty() => {
+                return Err("Invalid name for WSGI process group.".into());
+            }
+            b"process-group" => process = Some(setting.value),
+            b"application-group" if setting.value.is_empty() => {
+                return Err("Invalid name for WSGI application group.".into());
+            }
+            b"application-group" => application = Some(setting.value),
+            name => return Err(invalid(name)),
+        }
+    }
+    let application = application.ok_or("Name of WSGI application group required.")?;
+    let process = process.ok_or("Name of WSGI process group required.")?;
+    // Of the tokens only %{GLOBAL} is understood here: there is no request.
+    if process != b"%{GLOBAL}" {
+        return Err(super::dir::no_daemon(&process));
+    }
+    let script = place.httpd.absolute(&script).unwrap_or(script);
+    let application_group = if application == b"%{GLOBAL}" { Vec::new() } else { application };
+    place.server.imports.push(std::sync::Arc::new(Import { script, application_group }));
+    Ok(())
+}

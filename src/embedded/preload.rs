@@ -1,0 +1,123 @@
+//! Which applications start with the process: all that are known from the configuration alone.
+
+use super::{os, plan, start};
+use crate::apache::{FileKind, Pool, Server, log};
+use crate::config::{Alias, Preload};
+use crate::route::{Route, is_known};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+use wire::door::{Plan, Target};
+use wire::{Slice, message};
+
+/// How many applications WSGIPreload Auto starts, and how long it goes on.
+const BUDGET: (usize, Duration) = (8, Duration::from_secs(10));
+
+/// An application to start.
+struct Candidate {
+    script: &'static [u8],
+    group: Vec<u8>,
+    callable: Vec<u8>,
+    plan: &'static Plan,
+    /// It is wanted, not only allowed: the budget does not count.
+    wanted: bool,
+}
+
+/// Starts them in the order of the configuration, before the child takes requests, but not once it is told to end.
+pub fn run(pool: Pool<'static>, main: Server<'static>) {
+    plan::prepare(pool, main);
+    let candidates = candidates(pool, main);
+    if candidates.is_empty() {
+        return;
+    }
+    os::while_no_stop_is_pending(move || {
+        let begun = Instant::now();
+        let (mut started, mut left) = (0, Vec::new());
+        for candidate in candidates {
+            if !candidate.wanted && (started >= BUDGET.0 || begun.elapsed() >= BUDGET.1) {
+                left.push(String::from_utf8_lossy(candidate.script).into_owned());
+                continue;
+            }
+            started += usize::from(!candidate.wanted);
+            candidate.start();
+        }
+        if !left.is_empty() {
+            let text = format!(
+                "WSGIPreload Auto has started {started} applications in {:.1} s; these start with their first request: {}",
+                begun.elapsed().as_secs_f64(),
+                left.join(", ")
+            );
+            log::server_message(start::main_server(), message::PRELOAD_BUDGET, text);
+        }
+    });
+}
+
+impl Candidate {
+    fn start(&self) {
+        let target = Target {
+            script: Slice::of(self.script),
+            application_group: Slice::of(&self.group),
+            callable: Slice::of(&self.callable),
+            modified: -1,
+            reload: false,
+            plan: self.plan,
+        };
+        if let Ok(engine) = start::engine() {
+            (engine.preload)(&target);
+        }
+    }
+}
+
+fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
+    let mut seen = HashSet::new();
+    let mut candidates = Vec::new();
+    for server in main.all() {
+        let config = server.config();
+        let imports = config.imports.iter().map(|import| Candidate {
+            script: &import.script,
+            group: import.application_group.clone(),
+            callable: b"application".to_vec(),
+            plan: plan::of(server, None),
+            wanted: true,
+        });
+        let aliases = config.aliases.iter().filter_map(|alias| candidate(pool, server, alias));
+        for candidate in imports.chain(aliases) {
+            if seen.insert((candidate.group.clone(), candidate.script)) {
+                candidates.push(candidate);
+            }
+        }
+    }
+    candidates
+}
+
+fn candidate(pool: Pool<'static>, server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
+    let url = alias.sample()?;
+    let request = pool.synthetic_request(server, url, &alias.map(pool, url)?).ok()?;
+    let config = request.dir_config();
+    let both = alias.process_group.is_some() && alias.application_group.is_some();
+    let wanted = match (alias.preload, config.preload.unwrap_or(Preload::Auto)) {
+        (Some(false), _) | (None, Preload::Off) => return None,
+        (Some(true), _) | (None, Preload::On) => true,
+        (None, Preload::Auto) => both,
+    };
+    // A directory of scripts: which of them, only requests can tell. A script that is not there is worth a line only if
+    // it was asked for.
+    let there = match request.file().0 {
+        FileKind::File => true,
+        FileKind::Missing => wanted,
+        FileKind::Directory => false,
+    };
+    if !there || !is_known(Some(alias), config) {
+        return None;
+    }
+    let route = Route::of(request, Some(alias));
+    if !route.process_group.is_empty() {
+        return None;
+    }
+    Some(Candidate {
+        script: request.filename(),
+        group: route.application_group.into_owned(),
+        callable: route.callable.into_owned(),
+        plan: plan::of(server, Some(alias)),
+        wanted,
+    })
+}
