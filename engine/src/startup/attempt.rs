@@ -2,10 +2,10 @@
 
 use super::app::{App, Place, State};
 use super::board::{Claim, Slot};
-use super::record::{Cause, Record, Verdict, Watched};
+use super::record::{Cause, Record, Verdict};
 use super::script::Script;
 use super::space::Space;
-use super::{Runtime, advice, lock, os, watch};
+use super::{Runtime, lock, os, watch};
 use crate::host;
 use crate::python::{Obj, Py, Standing};
 use crate::wsgi::{Call, RequestLog, warm_up};
@@ -121,7 +121,7 @@ impl Attempt {
         let in_time = !self.settled.swap(true, Ordering::SeqCst);
         match outcome {
             Ok(space) => self.succeeded(&space, in_time),
-            Err(failure) if in_time => self.failed(failure),
+            Err(failure) if in_time => self.failed(*failure),
             Err(failure) => self.failed_late(&failure),
         }
     }

@@ -22,10 +22,11 @@ WAITS = {"Barrier.wait", "Condition.wait", "Event.wait", "Future.exception", "Fu
 
 def threads():
     """(ident, native_id, name, daemon) of the threads this interpreter's `threading` knows."""
-    return [
-        (ident, getattr(thread, "_native_id", None), str(getattr(thread, "_name", "?")), bool(getattr(thread, "_daemonic", False)))
-        for ident, thread in threading._active.copy().items()
-    ]
+    known = []
+    for ident, thread in threading._active.copy().items():
+        native, name, daemon = (getattr(thread, key, None) for key in ("_native_id", "_name", "_daemonic"))
+        known.append((ident, native, str(name), bool(daemon)))
+    return known
 
 
 def blocking():
@@ -62,18 +63,16 @@ def describe(frames, threads, waits):
         name = known[label, ident][1] if (label, ident) in known else names.get(ident)
         return f"0x{ident:x}" if name is None else repr(name)
 
-    for label, ident, frame in frames[:MOST_THREADS]:
-        stack = stacks.setdefault(ident, walk(frame))
-        shown = stack_lines(walk(frame), sources)
-        if shown and stack:
+    for number, (label, ident, frame) in enumerate(frames):
+        stack = stacks[label, ident] = walk(frame)
+        shown = stack_lines(stack, sources) if number < MOST_THREADS else None
+        if shown:
             native, _, daemon = known.get((label, ident), (None, None, False))
             notes = ", ".join([f"native id {native}"] * bool(native) + ["daemon"] * bool(daemon))
             place = f"sub-interpreter {label!r}" if label else "the main interpreter"
             lines += [f"thread {named(ident, label)}{f' ({notes})' if notes else ''} of {place}:", *shown]
     if len(frames) > MOST_THREADS:
         lines.append(f"... {len(frames) - MOST_THREADS} more threads ...")
-        for _, ident, frame in frames[MOST_THREADS:]:
-            stacks.setdefault(ident, walk(frame))
 
     edges, owners = {}, set()
     for label, waiting, module, owner in waits:
@@ -84,7 +83,7 @@ def describe(frames, threads, waits):
         lines.append(f"{what}, which thread {named(owner, label)} is importing")
         edges[waiting] = owner
         owners.add(owner)
-    standing = {ident: waits_in(stack) for ident, stack in stacks.items() if ident not in edges}
+    standing = {ident: waits_in(stack) for (_, ident), stack in stacks.items() if ident not in edges}
     joins = {ident: joined for ident, (wait, joined) in standing.items() if wait == "Thread.join" and joined}
     for ident, joined in joins.items():
         edges[ident] = joined[0]
@@ -293,7 +292,8 @@ def wait_offset():
         self.wakeup.acquire()
 
     ends, namespace = [], type(sys.implementation)
-    sample(namespace(wakeup=namespace(acquire=lambda: ends.append(sys._getframe(1).f_lasti))))
+    acquire = iter(lambda: ends.append(sys._getframe(1).f_lasti), 0).__next__  # C: f_lasti is otherwise after the call
+    sample(namespace(wakeup=namespace(acquire=acquire)))
     pattern = sample.__code__.co_code[2 : ends[0] + 1 : 2]  # without RESUME, without the arguments
     found = bootstrap._ModuleLock.acquire.__code__.co_code[::2].find(pattern)
     return -1 if found < 0 else (found + len(pattern) - 1) * 2

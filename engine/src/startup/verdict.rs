@@ -10,7 +10,7 @@ use crate::host;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use wire::{Message, message as msg};
+use wire::message as msg;
 
 /// Longest time between two attempts.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Attempt {
         self.app.move_to(State::Ready);
     }
 
-    pub(super) fn failed(&self, failure: Box<Failure>) {
+    pub(super) fn failed(&self, failure: Failure) {
         let record = self.conclude(&failure.cause, failure.watched);
         let took = lock(&self.times).import;
         let what = format!(
