@@ -257,6 +257,10 @@ messages! {
         "What Django's system checks found, unapplied migrations, and their kind (WSGIDjangoAlias).",
         "Errors of checks fail the start, unless checks=off.",
         "Do what Django says; `manage.py check` and `manage.py migrate` show the same.";
+    TOO_MANY_WAIT 1026 Warning,
+        "Half of the threads of an Apache child wait for applications that start, and another request came for one.",
+        "It gets 503 with Retry-After, so that files and applications that serve are still served.",
+        "Have the application started with the process (WSGIPreload, preload=on), or see why its start takes so long.";
 }
 
 #[cfg(test)]

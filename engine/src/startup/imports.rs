@@ -66,7 +66,8 @@ fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<()> {
         previous.release(py);
     }
     space.sight.borrow(py).state = found?;
-    let limit = runtime.settings.import_timeout.as_secs_f64();
+    // They are seen some time after they began.
+    let limit = runtime.settings.import_timeout.saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
     if !note(&mut space.sight.borrow(py).told, &stuck) {
         return Ok(());
@@ -130,7 +131,7 @@ fn tell(py: Py<'_>, runtime: &Runtime, stuck: &[Stuck]) {
     let level = msg::IMPORT_DEADLOCK.level();
     py.detached(|| {
         crate::host::message(msg::IMPORT_DEADLOCK, text);
-        for line in super::report::lines(runtime, super::watch::current().as_ref()) {
+        for line in super::report::lines(runtime, super::watch::current().as_ref(), false) {
             crate::host::log(level, line.as_bytes());
         }
     });

@@ -25,6 +25,7 @@ mod script;
 mod settings;
 mod space;
 mod spaces;
+mod start;
 mod verdict;
 mod watch;
 
@@ -36,24 +37,18 @@ pub use record::Record;
 pub use script::Script;
 pub use settings::Settings;
 pub use space::{Space, WeakSpace};
+pub use start::{Refusal, start};
 
 use crate::python::{Interpreter, Py, delete_states_of_this_thread, keep_gil_for_ever};
-use crate::wsgi::RequestLog;
-use app::State;
-use attempt::Attempt;
-use board::{Advice, Board};
+use board::Board;
 use crew::{Crew, Task};
-use first::Waiting;
 use gate::Gate;
 use once_cell::sync::OnceCell;
 use rustc_hash::FxHashMap;
 use spaces::Spaces;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
-
-/// The short line on an application that is down is written once in this time, by all processes together.
-const BETWEEN_LINES: Duration = Duration::from_secs(10);
+use std::time::Duration;
 
 /// The process's Python, once it runs.
 pub struct Runtime {
@@ -167,122 +162,6 @@ pub fn application(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> Option<A
         return Some(runtime.app(script.path, script.path, script.group, plan));
     }
     Some(runtime.app(script.path, &script.path.to_ascii_lowercase(), script.group, plan))
-}
-
-/// Why a request cannot be served now.
-#[derive(Debug)]
-pub enum Refusal {
-    /// The application failed to start.
-    Failed(Box<Record>),
-    /// It is being started, and the request has waited long enough, or too many wait.
-    Busy,
-    /// The process ends.
-    Stopping,
-}
-
-impl Refusal {
-    /// Seconds after which a client may try again.
-    pub fn retry_after(&self) -> u32 {
-        match self {
-            Self::Failed(record) => {
-                ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32
-            }
-            Self::Busy => 2,
-            Self::Stopping => 1,
-        }
-    }
-}
-
-/// Has an application started, or started again: `seen` is what the request found too old. Waits for it, but no longer
-/// than a start may take, and not with too many other threads of the process; without a log, for a process that starts,
-/// as long as it takes. Not attached.
-pub fn start(
-    app: &Arc<App>,
-    seen: Seen,
-    modified: i64,
-    log: Option<&Arc<RequestLog>>,
-) -> Result<(), Refusal> {
-    let runtime = RUNTIME.get().ok_or(Refusal::Stopping)?;
-    let patience =
-        if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
-    let until = Instant::now() + patience;
-    let _waiting = match log {
-        Some(_) => Some(Waiting::begin(runtime.may_wait()).ok_or(Refusal::Busy)?),
-        None => None,
-    };
-    let key = app.key(modified, runtime.settings.generation);
-    let mut mine = false;
-    loop {
-        let mut inner = app.inner();
-        while inner.state.is_moving() {
-            if GATE.is_closed() {
-                return Err(Refusal::Stopping);
-            }
-            if Instant::now() >= until {
-                return Err(Refusal::Busy);
-            }
-            inner = app.wait(inner, until);
-        }
-        if inner.state == State::Ready && app.seen() != seen {
-            return Ok(());
-        }
-        if mine && inner.state == State::Failed {
-            drop(inner);
-            return Err(refused(runtime, key));
-        }
-        let was = inner.state;
-        inner.state = State::Loading;
-        let hung = inner.hung;
-        drop(inner);
-        match consult(runtime, app, key, hung, until) {
-            Ok(claim) => {
-                mine = true;
-                let attempt = Attempt::new(app, runtime, modified, claim, log.cloned());
-                runtime.crew.send(Task::Start(attempt));
-            }
-            Err(refusal) => {
-                let failed = matches!(refusal, Refusal::Failed(_));
-                app.move_to(if failed { State::Failed } else { was });
-                return Err(refusal);
-            }
-        }
-    }
-}
-
-/// Asks the board until it advises something else than waiting.
-fn consult(
-    runtime: &Runtime,
-    app: &App,
-    key: u64,
-    hung: u32,
-    until: Instant,
-) -> Result<board::Claim, Refusal> {
-    /// Each such attempt costs a thread, so they are not made for ever unless something has changed.
-    const MOST_HUNG: u32 = 3;
-    loop {
-        match runtime.board.consult(key) {
-            Advice::Refuse(record) => {
-                if runtime.board.may_say(key, BETWEEN_LINES) {
-                    verdict::say_short(app, &record);
-                }
-                return Err(Refusal::Failed(Box::new(record)));
-            }
-            Advice::Start(claim) if hung >= MOST_HUNG && !claim.changed && claim.failed() => {
-                let record = claim.record.clone();
-                runtime.board.give_up(claim);
-                return Err(Refusal::Failed(Box::new(record)));
-            }
-            Advice::Start(claim) => return Ok(claim),
-            Advice::Wait if GATE.is_closed() => return Err(Refusal::Stopping),
-            Advice::Wait if Instant::now() >= until => return Err(Refusal::Busy),
-            Advice::Wait => std::thread::sleep(Duration::from_millis(20)),
-        }
-    }
-}
-
-/// The attempt that this request wanted has failed.
-fn refused(runtime: &Runtime, key: u64) -> Refusal {
-    runtime.board.record(key).map_or(Refusal::Busy, |record| Refusal::Failed(Box::new(record)))
 }
 
 /// Starts an application before any request asks for it; what goes wrong is logged.

@@ -41,6 +41,13 @@ impl LockFile {
         Ok(Self::of(fd))
     }
 
+    /// What is written to its descriptor goes to its end, wherever that is by then.
+    pub fn appending(self) -> Self {
+        // SAFETY: sets a flag of an open descriptor.
+        unsafe { libc::fcntl(self.0.as_raw_fd(), libc::F_SETFL, libc::O_APPEND) };
+        self
+    }
+
     /// Its descriptor, for who writes to it by himself.
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()

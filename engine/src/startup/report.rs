@@ -16,11 +16,17 @@ struct Known {
     waits: Vec<(i64, String, i64)>,
 }
 
-/// Its lines. `attempt` is the one that hangs, if any. On a thread of its own, not attached.
-pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>) -> Vec<String> {
+/// Its lines. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
+pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> Vec<String> {
     let spaces = runtime.spaces.all();
     let known: Vec<Known> = spaces.iter().filter_map(|space| space.visit(|py| know(py, space))).collect();
-    let made = runtime.spaces.main().visit(|py| describe(py, runtime, &spaces, &known, attempt));
+    let made = runtime.spaces.main().visit(|py| {
+        if over {
+            // Stacks are had without the last resort.
+            runtime.spaces.main().end_attempt(py);
+        }
+        describe(py, runtime, &spaces, &known, attempt)
+    });
     made.unwrap_or_default()
 }
 

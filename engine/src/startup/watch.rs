@@ -38,7 +38,7 @@ pub fn start(runtime: &'static Runtime) -> Result<(), String> {
     let watch = Watch {
         runtime,
         wake: Wake::new().map_err(failed)?,
-        dump: LockFile::new(c"mod_wsgi stacks").map_err(failed)?,
+        dump: LockFile::new(c"mod_wsgi stacks").map_err(failed)?.appending(),
         attempt: Mutex::default(),
     };
     let watch = WATCH.get_or_init(|| watch);
@@ -72,9 +72,12 @@ pub fn current() -> Option<Arc<Attempt>> {
     lock(&WATCH.get()?.attempt).clone()
 }
 
-/// Where `faulthandler` is to write.
+/// Where `faulthandler` is to write; what it wrote before is gone.
 pub fn dump_descriptor() -> i32 {
-    WATCH.get().map_or(2, |watch| watch.dump.descriptor())
+    WATCH.get().map_or(2, |watch| {
+        watch.dump.clear();
+        watch.dump.descriptor()
+    })
 }
 
 impl Watch {
@@ -114,7 +117,7 @@ impl Watch {
         let (send, receive) = channel();
         let attempt = attempt.or_else(current);
         let spawned = std::thread::Builder::new().name("wsgi-report".into()).spawn(move || {
-            let _ = send.send(report::lines(self.runtime, attempt.as_ref()));
+            let _ = send.send(report::lines(self.runtime, attempt.as_ref(), late));
             crate::python::delete_states_of_this_thread();
         });
         let lines = match spawned.map(|_| receive.recv_timeout(FOR_THE_GIL)) {

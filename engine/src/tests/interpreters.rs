@@ -12,7 +12,7 @@ fn each_group_has_an_interpreter_with_modules_of_its_own() {
         shared.names = getattr(shared, 'names', ()) + (__name__,)
         def application(environ, start_response):
             assert mod_wsgi.process_group == '' and mod_wsgi.version[0] == 6
-            assert (mod_wsgi.maximum_processes, mod_wsgi.threads_per_process) == (3, 25)
+            assert (mod_wsgi.maximum_processes, mod_wsgi.threads_per_process) == (3, 400)
             assert apache.version == (2, 4, 99) and apache.description == 'Apache/2.4.99 (Test)'
             assert sys.argv == ['mod_wsgi'] and __name__.startswith('_mod_wsgi_')
             assert sys.modules[__name__].application is application
