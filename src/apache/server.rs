@@ -78,6 +78,14 @@ impl<'c> Server<'c> {
         self.record().lookup_defaults
     }
 
+    /// This main server and its virtual hosts, in the order of the configuration.
+    pub fn in_order(self) -> Vec<Server<'c>> {
+        let mut all: Vec<_> = self.all().collect();
+        // httpd puts each virtual host in front of those it has.
+        all[1..].reverse();
+        all
+    }
+
     /// This server and those behind it in httpd's list; from the main server: all of them.
     pub fn all(self) -> impl Iterator<Item = Server<'c>> {
         let mut next = self.raw;

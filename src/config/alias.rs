@@ -37,6 +37,8 @@ pub enum Kind {
     Django(Django),
     /// Files that Apache serves itself.
     Files,
+    /// A script that is loaded with the process, whether a URL leads to it or not (WSGIImportScript).
+    Import,
 }
 
 /// How an alias recognises its URLs.
@@ -45,6 +47,8 @@ pub enum Url {
     Prefix(Vec<u8>),
     /// Those that match.
     Match(Regex),
+    /// None.
+    Nothing,
 }
 
 const OPTIONS: &str =
@@ -129,7 +133,9 @@ impl Alias {
         let Some(path) = self.warm_ups.iter().find(|path| !self.covers(path)) else { return Ok(()) };
         let path = String::from_utf8_lossy(path);
         Err(match &self.url {
-            Url::Match(_) => "warmup= goes with a URL path, not with a regular expression.".into(),
+            Url::Match(_) | Url::Nothing => {
+                "warmup= goes with a URL path, not with a regular expression.".into()
+            }
             Url::Prefix(url) => {
                 let url = String::from_utf8_lossy(url);
                 format!(
@@ -158,17 +164,26 @@ impl Alias {
                 let (end, target) = regex.replace(pool, uri, &self.target)?;
                 Some([target, &uri[end..]].concat())
             }
+            Url::Nothing => None,
         }
     }
 
-    /// A URL path of its, for which everything is known before a request comes: where it leads to does not depend on
-    /// the URL.
+    /// A URL path of its, by which the configuration tells everything before a request comes.
     pub fn sample(&self) -> Option<&[u8]> {
         match &self.url {
-            _ if matches!(self.kind, Kind::Files) => None,
-            Url::Prefix(prefix) => Some(prefix),
-            Url::Match(_) => None,
+            Url::Prefix(prefix) if !matches!(self.kind, Kind::Files) => Some(prefix),
+            _ => None,
         }
+    }
+
+    /// The name of its interpreter (empty is the main one) if no URL is needed to tell where it runs: it names both
+    /// groups, and one script for all URLs.
+    pub fn fixed_group(&self) -> Option<&[u8]> {
+        let known = |name: &[u8]| !name.starts_with(b"%{") || name == b"%{GLOBAL}";
+        let (process, application) = (self.process_group.as_deref()?, self.application_group.as_deref()?);
+        let one = !matches!(self.url, Url::Match(_)) || !self.target.contains(&b'$');
+        let fixed = one && known(process) && known(application);
+        fixed.then_some(if application == b"%{GLOBAL}" { b"" } else { application })
     }
 
     /// Its application is started differently from a plain script.

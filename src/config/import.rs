@@ -1,15 +1,8 @@
 //! WSGIImportScript: a script that is loaded when a process starts.
 
+use super::alias::{Alias, Kind, Url};
 use super::table::Place;
 use super::words::Words;
-
-/// The script and its interpreter.
-pub struct Import {
-    /// Path of the script file.
-    pub script: Vec<u8>,
-    /// Name of the interpreter; empty is the main one.
-    pub application_group: Vec<u8>,
-}
 
 /// The setter.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
@@ -43,7 +36,9 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         return Err(super::dir::no_daemon(&process));
     }
     let script = place.httpd.absolute(&script).unwrap_or(script);
-    let application_group = if application == b"%{GLOBAL}" { Vec::new() } else { application };
-    place.server.imports.push(std::sync::Arc::new(Import { script, application_group }));
+    let mut import = Alias::new(Url::Nothing, script, Kind::Import);
+    import.process_group = Some(process);
+    import.application_group = Some(application);
+    place.server.aliases.push(std::sync::Arc::new(import));
     Ok(())
 }

@@ -16,6 +16,5 @@ mod words;
 pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Preload};
 pub use django::Django;
-pub use import::Import;
 pub use server::{HashSeed, PythonConfig, ServerConfig, StartupConfig};
 pub use table::{Directive, Httpd, Place, Setter};

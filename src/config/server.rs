@@ -1,16 +1,14 @@
 //! What holds for a server or virtual host, and, in the main server, for Python.
 
-use super::{Alias, Import};
+use super::Alias;
 use crate::apache::command::Merge;
 use std::sync::Arc;
 
 /// Settings of the main server or of a virtual host.
 #[derive(Default)]
 pub struct ServerConfig {
-    /// In the order in which they are tried: a virtual host's own first.
+    /// Aliases, and scripts to import, in the order in which aliases are tried: a virtual host's own first.
     pub aliases: Vec<Arc<Alias>>,
-    /// Scripts that are loaded when a process starts.
-    pub imports: Vec<Arc<Import>>,
     /// Settings of Python; only the main server's count.
     pub python: PythonConfig,
 }
@@ -75,7 +73,6 @@ pub enum HashSeed {
 impl Merge for ServerConfig {
     fn merge(&self, over: &Self) -> Self {
         let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
-        // What a virtual host imports beside what the main server does.
-        Self { aliases, imports: over.imports.clone(), python: PythonConfig::default() }
+        Self { aliases, python: PythonConfig::default() }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{os, plan, start};
 use crate::apache::{FileKind, Pool, Server, log};
-use crate::config::{Alias, Preload};
+use crate::config::{Alias, Kind, Preload};
 use crate::route::{Route, is_known};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -70,18 +70,13 @@ impl Candidate {
 fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
     let mut seen = HashSet::new();
     let mut candidates = Vec::new();
-    for server in main.all() {
-        let config = server.config();
-        let imports = config.imports.iter().map(|import| Candidate {
-            script: &import.script,
-            group: import.application_group.clone(),
-            callable: b"application".to_vec(),
-            plan: plan::of(server, None),
-            wanted: true,
+    for server in main.in_order() {
+        let found = server.config().aliases.iter().filter_map(|alias| match alias.sample() {
+            Some(url) => candidate(pool, server, alias, url),
+            None => fixed(server, alias),
         });
-        let aliases = config.aliases.iter().filter_map(|alias| candidate(pool, server, alias));
-        for candidate in imports.chain(aliases) {
-            if seen.insert((candidate.group.clone(), candidate.script)) {
+        for candidate in found {
+            if seen.insert((candidate.group.clone(), candidate.script.to_vec())) {
                 candidates.push(candidate);
             }
         }
@@ -89,8 +84,25 @@ fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
     candidates
 }
 
-fn candidate(pool: Pool<'static>, server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
-    let url = alias.sample()?;
+/// An application that no URL is needed for.
+fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
+    let off = alias.preload == Some(false);
+    let group = alias.fixed_group().filter(|_| !off && !matches!(alias.kind, Kind::Files))?;
+    Some(Candidate {
+        script: &alias.target,
+        group: group.to_vec(),
+        callable: alias.callable.clone().unwrap_or_else(|| b"application".to_vec()),
+        plan: plan::of(server, Some(alias)),
+        wanted: true,
+    })
+}
+
+fn candidate(
+    pool: Pool<'static>,
+    server: Server<'static>,
+    alias: &'static Alias,
+    url: &[u8],
+) -> Option<Candidate> {
     let request = pool.synthetic_request(server, url, &alias.map(pool, url)?).ok()?;
     let config = request.dir_config();
     let both = alias.process_group.is_some() && alias.application_group.is_some();
