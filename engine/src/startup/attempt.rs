@@ -102,6 +102,12 @@ impl Attempt {
         }
     }
 
+    /// How long it has been made.
+    pub fn age(&self) -> Duration {
+        let begun = self.begun.load(Ordering::SeqCst) as i64;
+        Duration::from_micros((os::now() - begun).max(0) as u64)
+    }
+
     /// When it must have ended, microseconds; `None`: its time has not begun.
     pub fn deadline(&self) -> Option<i64> {
         let begun = self.begun.load(Ordering::SeqCst) as i64;

@@ -7,13 +7,16 @@ use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 use wire::door::Ended;
-use wire::message;
+use wire::{Level, message};
 
 /// Of the time there is, what exit functions may have for themselves when requests take the rest.
 const FOR_EXIT_FUNCTIONS: Duration = Duration::from_millis(1500);
 
 /// What a script that is being loaded may still have when no request waits for it.
 const FOR_A_SCRIPT_TO_LOAD: Duration = Duration::from_millis(100);
+
+/// A start no older than this is in its usual course.
+const YOUNG: Duration = Duration::from_secs(5);
 
 /// Whose exit functions run now.
 static ENDING: Mutex<Option<String>> = Mutex::new(None);
@@ -41,15 +44,17 @@ pub fn stop(limit: Duration) -> Ended {
     }
     let threads_left = ended.recv_timeout(rest).ok();
     if threads_left.is_none() {
+        // A process that is told to end while it starts is nothing to worry about.
+        let young = loading.as_ref().is_some_and(|attempt| attempt.age() < YOUNG);
+        let level = if young { Level::Info } else { message::EXIT_SKIPPED.level() };
         let text = match (&*lock(&ENDING), loading) {
             (Some(context), _) => format!("an exit function of {context} has not ended"),
             (None, Some(attempt)) => format!("'{}' is still being loaded", attempt.app.shown()),
             (None, None) => "Python's main thread does not answer".into(),
         };
-        host::message(
-            message::EXIT_SKIPPED,
-            format_args!("the process ends while {text}; not every exit function has run"),
-        );
+        let number = message::EXIT_SKIPPED;
+        let text = format!("{number}: the process ends while {text}; not every exit function has run");
+        host::log(level, text.as_bytes());
     }
     Ended { running: running as u32, quiet: running == 0 && threads_left == Some(false) }
 }
