@@ -154,17 +154,17 @@ impl<'py> Obj<'py> {
         }
     }
 
-    /// Runs Python source in a module's namespace. Tracebacks show `file`.
-    pub fn run(&self, source: &CStr, file: &CStr) -> Result<()> {
-        // SAFETY: C strings, and a module's dict as globals and locals.
-        unsafe {
-            let dict = self.module_dict()?;
-            let code = Obj::owned(
-                self.py(),
-                ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input),
-            )?;
-            Obj::owned(self.py(), ffi::PyEval_EvalCode(code.ptr(), dict.ptr(), dict.ptr())).map(drop)
-        }
+    /// Compiles Python source. Tracebacks show `file`.
+    pub fn compile(py: Py<'py>, source: &CStr, file: &CStr) -> Result<Self> {
+        // SAFETY: C strings; the answer is a new reference.
+        unsafe { Obj::owned(py, ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input)) }
+    }
+
+    /// Runs compiled source in a module's namespace.
+    pub fn run(&self, code: &Obj<'_>) -> Result<()> {
+        let dict = self.module_dict()?;
+        // SAFETY: a live object, which must be code or this raises, and a module's dict as globals and locals.
+        unsafe { Obj::owned(self.py(), ffi::PyEval_EvalCode(code.ptr(), dict.ptr(), dict.ptr())).map(drop) }
     }
 
     /// The bytes of a `bytes` (or of an instance of a subclass); `None` for anything else.

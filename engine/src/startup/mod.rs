@@ -18,6 +18,7 @@ mod ending;
 mod first;
 mod gate;
 mod imports;
+mod native;
 mod os;
 mod record;
 mod report;

@@ -1,9 +1,10 @@
 //! An interpreter with everything of ours in it: classes, cached strings, loaded scripts.
 
 use super::imports::Sight;
+use super::native::{self, Native};
 use super::settings::Settings;
 use crate::host;
-use crate::python::class::{self, Args, Class, Members};
+use crate::python::class;
 use crate::python::{GilCell, Interpreter, Kept, Obj, Py, Raised, Result};
 use crate::wsgi::{Adapter, Call, Input, Keys, LogStream, Stream, log_class};
 use once_cell::sync::OnceCell;
@@ -11,15 +12,6 @@ use std::cell::RefMut;
 use std::ffi::CStr;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use wire::{Level, Message};
-
-/// What every interpreter runs first.
-const PREPARE: &[u8] = concat!(include_str!("prepare.py"), "\0").as_bytes();
-/// What it runs to tell where threads stand.
-const REPORT: &[u8] = concat!(include_str!("report.py"), "\0").as_bytes();
-/// The source of `mod_wsgi.django`, run when it is first used.
-const DJANGO: &str = include_str!("django.py");
-/// What its frames are called in tracebacks, which leave them out.
-const PREPARE_FILE: &CStr = c"<mod_wsgi>";
 
 /// An interpreter of ours.
 pub struct Space {
@@ -64,38 +56,6 @@ pub struct Names {
     pub application_start: Kept,
 }
 
-/// What `prepare.py` calls `native`.
-struct Native;
-
-impl Class for Native {
-    const NAME: &'static CStr = c"mod_wsgi.Native";
-    const DOC: &'static CStr = c"What the server's own Python code asks of it.";
-
-    fn members(members: &mut Members<Self>) {
-        members.method(c"log", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(2, 2)?;
-            let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
-            let level = if level == Level::Info as i64 { Level::Info } else { Level::Error };
-            if let Some(text) = args.get(1) {
-                match Call::current() {
-                    Some(call) => call.log(level, &text.lossy()),
-                    None => host::log(level, &text.lossy()),
-                }
-            }
-            Ok(Obj::none(py))
-        });
-        members.method(c"django_source", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(0, 0)?;
-            Obj::str(py, DJANGO)
-        });
-        members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(2, 2)?;
-            let (Some(thread), Some(class)) = (args.get(0), args.get(1)) else { return Ok(Obj::none(py)) };
-            Obj::int(py, crate::python::interrupt(py, thread.as_int()? as u64, &class).into())
-        });
-    }
-}
-
 impl Space {
     /// Fills an interpreter. On python-main, not attached.
     pub fn prepare(
@@ -126,9 +86,7 @@ impl Space {
         let support = Obj::module(py, c"_mod_wsgi_support")?;
         support.set_attr(c"__file__", &Obj::str(py, "<mod_wsgi>")?)?;
         support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
-        for source in [PREPARE, REPORT] {
-            support.run(CStr::from_bytes_with_nul(source).unwrap_or(c""), PREPARE_FILE)?;
-        }
+        native::run_sources(&support)?;
         let log = log_class(py)?;
         let standard = |kind| class::instance(&log, LogStream::standard(kind, Arc::downgrade(self)));
         let config = settings.config(py, &self.name)?;

@@ -1,0 +1,80 @@
+//! The Python that every interpreter is given (`prepare.py`, `report.py`), and what it may ask of the engine.
+
+use crate::host;
+use crate::python::class::{Args, Class, Members};
+use crate::python::{Obj, Py, Result, interrupt};
+use crate::wsgi::Call;
+use once_cell::sync::OnceCell;
+use std::ffi::CStr;
+use wire::Level;
+
+/// What every interpreter runs first: what it is given, and what tells where threads stand.
+static SOURCES: [Source; 2] = [
+    Source::new(concat!(include_str!("prepare.py"), "\0")),
+    Source::new(concat!(include_str!("report.py"), "\0")),
+];
+/// The source of `mod_wsgi.django`, run when it is first used.
+const DJANGO: &str = include_str!("django.py");
+/// What its frames are called in tracebacks, which leave them out.
+const PREPARE_FILE: &CStr = c"<mod_wsgi>";
+
+/// Source of ours, compiled by the first interpreter for all of them: that takes it longer than to be made.
+struct Source {
+    text: &'static str,
+    marshalled: OnceCell<Vec<u8>>,
+}
+
+impl Source {
+    const fn new(text: &'static str) -> Self {
+        Self { text, marshalled: OnceCell::new() }
+    }
+
+    fn code<'py>(&self, py: Py<'py>) -> Result<Obj<'py>> {
+        let marshal = Obj::import(py, c"marshal")?;
+        if let Some(bytes) = self.marshalled.get() {
+            return marshal.attr(c"loads")?.call(&[&Obj::bytes(py, bytes)?]);
+        }
+        let text = CStr::from_bytes_with_nul(self.text.as_bytes()).unwrap_or_default();
+        let code = Obj::compile(py, text, PREPARE_FILE)?;
+        let bytes = marshal.attr(c"dumps")?.call(&[&code])?;
+        let _ = self.marshalled.set(bytes.as_bytes().unwrap_or_default().to_vec());
+        Ok(code)
+    }
+}
+
+/// Runs them in a module.
+pub fn run_sources(module: &Obj<'_>) -> Result<()> {
+    SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
+}
+
+/// What `prepare.py` calls `native`.
+pub struct Native;
+
+impl Class for Native {
+    const NAME: &'static CStr = c"mod_wsgi.Native";
+    const DOC: &'static CStr = c"What the server's own Python code asks of it.";
+
+    fn members(members: &mut Members<Self>) {
+        members.method(c"log", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
+            let level = if level == Level::Info as i64 { Level::Info } else { Level::Error };
+            if let Some(text) = args.get(1) {
+                match Call::current() {
+                    Some(call) => call.log(level, &text.lossy()),
+                    None => host::log(level, &text.lossy()),
+                }
+            }
+            Ok(Obj::none(py))
+        });
+        members.method(c"django_source", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            Obj::str(py, DJANGO)
+        });
+        members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let (Some(thread), Some(class)) = (args.get(0), args.get(1)) else { return Ok(Obj::none(py)) };
+            Obj::int(py, interrupt(py, thread.as_int()? as u64, &class).into())
+        });
+    }
+}
