@@ -51,6 +51,16 @@ impl<'p> Pool<'p> {
         }
     }
 
+    /// A URL path with its %xx decoded.
+    pub fn unescaped(self, path: &[u8]) -> &'p [u8] {
+        let text = self.c_chars(path);
+        // SAFETY: a C string of the pool, which is decoded in place and becomes no longer.
+        unsafe {
+            sys::ap_unescape_url(text);
+            CStr::from_ptr(text).to_bytes()
+        }
+    }
+
     /// As [`Pool::c_string`], for C to keep.
     pub fn c_chars(self, text: &[u8]) -> *mut c_char {
         self.c_string(text).as_ptr().cast_mut()

@@ -1,6 +1,7 @@
 //! A request that nobody sent: what the configuration says of a URL, asked before any client comes.
 
 use super::{Pool, Request, Server, sys};
+use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 
@@ -35,7 +36,12 @@ impl<'p> Pool<'p> {
             let r = sys::ap_create_request(connection);
             fill(self, r, server, url, file, port);
             walk(r)?;
-            Ok(Request::from_raw(r))
+            let request = Request::from_raw(r);
+            if server.uses_tls() {
+                request.environment().set(c"HTTPS", c"on");
+            }
+            set_environment(r);
+            Ok(request)
         }
     }
 
@@ -84,6 +90,8 @@ unsafe fn fill(
         (*r).the_request = text(&[b"GET ", url, b" HTTP/1.1"].concat());
         (*r).unparsed_uri = text(url);
         (*r).uri = text(path);
+        // A path that cannot be decoded is none that httpd would take either; it stays as it is.
+        sys::ap_unescape_url((*r).uri);
         (*r).args = query.map_or(ptr::null_mut(), text);
         (*r).filename = text(file);
         (*r).parsed_uri.path = (*r).uri;
@@ -113,4 +121,52 @@ unsafe fn walk(r: *mut sys::request_rec) -> Result<(), i32> {
         }
     }
     Ok(())
+}
+
+/// What mod_env and mod_setenvif put into the environment of requests. Other modules' hooks are not run: they may want a
+/// client.
+///
+/// # Safety
+/// `r` is a request whose configuration is merged.
+unsafe fn set_environment(r: *mut sys::request_rec) {
+    // SAFETY: the hooks are arrays of these structures, of functions that take a request.
+    unsafe {
+        for hook in hooks::<sys::ap_LINK_post_read_request_t>(sys::ap_hook_get_post_read_request()) {
+            run(hook.szName, c"mod_setenvif.c", hook.pFunc, r);
+        }
+        for hook in hooks::<sys::ap_LINK_header_parser_t>(sys::ap_hook_get_header_parser()) {
+            run(hook.szName, c"mod_setenvif.c", hook.pFunc, r);
+        }
+        for hook in hooks::<sys::ap_LINK_fixups_t>(sys::ap_hook_get_fixups()) {
+            run(hook.szName, c"mod_env.c", hook.pFunc, r);
+        }
+    }
+}
+
+type Hook = Option<unsafe extern "C" fn(*mut sys::request_rec) -> c_int>;
+
+/// # Safety
+/// `array` is null or an array of `T`.
+unsafe fn hooks<'a, T>(array: *mut sys::apr_array_header_t) -> &'a [T] {
+    // SAFETY: says the caller.
+    match unsafe { array.as_ref() } {
+        Some(array) if array.nelts > 0 => unsafe {
+            // SAFETY: as many elements as the array says.
+            std::slice::from_raw_parts(array.elts.cast(), array.nelts as usize)
+        },
+        _ => &[],
+    }
+}
+
+/// # Safety
+/// `hook` takes a request, and `r` is one.
+unsafe fn run(name: *const c_char, wanted: &CStr, hook: Hook, r: *mut sys::request_rec) {
+    // SAFETY: says the caller; the name is null or a C string of the module that registered the hook.
+    unsafe {
+        if let Some(hook) = hook
+            && super::text(name) == wanted.to_bytes()
+        {
+            hook(r);
+        }
+    }
 }

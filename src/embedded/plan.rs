@@ -67,10 +67,15 @@ fn warm_up(
     url: &'static [u8],
 ) -> Option<WarmUp> {
     let path = url.split(|byte| *byte == b'?').next().unwrap_or(url);
-    let request: Request<'static> = pool.synthetic_request(server, url, &alias.map(pool, path)?).ok()?;
+    let file = alias.map(pool, pool.unescaped(path))?;
+    let request: Request<'static> = pool.synthetic_request(server, url, &file).ok()?;
     let route: &'static Route<'static> = Box::leak(Box::new(Route::of(request, Some(alias))));
     let environ = Environ::of(request, route);
-    let https = request.scheme() == b"https";
-    let entries: &'static [Pair] = Box::leak(environ.entries().to_vec().into_boxed_slice());
+    let https = environ.https();
+    let mut entries = environ.entries().to_vec();
+    // httpd's own answer is about the connection, of which there is none.
+    let scheme: &'static [u8] = if https { b"https" } else { b"http" };
+    entries.push(Pair { name: Slice::of(b"REQUEST_SCHEME"), value: Slice::of(scheme) });
+    let entries: &'static [Pair] = Box::leak(entries.into_boxed_slice());
     Some(WarmUp { path: Slice::of(url), environ: entries.as_ptr(), environ_len: entries.len(), https })
 }

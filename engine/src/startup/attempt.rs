@@ -285,12 +285,12 @@ impl Attempt {
     }
 
     /// Nothing is built upon what a failed attempt left: the next one gets a new interpreter, or what this one imported
-    /// is forgotten. A new one is of no use where this attempt loaded packages that allow one interpreter in a process,
+    /// is forgotten. A new one is of no use where packages are loaded that allow one interpreter in a process,
     /// and those are extension modules.
     fn clean_up(&self, py: Py<'_>, space: &Arc<Space>, before: &Obj<'_>) -> Place {
         let fresh = !space.name().is_empty()
             && self.app.space().is_none()
-            && !space.loaded_extensions(py, before)
+            && !space.has_extensions(py)
             && self.runtime.spaces.may_make_more()
             && self.runtime.is_alone_in(&self.app, space);
         if fresh {

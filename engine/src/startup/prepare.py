@@ -319,9 +319,10 @@ def is_extension(module):
     return str(getattr(module, "__file__", None)).endswith(".so")
 
 
-def loaded_extensions(before):
-    """The attempt imported extension modules that are not Python's own."""
-    return any(is_extension(sys.modules.get(name)) for names in new_packages(before).values() for name in names)
+def has_extensions():
+    """Extension modules that are not Python's own are loaded."""
+    modules = list(sys.modules.items())
+    return any(is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules)
 
 
 def roll_back(before):

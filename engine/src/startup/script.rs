@@ -170,14 +170,12 @@ impl Space {
         })
     }
 
-    /// The attempt imported extension modules that are not Python's own: some of those allow one interpreter a process.
-    pub(super) fn loaded_extensions(&self, py: Py<'_>, before: &Obj<'_>) -> bool {
-        self.ask(py, c"loaded_extensions", &[before]).and_then(|answer| answer.is_true()).unwrap_or_else(
-            |raised| {
-                raised.forget(py);
-                true
-            },
-        )
+    /// Extension modules that are not Python's own are loaded here: some of those allow one interpreter in a process.
+    pub(super) fn has_extensions(&self, py: Py<'_>) -> bool {
+        self.ask(py, c"has_extensions", &[]).and_then(|answer| answer.is_true()).unwrap_or_else(|raised| {
+            raised.forget(py);
+            true
+        })
     }
 
     /// Forgets what the attempt imported, but for what cannot be imported twice.

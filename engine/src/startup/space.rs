@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 use std::cell::RefMut;
 use std::ffi::CStr;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use wire::{Level, Message};
+use wire::Message;
 
 /// An interpreter of ours.
 pub struct Space {

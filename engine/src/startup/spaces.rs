@@ -58,7 +58,9 @@ impl Spaces {
         let current = self.current(&app.group);
         let place = app.inner().place;
         match current {
-            Some(space) if place == Place::Group => return Ok(space),
+            Some(space) if place == Place::Group || space.attach(|py| space.has_extensions(py)) => {
+                return Ok(space);
+            }
             Some(space) => self.retire(&space, others(&space)),
             None => {}
         }

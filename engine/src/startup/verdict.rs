@@ -134,7 +134,7 @@ impl Attempt {
         let again = self.before.verdict == Verdict::Failed;
         let attempts = if again { self.before.attempts + 1 } else { 1 };
         let id = if self.before.id != 0 { self.before.id } else { fresh_id(self.key()) };
-        let keep = again && !self.changed && self.before.cause.class != "StartTimeout";
+        let keep = again && !self.changed;
         let record = Record {
             verdict: Verdict::Failed,
             id,
