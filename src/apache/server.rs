@@ -1,7 +1,7 @@
 //! `server_rec`: the main server and its virtual hosts.
 
 use super::{Pool, sys};
-use crate::module::ServerEntry;
+use crate::module::{DirEntry, ServerEntry};
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
@@ -48,6 +48,12 @@ impl<'c> Server<'c> {
     pub fn config(self) -> &'c ServerEntry {
         // SAFETY: `create_server` or the merger put it there, in the configuration's pool.
         unsafe { &*super::module_config(self.record().module_config).cast() }
+    }
+
+    /// Our per-directory configuration of it, before sections apply.
+    pub fn dir_config(self) -> &'c DirEntry {
+        // SAFETY: `create_dir` or the merger put it there, in the configuration's pool.
+        unsafe { &*super::module_config(self.record().lookup_defaults).cast() }
     }
 
     /// A line of this level would be written.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub struct Django {
     /// Its directory.
     pub project: Vec<u8>,
+    /// The URL path it is served below.
+    pub url: Vec<u8>,
     /// `settings=`; empty: what manage.py says.
     pub settings: Vec<u8>,
     /// `checks=`: `error`, `warning` or `off`.
@@ -20,8 +22,8 @@ pub struct Django {
     pub finders: bool,
 }
 
-const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, callable-object=, \
-                       pass-authorization=, preload= and warmup=";
+const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, pass-authorization=, \
+                       preload= and warmup=";
 
 /// The setter.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
@@ -34,8 +36,13 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     };
     let project = place.httpd.absolute(&project).unwrap_or(project);
     let project = project.strip_suffix(b"/").unwrap_or(&project).to_vec();
-    let mut django =
-        Django { project: project.clone(), settings: Vec::new(), checks: b"error".to_vec(), finders: false };
+    let mut django = Django {
+        project: project.clone(),
+        url: url.clone(),
+        settings: Vec::new(),
+        checks: b"error".to_vec(),
+        finders: false,
+    };
     let mut alias = Alias::new(Url::Prefix(url), Vec::new(), Kind::Script);
     let mut files = None;
     while let Some(setting) = words.setting() {
@@ -47,20 +54,26 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         let value = String::from_utf8_lossy(&setting.value).into_owned();
         match &setting.name[..] {
             b"settings" if value.is_empty() => {
-                return Err("settings= must name a module, such as settings=mysite.settings".into());
+                return Err(
+                    "WSGIDjangoAlias: settings= must name a module, such as settings=mysite.settings".into(),
+                );
             }
             b"settings" => django.settings = setting.value,
             b"checks" if matches!(&value[..], "error" | "warning" | "off") => django.checks = setting.value,
-            b"checks" => return Err(format!("checks={value} must be one of: error | warning | off")),
+            b"checks" => {
+                return Err(format!("WSGIDjangoAlias: checks={value} must be one of: error | warning | off"));
+            }
             b"static" if value == "finders" => django.finders = true,
             b"static" => files = Some(static_files(place, &value)?),
-            _ if alias.option(&setting)? => {}
+            name if name != b"callable-object" && alias.option(&setting)? => {}
             name => return Err(unknown(name)),
         }
     }
     alias.target = target(&django)?;
     alias.check()?;
     alias.kind = Kind::Django(django);
+    // WSGICallableObject is for scripts.
+    alias.callable = Some(b"application".to_vec());
     // The files come first: they lie below the application's URL.
     place.server.aliases.extend(files.map(Arc::new));
     place.server.aliases.push(Arc::new(alias));
@@ -82,7 +95,7 @@ fn static_files(place: &Place<'_>, value: &str) -> Result<Alias, String> {
         place.httpd.absolute(directory.as_bytes()).unwrap_or_else(|| directory.as_bytes().to_vec());
     if !path(&directory).is_dir() {
         return Err(format!(
-            "static={value}: there is no directory '{}'; 'manage.py collectstatic' makes it from STATIC_ROOT",
+            "WSGIDjangoAlias: static={value}: there is no directory '{}'; 'manage.py collectstatic' makes it from STATIC_ROOT",
             path(&directory).display()
         ));
     }
@@ -99,9 +112,11 @@ fn target(django: &Django) -> Result<Vec<u8>, String> {
             project.display()
         ));
     }
+    // Named settings first: with others it is another application.
     let settings = String::from_utf8_lossy(&django.settings).replace('.', "/");
-    let files = [format!("{settings}.py"), format!("{settings}/__init__.py")].map(|file| project.join(file));
-    let mut files = std::iter::once(project.join("manage.py")).chain(files);
+    let named = [format!("{settings}.py"), format!("{settings}/__init__.py")];
+    let named = named.into_iter().filter(|_| !settings.is_empty());
+    let mut files = named.chain(["manage.py".into()]).map(|file| project.join(file));
     if let Some(file) = files.find(|file| file.is_file()) {
         return Ok(file.into_os_string().into_vec());
     }

@@ -48,6 +48,7 @@ fn plan(pool: Pool<'static>, server: Server<'static>, alias: &'static Alias) -> 
     let django: *const Django = match &alias.kind {
         Kind::Django(django) => Box::leak(Box::new(Django {
             project: Slice::of(&django.project),
+            url: Slice::of(&django.url),
             settings: Slice::of(&django.settings),
             checks: Slice::of(&django.checks),
             finders: django.finders,

@@ -86,7 +86,8 @@ fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
 
 /// An application that no URL is needed for.
 fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
-    let off = alias.preload == Some(false);
+    let by_server = server.dir_config().preload == Some(Preload::Off) && !matches!(alias.kind, Kind::Import);
+    let off = alias.preload.map_or(by_server, |preload| !preload);
     let group = alias.fixed_group().filter(|_| !off && !matches!(alias.kind, Kind::Files))?;
     Some(Candidate {
         script: &alias.target,

@@ -1,6 +1,7 @@
 //! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
 
 mod django;
+mod django_alias;
 mod ending;
 mod ending_hung;
 mod flask;

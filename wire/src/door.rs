@@ -161,6 +161,8 @@ pub struct Plan {
 pub struct Django {
     /// The project's directory.
     pub project: Slice,
+    /// The URL path it is served below.
+    pub url: Slice,
     /// Name of the settings module; empty: what manage.py says.
     pub settings: Slice,
     /// `error`, `warning` or `off`.

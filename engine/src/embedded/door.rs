@@ -139,6 +139,7 @@ fn plan(target: &Target) -> Plan {
     // SAFETY: null, or a structure that lives as the plan.
     let django = unsafe { plan.django.as_ref() }.map(|django| Django {
         project: text(django.project),
+        url: text(django.url),
         settings: text(django.settings),
         checks: text(django.checks),
         finders: django.finders,

@@ -61,6 +61,8 @@ pub struct Plan {
 pub struct Django {
     /// The project's directory.
     pub project: Vec<u8>,
+    /// The URL path it is served below.
+    pub url: Vec<u8>,
     /// Name of the settings module; empty: what manage.py says.
     pub settings: Vec<u8>,
     /// `error`, `warning` or `off`.

@@ -238,7 +238,7 @@ impl Attempt {
                 let class = raised.class_name(py);
                 let exception = raised.take(py);
                 let number = if self.log.is_some() { number } else { at_start(number) };
-                let what = failure_text(number, &self.app.shown(), &class, &space.context());
+                let what = failure_text(number, &self.app, &class, &space.context());
                 let (cause, watched) = space.examine(py, &before, &self.app.path, &exception);
                 Err((number, what, cause, watched, Some(exception)))
             }
@@ -311,9 +311,13 @@ fn at_start(number: Message) -> Message {
     }
 }
 
-fn failure_text(number: Message, script: &str, class: &str, context: &str) -> String {
+fn failure_text(number: Message, app: &App, class: &str, context: &str) -> String {
+    let what = match &app.plan.django {
+        Some(django) => format!("Django project '{}'", String::from_utf8_lossy(&django.project)),
+        None => format!("WSGI script '{}'", app.shown()),
+    };
     if matches!(number, msg::SCRIPT_UNREADABLE | msg::PRELOAD_UNREADABLE) {
-        return format!("WSGI script '{script}' could not be read or compiled for {context}");
+        return format!("{what} could not be read or compiled for {context}");
     }
-    format!("WSGI script '{script}' raised {class} while it was loaded into {context}")
+    format!("{what} raised {class} while it was loaded into {context}")
 }

@@ -58,7 +58,8 @@ impl Class for Native {
         members.method(c"log", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;
             let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
-            let level = if level == Level::Info as i64 { Level::Info } else { Level::Error };
+            let known = [Level::Warning, Level::Info];
+            let level = known.into_iter().find(|known| *known as i64 == level).unwrap_or(Level::Error);
             if let Some(text) = args.get(1) {
                 match Call::current() {
                     Some(call) => call.log(level, &text.lossy()),

@@ -272,9 +272,9 @@ def execute_script(code, path, name, modified):
         if isinstance(code, tuple):
             from mod_wsgi.django import get_application
 
-            project, settings, checks, finders = code
+            project, url, settings, checks, finders = code
             static = "finders" if finders else None
-            module.application = get_application(project, settings or None, checks=checks, static=static)
+            module.application = get_application(project, settings or None, checks=checks, static=static, url=url)
         else:
             exec(code, vars(module))
     except BaseException:

@@ -104,6 +104,7 @@ impl Space {
                     py,
                     &[
                         &Obj::path(py, &django.project)?,
+                        &Obj::latin1(py, &django.url)?,
                         &Obj::latin1(py, &django.settings)?,
                         &Obj::latin1(py, &django.checks)?,
                         &Obj::bool(py, django.finders),
