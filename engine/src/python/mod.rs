@@ -27,7 +27,7 @@ pub use error::{Problem, Raised};
 pub use interpreter::{Interpreter, delete_states_of_this_thread, thread_number};
 pub use object::{Kept, KeptBytes, Kind, Obj};
 pub use once::{Entry, module_definition};
-pub use threads::{Standing, interrupt, modules, thread_ident};
+pub use threads::{Standing, interrupt, modules, native_id, thread_ident};
 
 pub(crate) use pyo3::ffi;
 

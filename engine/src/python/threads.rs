@@ -1,12 +1,23 @@
 //! Threads as Python sees them: who they are, where they stand, and interrupting them.
 
 use super::{Obj, Py, extra, ffi};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What `threading.get_ident()` answers on this thread.
 pub fn thread_ident() -> u64 {
     // SAFETY: asks for the calling thread.
     unsafe { libc::pthread_self() as u64 }
+}
+
+/// The number by which the system knows this thread.
+pub fn native_id() -> u64 {
+    thread_local!(static ID: Cell<u64> = const { Cell::new(0) });
+    if ID.get() == 0 {
+        // SAFETY: asks for the calling thread.
+        ID.set(unsafe { libc::syscall(libc::SYS_gettid) } as u64);
+    }
+    ID.get()
 }
 
 /// Where a thread stands that is inside an interpreter: for others to look at.

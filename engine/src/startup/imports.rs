@@ -85,9 +85,12 @@ fn watch_imports(
     if space.ask(py, c"import_waits", &[])?.count() == 0 {
         return Ok(None);
     }
-    let mut pairs = Vec::new();
+    let (running, mut pairs) = (Call::running(), Vec::new());
     for (ident, frame) in frames_of_threads(py, space, super::watch::current().as_ref())? {
-        pairs.push(Obj::tuple(py, &[&Obj::int(py, ident)?, &frame])?);
+        let call = running.iter().find(|call| call.thread() as i64 == ident);
+        let native =
+            call.map_or_else(|| Ok(Obj::none(py)), |call| Obj::int(py, call.native_thread() as i64))?;
+        pairs.push(Obj::tuple(py, &[&Obj::int(py, ident)?, &frame, &native])?);
     }
     let before = previous.map_or_else(|| Obj::none(py), |kept| kept.get(py).clone());
     let found = space.ask(py, c"stuck_imports", &[&before, &Obj::list(py, pairs)?])?;

@@ -40,7 +40,7 @@ pub use settings::Settings;
 pub use space::{Space, WeakSpace};
 pub use start::{Refusal, start};
 
-use crate::python::{Interpreter, Py, delete_states_of_this_thread, keep_gil_for_ever};
+use crate::python::{Interpreter, Py, delete_states_of_this_thread};
 use board::Board;
 use crew::{Crew, Task};
 use gate::Gate;
@@ -100,13 +100,7 @@ pub fn run(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Resul
         let runtime = RUNTIME.get().ok_or("Python was not started")?;
         watch::start(runtime)?;
         ready();
-        loop {
-            // It comes back only where another loader has taken over, which it takes back.
-            runtime.crew.work(0, &main);
-            if GATE.is_closed() {
-                main.attach(|py| keep_gil_for_ever(py))
-            }
-        }
+        runtime.crew.work(crew::PYTHON_MAIN, &main)
     })
 }
 

@@ -4,6 +4,7 @@ use super::Runtime;
 use super::attempt::Attempt;
 use super::space::Space;
 use crate::python::{Obj, Py, Result};
+use crate::wsgi::Call;
 use std::sync::Arc;
 
 /// What one interpreter knows of its threads.
@@ -93,6 +94,23 @@ fn describe(
                 waits.push(Obj::tuple(
                     py,
                     &[&label, &Obj::int(py, *waiting)?, &Obj::str(py, module)?, &owner],
+                )?);
+            }
+        }
+        // Threads of requests are Python's only once an application asks for its current thread.
+        for call in Call::running() {
+            let label = String::from_utf8_lossy(call.space.name()).into_owned();
+            let ident = call.thread() as i64;
+            let known = known.iter().filter(|known| known.label == label).flat_map(|known| &known.threads);
+            if !known.into_iter().any(|(other, ..)| *other == ident) {
+                let seconds = call.age().as_secs_f64();
+                let name =
+                    format!("request of {} since {seconds:.1} s", String::from_utf8_lossy(&call.script));
+                let (label, name) = (Obj::str(py, &label)?, Obj::str(py, &name)?);
+                let native = Obj::int(py, call.native_thread() as i64)?;
+                threads.push(Obj::tuple(
+                    py,
+                    &[&label, &Obj::int(py, ident)?, &native, &name, &Obj::bool(py, false)],
                 )?);
             }
         }

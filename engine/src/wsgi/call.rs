@@ -3,7 +3,7 @@
 use super::answer::Answer;
 use super::link::{Link, RequestLog};
 use super::warm::Nobody;
-use crate::python::{GilCell, Problem, Py, Raised, thread_ident, thread_number};
+use crate::python::{GilCell, Problem, Py, Raised, native_id, thread_ident, thread_number};
 use crate::startup::{Space, Turn};
 use once_cell::sync::OnceCell;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -46,6 +46,7 @@ pub struct Call {
     /// When it came here, and the thread that serves it.
     begun: Instant,
     thread: u64,
+    native: u64,
     /// Its turn among the first requests of the application.
     turn: OnceCell<Turn>,
     /// The watchdog has interrupted it.
@@ -85,6 +86,7 @@ impl Call {
             log,
             begun: Instant::now(),
             thread: thread_ident(),
+            native: native_id(),
             turn: turn.map_or_else(OnceCell::new, OnceCell::with_value),
             interrupted: AtomicBool::new(false),
         })
@@ -103,6 +105,11 @@ impl Call {
     /// Ident of the thread that serves it.
     pub fn thread(&self) -> u64 {
         self.thread
+    }
+
+    /// The number by which the system knows that thread.
+    pub fn native_thread(&self) -> u64 {
+        self.native
     }
 
     /// Its thread is made to raise, so that others get on.
