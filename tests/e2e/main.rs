@@ -1,5 +1,6 @@
 //! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
 
+mod cherrypy;
 mod django;
 mod django_alias;
 mod ending;
@@ -7,6 +8,8 @@ mod ending_hung;
 mod flask;
 mod hardening;
 mod hardening_process;
+mod known_failures;
+mod main_thread;
 mod python_found;
 mod python_runs;
 mod two_sites;

@@ -68,7 +68,7 @@ impl Expectations {
         for part in [
             r"Traceback \(most recent call last\):",
             r#"\]   File ".*", line \d+"#,
-            r"\]     \S",
+            r"\] {5,}\S",
             r"\] {3,}[~^ ]+$",
             r"(During handling of the above exception|The above exception was the direct cause)",
             r"\] *$",

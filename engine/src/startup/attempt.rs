@@ -175,8 +175,7 @@ impl Attempt {
 
     fn start(self: &Arc<Self>) -> Result<Arc<Space>, Box<Failure>> {
         let begun = Instant::now();
-        let others = |space: &Arc<Space>| !self.runtime.is_alone_in(&self.app, space);
-        let space = self.runtime.spaces.place(&self.app, others).map_err(|text| {
+        let space = self.runtime.spaces.place(&self.app).map_err(|text| {
             Box::new(Failure {
                 number: msg::INTERPRETER_FAILED,
                 what: format!("interpreter '{}' cannot be made", String::from_utf8_lossy(&self.app.group)),
@@ -284,8 +283,8 @@ impl Attempt {
         failed.map_or(Ok(()), Err)
     }
 
-    /// Nothing is built upon what a failed attempt left: the next one gets a new interpreter, or what this one imported
-    /// is forgotten. A new one is of no use where packages are loaded that allow one interpreter in a process,
+    /// Nothing is built upon what a failed attempt left: what it imported is forgotten, and the next one gets a new
+    /// interpreter if that can be. A new one is of no use where packages are loaded that allow one interpreter in a process,
     /// and those are extension modules.
     fn clean_up(&self, py: Py<'_>, space: &Arc<Space>, before: &Obj<'_>) -> Place {
         let fresh = !space.name().is_empty()
@@ -293,11 +292,8 @@ impl Attempt {
             && !space.has_extensions(py)
             && self.runtime.spaces.may_make_more()
             && self.runtime.is_alone_in(&self.app, space);
-        if fresh {
-            return Place::Fresh;
-        }
         space.roll_back(py, before);
-        Place::Group
+        if fresh { Place::Fresh } else { Place::Group }
     }
 }
 

@@ -66,18 +66,28 @@ pub(super) fn end_all(until: Instant) -> bool {
     let mut spaces = runtime.spaces.all();
     spaces.sort_by_key(|space| space.name().is_empty());
     let mut left = false;
-    for space in spaces {
+    let mut quiet = Vec::new();
+    let count = spaces.len();
+    for (index, space) in spaces.into_iter().enumerate() {
         *lock(&ENDING) = Some(space.context());
         let rest = until.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
-        let threads = space.attach(|py| space.run_exit_functions(py, rest.as_secs_f64()));
-        if !threads.is_empty() {
-            left = true;
-            let text = format!("threads of {} are still running: {}", space.context(), threads.join(", "));
-            host::message(message::THREADS_LEFT, text);
-        } else if !space.name().is_empty() && space.end_if_alone() {
+        // Threads of one interpreter that do not end must not cost the others their time.
+        let share = rest / (count - index) as u32;
+        let threads = space.attach(|py| space.run_exit_functions(py, share.as_secs_f64()));
+        if threads.is_empty() {
+            quiet.push(space);
             continue;
         }
+        left = true;
+        let text = format!("threads of {} are still running: {}", space.context(), threads.join(", "));
+        host::message(message::THREADS_LEFT, text);
         host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
+    }
+    // When all exit functions have run: modules that several interpreters share go with the first that is ended.
+    for space in quiet {
+        if space.name().is_empty() || !space.end_if_alone() {
+            host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
+        }
     }
     *lock(&ENDING) = None;
     left

@@ -299,7 +299,7 @@ def examine(before, path, exception):
         files.update(dict.fromkeys(filter(os.path.isdir, sys.path)))
     own = (os.path.dirname(os.__file__), "site-packages", "dist-packages")
     for module in list(map(sys.modules.get, set(sys.modules) - before[0])):
-        file = getattr(module, "__file__", None)
+        file = file_of(module)
         if isinstance(file, str) and not any(part in file for part in own):
             files[file] = None
     files = [file for file in files if isinstance(file, str) and os.path.isabs(file)]
@@ -315,8 +315,16 @@ def new_packages(before):
     return {top: names for top, names in packages.items() if top not in sys.stdlib_module_names and top not in ours}
 
 
+def file_of(module):
+    """The file of what is in sys.modules, which may be any object: nothing of it is run."""
+    try:
+        return object.__getattribute__(module, "__dict__").get("__file__")
+    except Exception:
+        return None
+
+
 def is_extension(module):
-    return str(getattr(module, "__file__", None)).endswith(".so")
+    return str(file_of(module)).endswith(".so")
 
 
 def has_extensions():
@@ -336,8 +344,9 @@ def roll_back(before):
         for name in names:
             module = sys.modules.pop(name, None)
             parent, _, child = name.rpartition(".")
-            if parent in modules and vars(sys.modules.get(parent, sys)).get(child) is module:
-                delattr(sys.modules[parent], child)
+            namespace = getattr(sys.modules.get(parent), "__dict__", {}) if parent in modules else {}
+            if module is not None and namespace.get(child) is module:
+                del namespace[child]
     sys.path[:] = path
     for name in set(os.environ) - set(environ):
         del os.environ[name]
@@ -348,10 +357,18 @@ def format_exception(exception):
     """The lines of a traceback, without frames of this file."""
     import traceback
 
-    trace = exception.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(exception), exception, trace)).splitlines()
+    shown = traceback.TracebackException(type(exception), exception, exception.__traceback__)
+    leave_out_ours(shown, set())
+    return "".join(shown.format()).splitlines()
+
+
+def leave_out_ours(shown, seen):
+    if shown is None or id(shown) in seen:
+        return
+    seen.add(id(shown))
+    shown.stack[:] = [frame for frame in shown.stack if not frame.filename.startswith("<mod_wsgi")]
+    for other in (shown.__cause__, shown.__context__, *(getattr(shown, "exceptions", None) or ())):
+        leave_out_ours(other, seen)
 
 
 def end(seconds):
@@ -384,9 +401,10 @@ def end(seconds):
     waited.acquire()
     try:
         _thread.start_new_thread(wait, ())
-        waited.acquire(timeout=max(0.0, deadline - monotonic()))
+        # Python waits for its threads first. But some end only when an exit function tells them to (CherryPy's engine).
+        ended = waited.acquire(timeout=max(0.0, min(1.0, seconds / 2)))
     except RuntimeError:
-        pass  # no thread can be started any more
+        ended = True  # no thread can be started any more
     try:
         atexit._run_exitfuncs()
     except SystemExit:
@@ -394,6 +412,8 @@ def end(seconds):
     except BaseException as exception:
         for line in ["WSGI0098: an exit function raised an exception", *format_exception(exception)]:
             native.log(ERROR, line)
+    if not ended:
+        waited.acquire(timeout=max(0.0, deadline - monotonic()))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -7,12 +7,9 @@ use crate::python::Interpreter;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
-/// Spoiled interpreters that could not be ended and are left; each costs some MiB.
+/// Spoiled interpreters that a process leaves; each costs some MiB.
 const MOST_LEFT: u32 = 8;
-/// What the exit functions of a spoiled interpreter may take.
-const FOR_EXIT_FUNCTIONS: Duration = Duration::from_secs(1);
 
 /// The interpreters.
 pub struct Spaces {
@@ -54,15 +51,15 @@ impl Spaces {
     }
 
     /// The interpreter for the next attempt to start an application, made if there is none. On a loader, not attached.
-    pub fn place(&self, app: &App, others: impl Fn(&Arc<Space>) -> bool) -> Result<Arc<Space>, String> {
-        let current = self.current(&app.group);
-        let place = app.inner().place;
-        match current {
-            Some(space) if place == Place::Group || space.attach(|py| space.has_extensions(py)) => {
+    ///
+    /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
+    /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
+    pub fn place(&self, app: &App) -> Result<Arc<Space>, String> {
+        if let Some(space) = self.current(&app.group) {
+            if app.inner().place == Place::Group || space.attach(|py| space.has_extensions(py)) {
                 return Ok(space);
             }
-            Some(space) => self.retire(&space, others(&space)),
-            None => {}
+            self.left.fetch_add(1, Ordering::Relaxed);
         }
         let interpreter = self
             .main
@@ -73,19 +70,5 @@ impl Spaces {
         self.current.write().unwrap_or_else(PoisonError::into_inner).insert(app.group.clone(), space.clone());
         app.inner().place = Place::Group;
         Ok(space)
-    }
-
-    /// A spoiled interpreter is ended if nothing runs in it; else it is left as it is.
-    fn retire(&self, space: &Arc<Space>, used: bool) {
-        self.current.write().unwrap_or_else(PoisonError::into_inner).remove(space.name());
-        if !used {
-            space.attach(|py| space.run_exit_functions(py, FOR_EXIT_FUNCTIONS.as_secs_f64()));
-            if space.end_if_alone() {
-                let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-                all.retain(|other| !Arc::ptr_eq(other, space));
-                return;
-            }
-        }
-        self.left.fetch_add(1, Ordering::Relaxed);
     }
 }
