@@ -30,7 +30,7 @@ def place_application(state):
 
 
 class Server:
-    def __init__(self, name, module, state, app):
+    def __init__(self, name, module, state, app, lines=""):
         self.name = name
         self.port = free_port()
         self.dir = state / name
@@ -50,7 +50,7 @@ class Server:
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
         config = self.dir / "httpd.conf"
-        config.write_text(text)
+        config.write_text(f"{text}\n{lines}\n")
         self.process = subprocess.Popen(
             ["apache2", "-d", self.dir, "-f", config, "-DFOREGROUND"], env=ENVIRONMENT, start_new_session=True
         )
