@@ -182,7 +182,9 @@ impl Alias {
         let known = |name: &[u8]| !name.starts_with(b"%{") || name == b"%{GLOBAL}";
         let (process, application) = (self.process_group.as_deref()?, self.application_group.as_deref()?);
         let one = !matches!(self.url, Url::Match(_)) || !self.target.contains(&b'$');
-        let fixed = one && known(process) && known(application);
+        // WSGIImportScript takes names literally.
+        let literal = matches!(self.kind, Kind::Import);
+        let fixed = literal || (one && known(process) && known(application));
         fixed.then_some(if application == b"%{GLOBAL}" { b"" } else { application })
     }
 

@@ -166,3 +166,15 @@ impl Interrupt {
         unsafe { libc::sigaction(libc::SIGINT, &self.0, ptr::null_mut()) };
     }
 }
+
+/// SIGUSR2 does nothing, until Python's part of this process reports at it: a child without Python must not end of it.
+pub fn ignore_report_signal() {
+    extern "C" fn nothing(_: c_int) {}
+    // SAFETY: a handler that does nothing. A handler, not SIG_IGN, which programs started from here would inherit.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(c_int) as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGUSR2, &action, ptr::null_mut());
+    }
+}

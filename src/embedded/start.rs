@@ -95,6 +95,7 @@ impl hook::ChildStart for Start {
     fn run(pool: Pool<'static>, main: Server<'static>) {
         let _ = MAIN.set(Main(main));
         variable(b"");
+        signals::ignore_report_signal();
         let config = main.config();
         let result = if config.python.restrict_embedded == Some(true) {
             Err(Refusal::Restricted)

@@ -6,11 +6,11 @@
 //! ```
 
 use super::first::FirstRequests;
-use super::lock;
+use super::record::Record;
 use super::space::Space;
-use crate::python::{GilCell, Kept, Obj, Py};
+use super::{lock, os};
+use crate::python::{Kept, Obj, Py};
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -91,6 +91,32 @@ impl Seen {
     pub const NOTHING: Self = Self(0);
 }
 
+/// A loaded script, and the interpreter it serves in, which is the same for all times it is loaded.
+pub struct Serving {
+    /// The interpreter.
+    pub space: Arc<Space>,
+    module: Option<Kept>,
+    /// Its number among the modules of the application.
+    pub seen: Seen,
+}
+
+impl Serving {
+    /// The module.
+    pub fn module<'py>(&self, py: Py<'py>) -> Option<Obj<'py>> {
+        self.module.as_ref().map(|module| module.get(py).clone())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        /// So much that python-main is asked to release it: modules hold things that should go.
+        const MUCH: usize = 1 << 20;
+        if let Some(module) = self.module.take() {
+            Space::release_later(&self.space, module, MUCH);
+        }
+    }
+}
+
 /// An application.
 pub struct App {
     /// Path of its script.
@@ -105,12 +131,8 @@ pub struct App {
     pub first: FirstRequests,
     inner: Mutex<Inner>,
     moved: Condvar,
-    /// Where it serves, once it is ready.
-    serving: RwLock<Option<Arc<Space>>>,
-    /// Its module, there.
-    module: GilCell<Option<Kept>>,
-    /// Number of modules there were.
-    loads: AtomicU64,
+    /// What serves, once it was ready.
+    serving: RwLock<Option<Arc<Serving>>>,
 }
 
 /// What changes as it starts.
@@ -119,8 +141,14 @@ pub struct Inner {
     pub state: State,
     /// Where the next attempt is made.
     pub place: Place,
-    /// Attempts here that have not ended in time, and hold a thread for ever.
+    /// Attempts here whose threads hang.
     pub hung: u32,
+    /// The attempt that moves it; 0: none, or its outcome is settled.
+    attempt: u64,
+    /// The attempt that timed out last, if there was none since.
+    timed_out: u64,
+    /// What requests were refused with last, for which record, and when.
+    refused: Option<(u64, Instant, Record)>,
 }
 
 impl App {
@@ -132,11 +160,16 @@ impl App {
             group: group.into(),
             plan,
             first: FirstRequests::new(calm_after),
-            inner: Mutex::new(Inner { state: State::Empty, place: Place::Group, hung: 0 }),
+            inner: Mutex::new(Inner {
+                state: State::Empty,
+                place: Place::Group,
+                hung: 0,
+                attempt: 0,
+                timed_out: 0,
+                refused: None,
+            }),
             moved: Condvar::new(),
             serving: RwLock::new(None),
-            module: GilCell::default(),
-            loads: AtomicU64::new(0),
         })
     }
 
@@ -171,35 +204,83 @@ impl App {
         self.moved.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// The interpreter that serves it; there is none until it was ready once.
-    pub fn space(&self) -> Option<Arc<Space>> {
+    /// What serves it; there is nothing until it was ready once.
+    pub fn serving(&self) -> Option<Arc<Serving>> {
         self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What a request finds now.
     pub fn seen(&self) -> Seen {
-        Seen(self.loads.load(Ordering::Acquire))
+        self.serving().map_or(Seen::NOTHING, |serving| serving.seen)
     }
 
-    /// The module.
-    pub fn module<'py>(&self, py: Py<'py>) -> Option<Obj<'py>> {
-        self.module.borrow(py).as_ref().map(|module| module.get(py).clone())
+    /// It was loaded into `space`.
+    pub fn serve(&self, space: &Arc<Space>, module: Kept) {
+        let seen = Seen(self.seen().0 + 1);
+        let serving = Serving { space: space.clone(), module: Some(module), seen };
+        let old = self.serving.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(serving));
+        // Requests may still be at it; it goes with the last of them.
+        drop(old);
     }
 
-    /// It was loaded into `space`, whose thread this is.
-    pub fn set_module(&self, py: Py<'_>, space: &Arc<Space>, module: Obj<'_>) {
-        self.drop_module(py);
-        *self.module.borrow(py) = Some(module.keep());
-        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(space.clone());
-        self.loads.fetch_add(1, Ordering::Release);
+    /// An attempt, known by its number in this process, is made: it is Loading.
+    pub fn begin(&self, attempt: u64) {
+        let mut inner = self.inner();
+        (inner.attempt, inner.timed_out) = (attempt, 0);
     }
 
-    /// Its module goes: another is about to be loaded.
-    pub fn drop_module(&self, py: Py<'_>) {
-        // Two statements: releasing may run Python code, and nothing may be borrowed then.
-        let old = self.module.borrow(py).take();
-        if let Some(old) = old {
-            old.release(py);
+    /// Its warm-up requests run; false when the attempt's outcome is settled.
+    pub fn warm(&self, attempt: u64) -> bool {
+        let mut inner = self.inner();
+        let mine = inner.attempt == attempt;
+        if mine {
+            inner.state = State::Warming;
         }
+        mine
+    }
+
+    /// Whoever settles the outcome of an attempt, its loader or the watchdog, moves the application on; true for one of
+    /// them.
+    pub fn settle(&self, attempt: u64) -> bool {
+        let mut inner = self.inner();
+        let mine = inner.attempt == attempt;
+        if mine {
+            inner.attempt = 0;
+        }
+        mine
+    }
+
+    /// The attempt has timed out and is settled.
+    pub fn time_out(&self, attempt: u64, place: Place) {
+        let mut inner = self.inner();
+        inner.hung += 1;
+        (inner.timed_out, inner.place) = (attempt, place);
+        drop(inner);
+        self.move_to(State::Failed);
+    }
+
+    /// An attempt that had timed out has ended. True: none was made since, so what it made of the application counts.
+    pub fn come_back(&self, attempt: u64) -> bool {
+        let mut inner = self.inner();
+        inner.hung = inner.hung.saturating_sub(1);
+        let mine = inner.timed_out == attempt && inner.state == State::Failed;
+        if mine {
+            inner.timed_out = 0;
+        }
+        mine
+    }
+}
+
+impl Inner {
+    /// What was refused less than `age` ago for this record, if it still holds.
+    pub fn refused(&self, key: u64, age: Duration) -> Option<Record> {
+        let (known, at, record) = self.refused.as_ref()?;
+        let holds = *known == key && at.elapsed() < age && os::now() < record.next;
+        holds.then(|| record.clone())
+    }
+
+    /// Notes what a request was refused with.
+    pub fn note_refusal(&mut self, key: u64, record: &Record) {
+        self.refused = Some((key, Instant::now(), record.clone()));
     }
 }

@@ -2,15 +2,17 @@
 
 use super::app::{App, Place, State};
 use super::board::{Claim, Slot};
-use super::record::{Cause, Record, Verdict};
+use super::record::{Cause, Record, Verdict, Watched};
 use super::script::Script;
 use super::space::Space;
 use super::{Runtime, lock, os, watch};
 use crate::host;
-use crate::python::{Obj, Py, Standing};
+use crate::python::{Obj, Py, Raised, Standing};
 use crate::wsgi::{Call, RequestLog, warm_up};
+use once_cell::sync::OnceCell;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::{Message, message as msg};
@@ -20,9 +22,11 @@ pub struct Attempt {
     /// What is started.
     pub app: Arc<App>,
     pub(super) runtime: &'static Runtime,
+    /// What the process knows it by.
+    serial: u64,
     /// Modification time of the script, microseconds.
-    pub(super) modified: i64,
-    /// Its number, from 1.
+    modified: i64,
+    /// Its number among the attempts of the server, from 1.
     pub number: u32,
     pub(super) claim: Mutex<Option<Claim>>,
     /// What the server knew before.
@@ -31,10 +35,12 @@ pub struct Attempt {
     /// Log of the request that wants it; none when the process starts.
     pub(super) log: Option<Arc<RequestLog>>,
     pub(super) slot: Mutex<Option<Slot<'static>>>,
-    /// Its verdict is given; the first counts.
-    pub(super) settled: AtomicBool,
     /// Begin of the time that is limited, microseconds; 0: not yet.
-    pub(super) begun: AtomicU64,
+    begun: AtomicI64,
+    /// Which loader makes it.
+    loader: AtomicU64,
+    /// Where it is made.
+    space: OnceCell<Arc<Space>>,
     /// Where its thread stands.
     pub standing: Standing,
     pub(super) times: Mutex<Times>,
@@ -72,20 +78,24 @@ impl Attempt {
         claim: Claim,
         log: Option<Arc<RequestLog>>,
     ) -> Arc<Self> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
         let (before, changed) = (claim.record.clone(), claim.changed);
-        let number = if before.verdict == Verdict::Failed { before.attempts + 1 } else { 1 };
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        app.begin(serial);
         Arc::new(Self {
             app: app.clone(),
             runtime,
+            serial,
             modified,
-            number,
+            number: if before.verdict == Verdict::Failed { before.attempts + 1 } else { 1 },
             claim: Mutex::new(Some(claim)),
             before,
             changed,
             log,
             slot: Mutex::default(),
-            settled: AtomicBool::new(false),
-            begun: AtomicU64::new(0),
+            begun: AtomicI64::new(0),
+            loader: AtomicU64::new(0),
+            space: OnceCell::new(),
             standing: Standing::default(),
             times: Mutex::default(),
         })
@@ -104,31 +114,66 @@ impl Attempt {
 
     /// How long it has been made.
     pub fn age(&self) -> Duration {
-        let begun = self.begun.load(Ordering::SeqCst) as i64;
-        Duration::from_micros((os::now() - begun).max(0) as u64)
+        Duration::from_micros((os::now() - self.begun.load(Ordering::SeqCst)).max(0) as u64)
     }
 
     /// When it must have ended, microseconds; `None`: its time has not begun.
     pub fn deadline(&self) -> Option<i64> {
-        let begun = self.begun.load(Ordering::SeqCst) as i64;
+        let begun = self.begun.load(Ordering::SeqCst);
         (begun > 0).then(|| begun + self.runtime.settings.startup_timeout.as_micros() as i64)
     }
 
+    /// Its time is over, says the watchdog. True: another loader goes on; false: it has ended in the last moment.
+    pub fn time_out(&self) -> bool {
+        if !self.app.settle(self.serial) {
+            return false;
+        }
+        self.app.time_out(self.serial, self.place_after_time_out());
+        drop(lock(&self.slot).take());
+        self.runtime.crew.replace(self.loader.load(Ordering::SeqCst), self.runtime.spaces.main());
+        self.timed_out();
+        true
+    }
+
+    /// A thread hangs in its interpreter: the next attempt is made in another, if that can be.
+    fn place_after_time_out(&self) -> Place {
+        let fresh = !self.app.group.is_empty() && self.runtime.spaces.may_make_more();
+        if fresh { Place::Fresh } else { Place::Group }
+    }
+
+    /// Files of the application, as far as it has come. Not attached.
+    pub fn own_files(&self) -> Option<Vec<String>> {
+        let space = self.space.get()?;
+        space.visit(|py| space.own_files(py, &self.app.path))
+    }
+
+    /// Has files watched whose change makes another attempt due.
+    pub fn watch(&self, files: Vec<String>) {
+        self.runtime.board.watch(self.key(), files.into_iter().map(Watched::new).collect());
+    }
+
     /// Makes it. On a loader, not attached.
-    pub fn run(self: &Arc<Self>) {
-        if !self.take_slot() {
+    pub fn run(self: &Arc<Self>, loader: u64) {
+        self.loader.store(loader, Ordering::SeqCst);
+        if super::GATE.is_closed() || !self.take_slot() {
             return self.abandon();
         }
-        self.begun.store(os::now() as u64, Ordering::SeqCst);
+        self.begun.store(os::now(), Ordering::SeqCst);
         watch::begin(self);
-        let outcome = self.start();
+        let made = catch_unwind(AssertUnwindSafe(|| self.make()));
         watch::end(self);
         drop(lock(&self.slot).take());
-        let in_time = !self.settled.swap(true, Ordering::SeqCst);
-        match outcome {
-            Ok(space) => self.succeeded(&space, in_time),
-            Err(failure) if in_time => self.failed(*failure),
-            Err(failure) => self.failed_late(&failure),
+        match made {
+            Ok((Outcome::InTime, done)) => self.end(done),
+            Ok((Outcome::Late(counts), done)) => self.end_late(done, counts),
+            // The panic has been logged where it happened.
+            Err(_) => match self.settle() {
+                // Also where it was settled before, but not moved on.
+                Outcome::InTime | Outcome::Late(false) => {
+                    self.end(Err(Failure::new(msg::PANIC, &self.app, "a fault in mod_wsgi itself")));
+                }
+                Outcome::Late(true) => {}
+            },
         }
     }
 
@@ -137,25 +182,9 @@ impl Attempt {
         let begun = Instant::now();
         let mut told = Duration::from_secs(1);
         let slot = self.runtime.board.slot(&self.app.shown(), || {
-            let waited = begun.elapsed();
-            if waited >= told {
-                told = waited + Duration::from_secs(10);
-                let holders: Vec<String> = self
-                    .runtime
-                    .board
-                    .holders()
-                    .iter()
-                    .map(|holder| {
-                        let since = (os::now() - holder.since) as f64 / 1e6;
-                        format!("pid {} is loading '{}' since {since:.0} s", holder.pid, holder.what)
-                    })
-                    .collect();
-                let (script, waited) = (self.app.shown(), waited.as_secs_f64());
-                let text = format!(
-                    "'{script}' has waited {waited:.0} s for the startup lock: {}",
-                    holders.join(", ")
-                );
-                self.say(msg::LOCK_WAIT, text);
+            if begun.elapsed() >= told {
+                told = begun.elapsed() + Duration::from_secs(10);
+                self.say_waiting(begun.elapsed());
             }
             !super::GATE.is_closed()
         });
@@ -170,20 +199,23 @@ impl Attempt {
         if let Some(claim) = lock(&self.claim).take() {
             self.runtime.board.give_up(claim);
         }
+        self.app.settle(self.serial);
         self.app.move_to(State::Empty);
     }
 
-    fn start(self: &Arc<Self>) -> Result<Arc<Space>, Box<Failure>> {
+    fn make(self: &Arc<Self>) -> (Outcome, Result<(), Box<Failure>>) {
         let begun = Instant::now();
-        let space = self.runtime.spaces.place(&self.app).map_err(|text| {
-            Box::new(Failure {
-                number: msg::INTERPRETER_FAILED,
-                what: format!("interpreter '{}' cannot be made", String::from_utf8_lossy(&self.app.group)),
-                cause: Cause { class: "InterpreterError".into(), text, trace: Vec::new() },
-                watched: Vec::new(),
-                place: Place::Group,
-            })
-        })?;
+        let space = match self.runtime.spaces.place(&self.app) {
+            Ok(space) => space,
+            Err(why) => {
+                let what =
+                    format!("interpreter '{}' cannot be made", String::from_utf8_lossy(&self.app.group));
+                let mut failure = Failure::new(msg::INTERPRETER_FAILED, &self.app, &why);
+                failure.what = what;
+                return (self.settle(), Err(failure));
+            }
+        };
+        let _ = self.space.set(space.clone());
         lock(&self.times).interpreter = begun.elapsed();
         let call = self.log.as_ref().map(|log| Call::of_start(space.clone(), &self.app.path, log.clone()));
         let done = Call::current_while(call.clone(), || {
@@ -198,76 +230,71 @@ impl Attempt {
         if let Some(call) = call {
             call.close();
         }
-        done.map(|()| space)
+        done
+    }
+
+    /// Whether its outcome counts.
+    fn settle(&self) -> Outcome {
+        if self.app.settle(self.serial) {
+            Outcome::InTime
+        } else {
+            Outcome::Late(self.app.come_back(self.serial))
+        }
     }
 
     /// Loads the script and warms it up. Attached.
-    fn load(&self, py: Py<'_>, space: &Arc<Space>) -> Result<(), Box<Failure>> {
+    fn load(&self, py: Py<'_>, space: &Arc<Space>) -> (Outcome, Result<(), Box<Failure>>) {
         let begun = Instant::now();
-        let unprepared = |raised: crate::python::Raised| {
-            Box::new(Failure {
-                number: msg::INTERPRETER_FAILED,
-                what: "an attempt could not be prepared".into(),
-                cause: Cause { class: raised.class_name(py), ..Cause::default() },
-                watched: Vec::new(),
-                place: Place::Group,
-            })
-        };
         let limit = self.runtime.settings.startup_timeout + watch::LAST_RESORT;
-        let before = space.begin_attempt(py, limit, watch::dump_descriptor()).map_err(unprepared)?;
-        self.app.drop_module(py);
-        let loaded = space.load_script(py, &self.app, self.modified);
-        lock(&self.times).import = begun.elapsed();
-        let result = match loaded {
-            Ok(module) => {
-                let warmed = self.warm(py, space, &module);
-                if warmed.is_ok() && !self.settled.load(Ordering::SeqCst) {
-                    self.app.set_module(py, space, module);
-                } else if warmed.is_ok() {
-                    self.keep_late(py, space, module);
-                }
-                warmed.map_err(|(path, status)| {
-                    let text = format!("GET {path} answered {status}");
-                    let cause = Cause { class: "warm-up".into(), text, trace: Vec::new() };
-                    let what = format!("warm-up request {path} of '{}' answered {status}", self.app.shown());
-                    (msg::WARM_UP_FAILED, what, cause, Vec::new(), None)
-                })
-            }
-            Err((number, raised)) => {
+        let before = match space.begin_attempt(py, limit, watch::dump_descriptor()) {
+            Ok(before) => before,
+            Err(raised) => {
                 let class = raised.class_name(py);
-                let exception = raised.take(py);
-                let number = if self.log.is_some() { number } else { at_start(number) };
-                let what = failure_text(number, &self.app, &class, &space.context());
-                let (cause, watched) = space.examine(py, &before, &self.app.path, &exception);
-                Err((number, what, cause, watched, Some(exception)))
+                raised.forget(py);
+                return (self.settle(), Err(Failure::new(msg::INTERPRETER_FAILED, &self.app, &class)));
             }
         };
-        result
-            .map_err(|(number, what, cause, watched, exception)| {
-                drop(exception);
-                let place = self.clean_up(py, space, &before);
-                Box::new(Failure { number, what, cause, watched, place })
-            })
-            .inspect(|()| space.end_attempt(py))
-            .inspect_err(|_| space.end_attempt(py))
+        let loaded = space.load_script(py, &self.app, self.modified);
+        leave_if_copy(py, &loaded);
+        lock(&self.times).import = begun.elapsed();
+        let warmed = match loaded {
+            Ok(module) => self.warm(py, space, &module).map(|()| module),
+            Err((number, raised)) => Err(self.raised(py, space, number, raised)),
+        };
+        let outcome = self.settle();
+        let done = match warmed {
+            Ok(module) => {
+                if outcome.counts() {
+                    self.app.serve(space, module.keep());
+                }
+                Ok(())
+            }
+            Err(mut failure) => {
+                if outcome.in_time() {
+                    failure.place = self.clean_up(py, space, &before);
+                }
+                Err(failure)
+            }
+        };
+        space.end_attempt(py, &before);
+        (outcome, done)
     }
 
-    /// A start that had timed out has ended well. It serves, unless there was another attempt since.
-    fn keep_late(&self, py: Py<'_>, space: &Arc<Space>, module: Obj<'_>) {
-        if self.app.inner().state == State::Failed
-            && self.app.space().is_none_or(|serving| Arc::ptr_eq(&serving, space))
-        {
-            self.app.set_module(py, space, module);
-        }
+    fn raised(&self, py: Py<'_>, space: &Arc<Space>, number: Message, raised: Raised) -> Box<Failure> {
+        let class = raised.class_name(py);
+        let exception = raised.take(py);
+        let number = if self.log.is_some() { number } else { at_start(number) };
+        let (cause, watched) = space.examine(py, &self.app.path, &exception);
+        let what = failure_text(number, &self.app, &class, &space.context());
+        Box::new(Failure { number, what, cause, watched, place: Place::Group })
     }
 
-    fn warm(&self, py: Py<'_>, space: &Arc<Space>, module: &Obj<'_>) -> Result<(), (String, i32)> {
-        if self.app.plan.warm_ups.is_empty() || self.settled.load(Ordering::SeqCst) {
+    fn warm(&self, py: Py<'_>, space: &Arc<Space>, module: &Obj<'_>) -> Result<(), Box<Failure>> {
+        let plan = &self.app.plan;
+        if plan.warm_ups.is_empty() || !self.app.warm(self.serial) {
             return Ok(());
         }
-        self.app.move_to(State::Warming);
         let begun = Instant::now();
-        let plan = &self.app.plan;
         let script = Script {
             path: &self.app.path,
             group: &self.app.group,
@@ -277,24 +304,80 @@ impl Attempt {
         };
         let failed = plan.warm_ups.iter().find_map(|request| {
             let status = warm_up(py, space, &script, module, request, self.log.clone());
-            (status >= 500).then(|| (request.path.clone(), status))
+            leave_if_copy(py, &Ok(Obj::none(py)));
+            (status >= 500).then_some((&request.path, status))
         });
         lock(&self.times).warm_up = begun.elapsed();
-        failed.map_or(Ok(()), Err)
+        let Some((path, status)) = failed else { return Ok(()) };
+        let mut failure =
+            Failure::new(msg::WARM_UP_FAILED, &self.app, &format!("GET {path} answered {status}"));
+        failure.what = format!("warm-up request {path} of '{}' answered {status}", self.app.shown());
+        failure.watched = space.own_files(py, &self.app.path);
+        Err(failure)
     }
 
     /// Nothing is built upon what a failed attempt left: what it imported is forgotten, and the next one gets a new
-    /// interpreter if that can be. A new one is of no use where packages are loaded that allow one interpreter in a process,
-    /// and those are extension modules.
+    /// interpreter if that can be. A new one is of no use where packages are loaded that allow one interpreter in a
+    /// process, and those are extension modules.
     fn clean_up(&self, py: Py<'_>, space: &Arc<Space>, before: &Obj<'_>) -> Place {
-        let fresh = !space.name().is_empty()
-            && self.app.space().is_none()
+        let alone = self.app.serving().is_none() && self.runtime.is_alone_in(&self.app, space);
+        let fresh = alone
+            && !space.name().is_empty()
             && !space.has_extensions(py)
-            && self.runtime.spaces.may_make_more()
-            && self.runtime.is_alone_in(&self.app, space);
-        space.roll_back(py, before);
+            && self.runtime.spaces.may_make_more();
+        space.roll_back(py, before, alone);
         if fresh { Place::Fresh } else { Place::Group }
     }
+}
+
+/// Whether the outcome of an attempt counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It has ended in time.
+    InTime,
+    /// It had timed out; true: no other attempt was made since.
+    Late(bool),
+}
+
+impl Outcome {
+    fn in_time(self) -> bool {
+        self == Self::InTime
+    }
+
+    fn counts(self) -> bool {
+        self != Self::Late(false)
+    }
+}
+
+impl Failure {
+    /// One that is no exception of the application's.
+    fn new(number: Message, app: &App, text: &str) -> Box<Self> {
+        let class = match number {
+            msg::WARM_UP_FAILED => "warm-up",
+            msg::INTERPRETER_FAILED => "InterpreterError",
+            _ => "Fault",
+        };
+        let cause = Cause { class: class.into(), text: text.into(), trace: Vec::new() };
+        let what = format!("the start of '{}' has failed", app.shown());
+        let watched = vec![app.shown().into_owned()];
+        Box::new(Self { number, what, cause, watched, place: Place::Group })
+    }
+}
+
+/// A process that the script has forked comes here too: it ends, as it would have ended behind its script.
+fn leave_if_copy(py: Py<'_>, loaded: &Result<Obj<'_>, (Message, Raised)>) {
+    if !super::is_copy() {
+        return;
+    }
+    let status = match loaded {
+        Ok(_) => 0,
+        Err((msg::SCRIPT_EXITED, _)) => Raised.exit_status(py),
+        Err(_) => {
+            Raised.print(py);
+            1
+        }
+    };
+    os::end_process(status)
 }
 
 /// The number of the same message when the process starts.

@@ -5,7 +5,7 @@
 //! worst a record that decodes to less.
 
 use super::os::{LockFile, now};
-use super::record::{Record, Verdict};
+use super::record::{Record, Verdict, Watched};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -180,36 +180,56 @@ impl Board {
 
     /// What this process may do about the application `key`.
     pub fn consult(&self, key: u64) -> Advice {
+        let found = self.locked(|| self.place(key, true).map(|place| (place, self.read(place))));
+        let Some((place, record)) = found else { return Advice::Start(Claim::none()) };
+        if record.verdict == Verdict::Proven {
+            return Advice::Start(Claim { record, changed: false, lock: None });
+        }
+        // Files are looked at without the lock: one may lie on a file system that does not answer.
+        let failed = record.verdict == Verdict::Failed;
+        let changed = failed && record.has_changed();
+        if failed && !changed && now() < record.next {
+            return Advice::Refuse(record);
+        }
+        let byte = TRY_LOCK + place as i64;
         self.locked(|| {
-            let Some(place) = self.place(key, true) else {
-                return Advice::Start(Claim { record: Record::default(), changed: false, lock: None });
-            };
-            let record = self.read(place);
-            if record.verdict == Verdict::Proven {
-                return Advice::Start(Claim { record, changed: false, lock: None });
-            }
-            let byte = TRY_LOCK + place as i64;
-            let failed = record.verdict == Verdict::Failed;
-            let changed = failed && record.has_changed();
-            if failed && !changed && now() < record.next {
-                return Advice::Refuse(record);
-            }
-            if !self.file.try_lock(byte) {
+            if self.place(key, false) != Some(place) || !self.file.try_lock(byte) {
                 // While another attempt is made, the last verdict is known already.
                 return if failed { Advice::Refuse(record) } else { Advice::Wait };
+            }
+            let current = self.read(place);
+            if current != record {
+                // Another process has tried meanwhile: its verdict is looked at anew.
+                self.file.unlock(byte);
+                return Advice::Wait;
             }
             Advice::Start(Claim { record, changed, lock: Some(byte) })
         })
     }
 
-    /// Writes down how the attempt ended.
-    pub fn conclude(&self, key: u64, claim: Claim, record: &Record) {
-        self.locked(|| {
-            if let Some(place) = self.place(key, true) {
-                self.write(place, record);
+    /// Writes down how the attempt ended; `make` is given what is written there now.
+    pub fn conclude(&self, key: u64, claim: Claim, make: impl FnOnce(&Record) -> Record) -> Record {
+        let record = self.locked(|| {
+            let place = self.place(key, true);
+            let record = make(&place.map(|place| self.read(place)).unwrap_or_default());
+            if let Some(place) = place {
+                self.write(place, &record);
             }
+            record
         });
         self.give_up(claim);
+        record
+    }
+
+    /// More files whose change makes another attempt due.
+    pub fn watch(&self, key: u64, files: Vec<Watched>) {
+        self.locked(|| {
+            if let Some(place) = self.place(key, false) {
+                let mut record = self.read(place);
+                record.watched = files;
+                self.write(place, &record);
+            }
+        });
     }
 
     /// The attempt was not made.
@@ -256,7 +276,7 @@ impl Drop for Slot<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::record::{Cause, Watched};
+    use super::super::record::Cause;
     use super::*;
 
     fn board(slots: u32) -> Board {
@@ -279,11 +299,11 @@ mod tests {
     fn a_failure_is_known_until_the_next_attempt_is_due() {
         let board = board(1);
         let claim = start(&board, 1);
-        board.conclude(1, claim, &failed(now() + 60_000_000));
+        board.conclude(1, claim, |_| failed(now() + 60_000_000));
         let Advice::Refuse(record) = board.consult(1) else { panic!("refused") };
         assert_eq!((record.id, record.attempts), (5, 1));
         let claim = start(&board, 2);
-        board.conclude(2, claim, &failed(now() - 1));
+        board.conclude(2, claim, |_| failed(now() - 1));
         assert_eq!(start(&board, 2).record.attempts, 1);
     }
 
@@ -294,7 +314,7 @@ mod tests {
         let mut record = failed(now() + 60_000_000);
         record.watched.push(Watched::new(path.to_str().unwrap().to_owned()));
         let claim = start(&board, 1);
-        board.conclude(1, claim, &record);
+        board.conclude(1, claim, |_| record);
         assert!(matches!(board.consult(1), Advice::Refuse(_)));
         std::fs::write(&path, "").unwrap();
         assert!(start(&board, 1).changed);
@@ -306,7 +326,7 @@ mod tests {
         let board = board(1);
         for key in 1..=RECORDS + 1 {
             let claim = start(&board, key);
-            board.conclude(key, claim, &failed(now() + 60_000_000));
+            board.conclude(key, claim, |_| failed(now() + 60_000_000));
         }
         assert!(matches!(board.consult(RECORDS + 1), Advice::Refuse(_)));
         assert!(matches!(board.consult(1), Advice::Start(_)), "the first is forgotten");
@@ -316,7 +336,7 @@ mod tests {
     fn the_short_line_is_due_once() {
         let board = board(1);
         let claim = start(&board, 1);
-        board.conclude(1, claim, &failed(0));
+        board.conclude(1, claim, |_| failed(0));
         assert!(board.may_say(1, Duration::from_secs(10)));
         assert!(!board.may_say(1, Duration::from_secs(10)));
         assert!(!board.may_say(7, Duration::from_secs(10)), "unknown");

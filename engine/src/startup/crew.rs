@@ -26,7 +26,14 @@ pub enum Task {
     /// Release objects that wait for it.
     Release(Arc<Space>),
     /// Take everything down; the answer is whether threads of applications are left.
-    End { until: Instant, reply: SyncSender<bool> },
+    End {
+        /// When it must be done.
+        until: Instant,
+        /// No request is left: interpreters may be ended.
+        whole: bool,
+        /// Who waits for it.
+        reply: SyncSender<bool>,
+    },
 }
 
 /// The queue.
@@ -41,48 +48,56 @@ struct Queue {
     loader: u64,
     /// Who is at one.
     busy: Option<u64>,
+    /// Who waits here for one, or to be wanted again.
+    waiting: Vec<u64>,
     /// How many there were.
     loaders: u64,
-    /// Those that have nothing to do any more, and may take over again.
-    idle: Vec<u64>,
 }
 
 impl Crew {
     /// Python-main alone, with nothing to do.
     pub fn new() -> Self {
-        let queue =
-            Queue { tasks: VecDeque::new(), loader: PYTHON_MAIN, busy: None, loaders: 1, idle: Vec::new() };
+        let queue = Queue {
+            tasks: VecDeque::new(),
+            loader: PYTHON_MAIN,
+            busy: None,
+            waiting: Vec::new(),
+            loaders: 1,
+        };
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
-    /// Has it done, soon.
+    /// Has it done: an end before anything else.
     pub fn send(&self, task: Task) {
-        lock(&self.queue).tasks.push_back(task);
+        let mut queue = lock(&self.queue);
+        match task {
+            Task::End { .. } => queue.tasks.push_front(task),
+            _ => queue.tasks.push_back(task),
+        }
         self.changed.notify_all();
     }
 
-    /// The next task for this loader. One that another has taken the place of waits until it is wanted again: its
-    /// thread must not end, for the first thread state of an interpreter must not be deleted before that ends.
+    /// The next task for this loader. One whose place another has taken waits until it is wanted again: its thread must
+    /// not end, for the first thread state of an interpreter must not be deleted before that ends.
     fn next(&self, me: u64) -> Task {
         let mut queue = lock(&self.queue);
         if queue.busy == Some(me) {
             queue.busy = None;
             self.changed.notify_all();
         }
-        if me == PYTHON_MAIN && queue.loader != me {
-            let other = std::mem::replace(&mut queue.loader, me);
-            queue.idle.push(other);
-        } else if queue.loader != me && !queue.idle.contains(&me) {
-            // A loader that hung and was replaced by another.
-            queue.idle.push(me);
-        }
+        queue.waiting.push(me);
         loop {
-            if queue.loader == me
-                && queue.busy.is_none()
-                && let Some(task) = queue.tasks.pop_front()
-            {
-                queue.busy = Some(me);
-                return task;
+            if queue.busy.is_none() {
+                if me == PYTHON_MAIN {
+                    queue.loader = me;
+                }
+                if queue.loader == me
+                    && let Some(task) = queue.tasks.pop_front()
+                {
+                    queue.waiting.retain(|waiting| *waiting != me);
+                    queue.busy = Some(me);
+                    return task;
+                }
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
@@ -92,29 +107,38 @@ impl Crew {
     pub fn work(&self, me: u64, main: &Arc<Space>) -> ! {
         loop {
             match self.next(me) {
-                Task::Start(attempt) => attempt.run(),
+                Task::Start(attempt) => attempt.run(me),
                 Task::Release(space) => space.attach(|py| space.release_pending(py)),
-                Task::End { until, reply } => {
-                    let _ = reply.send(ending::end_all(until));
+                Task::End { until, whole, reply } => {
+                    let _ = reply.send(ending::end_all(until, whole));
                     main.attach(|py| keep_gil_for_ever(py));
                 }
             }
         }
     }
 
-    /// The loader hangs: another thread goes on with the queue.
-    pub fn replace(&'static self, main: &Arc<Space>) {
+    /// Threads that hang in a task.
+    pub fn hung(&self) -> bool {
+        let queue = lock(&self.queue);
+        queue.waiting.len() as u64 + u64::from(queue.busy.is_some()) < queue.loaders
+    }
+
+    /// This loader hangs: another thread goes on with the queue, unless it has come back in the last moment.
+    pub fn replace(&'static self, hung: u64, main: &Arc<Space>) {
         let me = {
             let mut queue = lock(&self.queue);
+            if queue.busy != Some(hung) {
+                return;
+            }
             queue.busy = None;
-            if let Some(idle) = queue.idle.pop() {
-                queue.loader = idle;
+            if let Some(waiting) = queue.waiting.first() {
+                queue.loader = *waiting;
                 self.changed.notify_all();
                 return;
             }
-            queue.loaders += 1;
             queue.loader = queue.loaders;
-            queue.loaders
+            queue.loaders += 1;
+            queue.loader
         };
         let main = main.clone();
         let body = move || {
@@ -122,7 +146,58 @@ impl Crew {
             main.attach(|_| ());
             self.work(me, &main);
         };
-        // Without a thread the queue waits until the loader has ended what it does.
+        // Without a thread the queue waits until one of those that hang comes back.
         let _ = std::thread::Builder::new().name("python-loader".into()).stack_size(STACK).spawn(body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crew() -> (Crew, impl Fn(&Crew)) {
+        let send = |crew: &Crew| {
+            let (reply, _) = std::sync::mpsc::sync_channel(1);
+            crew.send(Task::End { until: Instant::now(), whole: true, reply });
+        };
+        (Crew::new(), send)
+    }
+
+    /// As `replace` does, without a thread.
+    fn take_over(crew: &Crew, hung: u64) -> u64 {
+        let mut queue = lock(&crew.queue);
+        assert_eq!(queue.busy.take(), Some(hung));
+        queue.loader = queue.loaders;
+        queue.loaders += 1;
+        queue.loader
+    }
+
+    #[test]
+    fn python_main_has_its_place_back_and_whoever_hangs_is_not_chosen() {
+        let (crew, send) = crew();
+        send(&crew);
+        crew.next(PYTHON_MAIN);
+        let second = take_over(&crew, PYTHON_MAIN);
+        send(&crew);
+        crew.next(second);
+        assert!(crew.hung(), "python-main hangs");
+        std::thread::scope(|scope| {
+            let main = scope.spawn(|| {
+                // It comes back while the second is at a task: it waits, and goes on when that hangs.
+                crew.next(PYTHON_MAIN);
+            });
+            while lock(&crew.queue).waiting.is_empty() {
+                std::thread::yield_now();
+            }
+            let mut queue = lock(&crew.queue);
+            queue.busy = None;
+            assert_eq!(queue.waiting, [PYTHON_MAIN]);
+            queue.loader = queue.waiting[0];
+            drop(queue);
+            send(&crew);
+            main.join().expect("python-main took the task");
+        });
+        assert!(crew.hung(), "the second does");
+        assert_eq!(lock(&crew.queue).busy, Some(PYTHON_MAIN));
     }
 }

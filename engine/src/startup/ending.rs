@@ -35,7 +35,7 @@ pub fn stop(limit: Duration) -> Ended {
     }
     let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
     let (reply, ended) = sync_channel(1);
-    runtime.crew.send(Task::End { until, reply });
+    runtime.crew.send(Task::End { until, whole: running == 0, reply });
     let mut rest = until.saturating_duration_since(Instant::now());
     let loading = watch::current();
     if loading.is_some() && running == 0 {
@@ -60,12 +60,12 @@ pub fn stop(limit: Duration) -> Ended {
 }
 
 /// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of
-/// applications are left.
-pub(super) fn end_all(until: Instant) -> bool {
+/// applications are left. Interpreters are ended only if the process's part of Python is `whole`: no request is inside.
+pub(super) fn end_all(until: Instant, whole: bool) -> bool {
     let Some(runtime) = RUNTIME.get() else { return false };
     let mut spaces = runtime.spaces.all();
     spaces.sort_by_key(|space| space.name().is_empty());
-    let mut left = false;
+    let mut left = runtime.crew.hung();
     let mut quiet = Vec::new();
     let count = spaces.len();
     for (index, space) in spaces.into_iter().enumerate() {
@@ -85,7 +85,7 @@ pub(super) fn end_all(until: Instant) -> bool {
     }
     // When all exit functions have run: modules that several interpreters share go with the first that is ended.
     for space in quiet {
-        if space.name().is_empty() || !space.end_if_alone() {
+        if space.name().is_empty() || !whole || !space.end_if_alone() {
             host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
         }
     }

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 /// A turn lasts no longer than this.
 const LONGEST_TURN: Duration = Duration::from_secs(10);
 
+/// An application that still imports after so many requests does so for ever.
+const MOST_TURNS: u32 = 200;
+
 /// Threads of this process that wait for a start or for their turn.
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 
@@ -49,6 +52,8 @@ struct Inner {
     /// Number of the turn, and since when it lasts.
     turn: Option<(u64, Instant)>,
     turns: u64,
+    /// Requests that had one since the script was loaded.
+    served: u32,
 }
 
 /// A request has its turn.
@@ -64,14 +69,16 @@ impl FirstRequests {
         Self {
             enough,
             open: AtomicBool::new(enough == 0),
-            inner: Mutex::new(Inner { calm: 0, turn: None, turns: 0 }),
+            inner: Mutex::new(Inner { calm: 0, turn: None, turns: 0, served: 0 }),
             free: Condvar::new(),
         }
     }
 
     /// A script was loaded: its requests are first ones again.
     pub fn close(&self) {
-        lock(&self.inner).calm = 0;
+        let mut inner = lock(&self.inner);
+        (inner.calm, inner.served) = (0, 0);
+        drop(inner);
         self.open.store(self.enough == 0, Ordering::Relaxed);
     }
 
@@ -133,7 +140,8 @@ impl Turn {
         {
             let mut inner = lock(&first.inner);
             inner.calm = if imported { 0 } else { inner.calm + 1 };
-            if inner.calm >= first.enough {
+            inner.served += 1;
+            if inner.calm >= first.enough || inner.served >= MOST_TURNS {
                 first.open.store(true, Ordering::Relaxed);
                 first.free.notify_all();
             }

@@ -7,7 +7,7 @@
 use super::Runtime;
 use super::report::frames_of_threads;
 use super::space::Space;
-use crate::python::{Kept, Obj, Py, Result};
+use crate::python::{Kept, Obj, Py, Raised, Result};
 use crate::wsgi::Call;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,6 @@ static LOOKING: AtomicBool = AtomicBool::new(false);
 struct Stuck {
     waiting: i64,
     module: String,
-    owner: i64,
     seconds: f64,
 }
 
@@ -48,7 +47,13 @@ pub fn look(runtime: &'static Runtime) {
     }
     let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
         for space in runtime.spaces.all() {
-            space.visit(|py| look_at(py, runtime, &space).unwrap_or_else(|raised| raised.forget(py)));
+            let found =
+                space.visit(|py| look_at(py, runtime, &space).unwrap_or_else(|raised| forget(py, raised)));
+            let stuck = found.unwrap_or_default();
+            if !stuck.is_empty() {
+                tell(runtime, &stuck);
+                space.visit(|py| stuck.iter().for_each(|stuck| heal(py, &space, stuck)));
+            }
         }
         crate::python::delete_states_of_this_thread();
         LOOKING.store(false, Ordering::SeqCst);
@@ -58,7 +63,13 @@ pub fn look(runtime: &'static Runtime) {
     }
 }
 
-fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<()> {
+fn forget<T: Default>(py: Py<'_>, raised: Raised) -> T {
+    raised.forget(py);
+    T::default()
+}
+
+/// Waits that have lasted too long, if one of them is new.
+fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<Vec<Stuck>> {
     let previous = space.sight.borrow(py).state.take();
     let mut stuck = Vec::new();
     let found = watch_imports(py, space, previous.as_ref(), &mut stuck);
@@ -69,11 +80,8 @@ fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<()> {
     // They are seen some time after they began.
     let limit = runtime.settings.import_timeout.saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
-    if !note(&mut space.sight.borrow(py).told, &stuck) {
-        return Ok(());
-    }
-    tell(py, runtime, &stuck);
-    stuck.iter().try_for_each(|stuck| heal(py, space, stuck))
+    let new = note(&mut space.sight.borrow(py).told, &stuck);
+    Ok(if new { stuck } else { Vec::new() })
 }
 
 fn watch_imports(
@@ -109,11 +117,9 @@ fn note(told: &mut Vec<(i64, String)>, stuck: &[Stuck]) -> bool {
 fn read(list: &Obj<'_>) -> Result<Vec<Stuck>> {
     let one = |at| -> Result<Stuck> {
         let item = list.item(at)?;
-        let owner = item.item(2)?;
         Ok(Stuck {
             waiting: item.item(0)?.as_int()?,
             module: item.item(1)?.text()?,
-            owner: if owner.is_none() { 0 } else { owner.as_int()? },
             seconds: item.item(3)?.as_float()?,
         })
     };
@@ -121,33 +127,33 @@ fn read(list: &Obj<'_>) -> Result<Vec<Stuck>> {
 }
 
 /// Says in the log who waits for whom, with the stacks.
-fn tell(py: Py<'_>, runtime: &Runtime, stuck: &[Stuck]) {
+fn tell(runtime: &Runtime, stuck: &[Stuck]) {
     let modules: Vec<String> = stuck.iter().map(|stuck| format!("'{}'", stuck.module)).collect();
     let seconds = stuck.iter().map(|stuck| stuck.seconds).fold(0.0, f64::max);
-    let owners = stuck.iter().any(|stuck| stuck.owner != 0);
     let text = format!(
-        "{} of threads for the import of {} {} lasted {seconds:.0} s without any progress (WSGIImportTimeout); requests among them are interrupted and get 503:",
-        if stuck.len() == 1 { "a wait" } else { "waits" },
+        "the import of {} has kept {} waiting for {seconds:.0} s without any progress (WSGIImportTimeout); requests among \
+         them are interrupted and get 503:",
         modules.join(", "),
-        if owners { "have" } else { "has" },
+        if stuck.len() == 1 { "a thread" } else { "threads" },
     );
     let level = msg::IMPORT_DEADLOCK.level();
-    py.detached(|| {
-        crate::host::message(msg::IMPORT_DEADLOCK, text);
-        for line in super::report::lines(runtime, super::watch::current().as_ref(), false) {
-            crate::host::log(level, line.as_bytes());
-        }
-    });
+    crate::host::message(msg::IMPORT_DEADLOCK, text);
+    for line in super::report::lines(runtime, super::watch::current().as_ref(), false) {
+        crate::host::log(level, line.as_bytes());
+    }
 }
 
 /// Interrupts the thread if it is one of a request.
-fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) -> Result<()> {
+fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) {
     let request = Call::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
-    if let Some(call) = request {
-        call.interrupted();
+    let Some(call) = request else { return };
+    // Said first: its thread may come to its end before `interrupt` does.
+    call.set_interrupted(true);
+    let interrupt = || -> Result<bool> {
         let class = space.class(py, c"ImportDeadlock")?;
         let native = space.class(py, c"native")?.attr(c"interrupt")?;
-        space.ask(py, c"interrupt", &[&Obj::int(py, stuck.waiting)?, &class, &native])?;
-    }
-    Ok(())
+        space.ask(py, c"interrupt", &[&Obj::int(py, stuck.waiting)?, &class, &native])?.is_true()
+    };
+    let interrupted = interrupt().unwrap_or_else(|raised| forget(py, raised));
+    call.set_interrupted(interrupted);
 }

@@ -31,7 +31,7 @@ mod verdict;
 mod watch;
 
 pub use advice::advice;
-pub use app::{App, Django, Plan, Seen, WarmUp};
+pub use app::{App, Django, Plan, Seen, Serving, WarmUp};
 pub use ending::stop;
 pub use first::Turn;
 pub use record::Record;
@@ -39,6 +39,7 @@ pub use script::Script;
 pub use settings::Settings;
 pub use space::{Space, WeakSpace};
 pub use start::{Refusal, start};
+pub use watch::requests_come;
 
 use crate::python::{Interpreter, Py, delete_states_of_this_thread};
 use board::Board;
@@ -128,7 +129,7 @@ impl Runtime {
     fn is_alone_in(&self, app: &App, space: &Arc<Space>) -> bool {
         let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
         let mut others = apps.values().flatten().filter(|other| !std::ptr::eq(&***other, app));
-        !others.any(|other| other.space().is_some_and(|serving| Arc::ptr_eq(&serving, space)))
+        !others.any(|other| other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.space, space)))
     }
 
     fn app(&self, path: &[u8], name: &[u8], group: &[u8], plan: impl FnOnce() -> Plan) -> Arc<App> {

@@ -238,6 +238,18 @@ class Lazy(ModuleType):
         return getattr(self, name)
 
 
+class Imported:
+    """Notes which modules one thread imports. It finds none itself."""
+
+    def __init__(self):
+        self.thread, self.names = _thread.get_ident(), set()
+
+    def find_spec(self, name, path=None, target=None):
+        if _thread.get_ident() == self.thread:
+            self.names.add(name)
+        return None
+
+
 def begin_attempt(seconds, dump):
     """An attempt to start an application begins. If it lasts longer than `seconds`, the stacks of all threads are
     written to the descriptor `dump` by a thread that needs no GIL. Returns what `roll_back` goes back to."""
@@ -246,10 +258,18 @@ def begin_attempt(seconds, dump):
 
     faulthandler.dump_traceback_later(seconds, file=dump)
     importlib.invalidate_caches()
-    return set(sys.modules), list(sys.path), dict(os.environ)
+    imported = Imported()
+    sys.meta_path.insert(0, imported)
+    return set(sys.modules), list(sys.path), dict(os.environ), imported
 
 
-def end_attempt():
+def end_attempt(before):
+    cancel_dump()
+    if before[3] in sys.meta_path:
+        sys.meta_path.remove(before[3])
+
+
+def cancel_dump():
     import faulthandler
 
     faulthandler.cancel_dump_traceback_later()
@@ -283,33 +303,43 @@ def execute_script(code, path, name, modified):
     return module
 
 
-def examine(before, path, exception):
+def examine(path, exception):
     """Why an attempt failed: ([class, text], lines of the traceback, files whose change may mend it)."""
     name = type(exception).__name__
     text = " ".join(str(exception).split())
-    files = dict.fromkeys([path])  # a set with an order: not all of a long list is watched
+    files = [path]
     trace = exception.__traceback__
     while trace is not None:
-        files[trace.tb_frame.f_code.co_filename] = None
+        files.append(trace.tb_frame.f_code.co_filename)
         trace = trace.tb_next
     if isinstance(exception, SyntaxError):
-        files[exception.filename] = None
-    if isinstance(exception, ImportError):
-        # What is missing may be put into any of these.
-        files.update(dict.fromkeys(filter(os.path.isdir, sys.path)))
-    own = (os.path.dirname(os.__file__), "site-packages", "dist-packages")
-    for module in list(map(sys.modules.get, set(sys.modules) - before[0])):
-        file = file_of(module)
-        if isinstance(file, str) and not any(part in file for part in own):
-            files[file] = None
-    files = [file for file in files if isinstance(file, str) and os.path.isabs(file)]
+        files.append(exception.filename)
+    if isinstance(exception, ModuleNotFoundError) and exception.name:
+        files += where_missing(exception.name)
+    files += own_files(path)
+    files = [file for file in dict.fromkeys(files) if isinstance(file, str) and os.path.isabs(file)]
     return [name, text], format_exception(exception), files
 
 
-def new_packages(before):
+def where_missing(name):
+    """The files and directories, one of which a missing module would be."""
+    parent, _, child = name.rpartition(".")
+    places = getattr(sys.modules.get(parent), "__path__", ()) if parent else sys.path
+    return [os.path.join(place, child + end) for place in list(places) if isinstance(place, str) for end in ("", ".py")]
+
+
+def own_files(path):
+    """Files of modules that are neither Python's own nor installed: the application's."""
+    others = (os.path.dirname(os.__file__) + os.sep, "site-packages", "dist-packages")
+    files = map(file_of, list(sys.modules.values()))
+    return [path, *(f for f in files if isinstance(f, str) and os.path.isabs(f) and not any(o in f for o in others))]
+
+
+def new_packages(before, alone):
     """The top-level packages that the attempt began to import, with the names of their new modules."""
     packages = {}
-    for name in set(sys.modules) - before[0]:
+    new = set(sys.modules) - before[0]
+    for name in new if alone else new & before[3].names:
         packages.setdefault(name.partition(".")[0], []).append(name)
     ours = ("mod_wsgi", "apache")
     return {top: names for top, names in packages.items() if top not in sys.stdlib_module_names and top not in ours}
@@ -333,11 +363,11 @@ def has_extensions():
     return any(is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules)
 
 
-def roll_back(before):
+def roll_back(before, alone):
     """Forgets what an attempt imported, so that the next one begins anew. What holds an extension module stays: most
-    of those cannot be loaded twice."""
-    modules, path, environ = before
-    for top, names in new_packages(before).items():
+    of those cannot be loaded twice. If the attempt was not alone in the interpreter, what others import stays too."""
+    modules, path, environ, _ = before
+    for top, names in new_packages(before, alone).items():
         whole = [name for name in list(sys.modules) if name == top or name.startswith(top + ".")]
         if any(is_extension(sys.modules.get(name)) for name in whole):
             continue
@@ -347,6 +377,9 @@ def roll_back(before):
             namespace = getattr(sys.modules.get(parent), "__dict__", {}) if parent in modules else {}
             if module is not None and namespace.get(child) is module:
                 del namespace[child]
+    if not alone:
+        sys.path[:] = dict.fromkeys(sys.path)  # what each attempt put there is there once
+        return
     sys.path[:] = path
     for name in set(os.environ) - set(environ):
         del os.environ[name]

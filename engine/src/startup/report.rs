@@ -24,7 +24,8 @@ pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> V
     let made = runtime.spaces.main().visit(|py| {
         if over {
             // Stacks are had without the last resort.
-            runtime.spaces.main().end_attempt(py);
+            let cancelled = runtime.spaces.main().ask(py, c"cancel_dump", &[]);
+            cancelled.map(drop).unwrap_or_else(|raised| raised.forget(py));
         }
         describe(py, runtime, &spaces, &known, attempt)
     });

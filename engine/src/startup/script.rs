@@ -1,6 +1,6 @@
 //! Script files as modules: whether they are fresh, and loading them.
 
-use super::app::{App, Seen};
+use super::app::{App, Seen, Serving};
 use super::record::Cause;
 use super::space::Space;
 use crate::python::{Obj, Py, Raised, Result};
@@ -37,16 +37,15 @@ impl Space {
     pub fn module<'py>(
         &self,
         py: Py<'py>,
-        app: &App,
+        serving: &Serving,
         script: &Script<'_>,
         any: bool,
     ) -> std::result::Result<Obj<'py>, Seen> {
-        let seen = app.seen();
-        let module = app.module(py).ok_or(seen)?;
+        let module = serving.module(py).ok_or(serving.seen)?;
         let fresh = any
             || !script.reload
             || (is_unchanged(&module, script.modified) && !self.wants_reload(py, &module, script.path));
-        if fresh { Ok(module) } else { Err(seen) }
+        if fresh { Ok(module) } else { Err(serving.seen) }
     }
 
     /// `reload_required(path)` of the script, if it defines one. An exception in it is logged and means no.
@@ -137,29 +136,30 @@ impl Space {
     }
 
     /// The attempt has ended.
-    pub(super) fn end_attempt(&self, py: Py<'_>) {
-        self.ask(py, c"end_attempt", &[]).map(drop).unwrap_or_else(|raised| raised.forget(py));
+    pub(super) fn end_attempt(&self, py: Py<'_>, before: &Obj<'_>) {
+        self.ask(py, c"end_attempt", &[before]).map(drop).unwrap_or_else(|raised| raised.forget(py));
+    }
+
+    /// Files that the application is made of, as far as they are loaded: neither Python's own nor installed ones.
+    pub(super) fn own_files(&self, py: Py<'_>, path: &[u8]) -> Vec<String> {
+        let read =
+            || -> Result<Vec<String>> { texts(&self.ask(py, c"own_files", &[&Obj::path(py, path)?])?) };
+        read().unwrap_or_else(|raised| {
+            raised.forget(py);
+            vec![String::from_utf8_lossy(path).into_owned()]
+        })
     }
 
     /// What an attempt failed of, and the files whose change may mend it.
-    pub(super) fn examine(
-        &self,
-        py: Py<'_>,
-        before: &Obj<'_>,
-        path: &[u8],
-        exception: &Obj<'_>,
-    ) -> (Cause, Vec<String>) {
+    pub(super) fn examine(&self, py: Py<'_>, path: &[u8], exception: &Obj<'_>) -> (Cause, Vec<String>) {
         let read = || -> Result<(Cause, Vec<String>)> {
-            let found = self.ask(py, c"examine", &[before, &Obj::path(py, path)?, exception])?;
-            let list = |index| -> Result<Vec<String>> {
-                let list = found.item(index)?;
-                (0..list.count())
-                    .map(|at| Ok(String::from_utf8_lossy(&list.item(at)?.lossy()).into_owned()))
-                    .collect()
-            };
-            let mut texts = list(0)?.into_iter();
-            let mut next = || texts.next().unwrap_or_default();
-            Ok((Cause { class: next(), text: next(), trace: list(1)? }, list(2)?))
+            let found = self.ask(py, c"examine", &[&Obj::path(py, path)?, exception])?;
+            let mut names = texts(&found.item(0)?)?.into_iter();
+            let mut next = || names.next().unwrap_or_default();
+            Ok((
+                Cause { class: next(), text: next(), trace: texts(&found.item(1)?)? },
+                texts(&found.item(2)?)?,
+            ))
         };
         read().unwrap_or_else(|raised| {
             // Nothing can be imported, or memory is out: Python prints what it can itself.
@@ -179,10 +179,17 @@ impl Space {
         })
     }
 
-    /// Forgets what the attempt imported, but for what cannot be imported twice.
-    pub(super) fn roll_back(&self, py: Py<'_>, before: &Obj<'_>) {
-        self.ask(py, c"roll_back", &[before]).map(drop).unwrap_or_else(|raised| raised.print(py));
+    /// Forgets what the attempt imported, but for what cannot be imported twice. `alone`: nobody else imports here.
+    pub(super) fn roll_back(&self, py: Py<'_>, before: &Obj<'_>, alone: bool) {
+        self.ask(py, c"roll_back", &[before, &Obj::bool(py, alone)])
+            .map(drop)
+            .unwrap_or_else(|raised| raised.print(py));
     }
+}
+
+/// A list of `str`.
+fn texts(list: &Obj<'_>) -> Result<Vec<String>> {
+    (0..list.count()).map(|at| Ok(String::from_utf8_lossy(&list.item(at)?.lossy()).into_owned())).collect()
 }
 
 /// The module was made of the file as it is.

@@ -55,6 +55,10 @@ impl Spaces {
     /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
     /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
     pub fn place(&self, app: &App) -> Result<Arc<Space>, String> {
+        if let Some(serving) = app.serving() {
+            // Requests are at it there, maybe.
+            return Ok(serving.space.clone());
+        }
         if let Some(space) = self.current(&app.group) {
             if app.inner().place == Place::Group || space.attach(|py| space.has_extensions(py)) {
                 return Ok(space);
@@ -65,7 +69,10 @@ impl Spaces {
             .main
             .attach(Interpreter::new)
             .ok_or_else(|| "Python makes no more interpreters".to_owned())?;
-        let space = Space::prepare(interpreter, &app.group, &self.settings)?;
+        let space = Space::prepare(interpreter, &app.group, &self.settings).inspect_err(|_| {
+            // It is left as it is.
+            self.left.fetch_add(1, Ordering::Relaxed);
+        })?;
         self.all.write().unwrap_or_else(PoisonError::into_inner).push(space.clone());
         self.current.write().unwrap_or_else(PoisonError::into_inner).insert(app.group.clone(), space.clone());
         app.inner().place = Place::Group;

@@ -14,6 +14,8 @@ use wire::message as msg;
 
 /// A short line about an application is written once in this time: on one that is down by all processes together.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
+/// How long a refusal is repeated before files are looked at again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Attempts that hang cost a thread each, so no more are made in a process unless something has changed.
 const MOST_HUNG: u32 = 3;
 
@@ -54,11 +56,8 @@ pub fn start(
     let patience =
         if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
     let until = Instant::now() + patience;
-    let _waiting = match log {
-        Some(log) => Some(Waiting::begin(runtime.may_wait()).ok_or_else(|| busy(app, runtime, log))?),
-        None => None,
-    };
     let key = app.key(modified, runtime.settings.generation);
+    let mut waiting = None;
     let mut mine = false;
     loop {
         let mut inner = app.inner();
@@ -66,7 +65,7 @@ pub fn start(
             if GATE.is_closed() {
                 return Err(Refusal::Stopping);
             }
-            if Instant::now() >= until {
+            if Instant::now() >= until || !may_wait(&mut waiting, app, runtime, log) {
                 return Err(Refusal::Busy);
             }
             inner = app.wait(inner, until);
@@ -78,23 +77,53 @@ pub fn start(
             drop(inner);
             return Err(refused(runtime, key));
         }
+        if let Some(record) = inner.refused(key, BETWEEN_LOOKS) {
+            drop(inner);
+            say_short(runtime, app, key, &record);
+            return Err(Refusal::Failed(Box::new(record)));
+        }
         let was = inner.state;
         inner.state = State::Loading;
         let hung = inner.hung;
         drop(inner);
         match consult(runtime, app, key, hung, until) {
-            Ok(claim) => {
+            Ok(claim) if may_wait(&mut waiting, app, runtime, log) => {
                 mine = true;
                 let attempt = Attempt::new(app, runtime, modified, claim, log.cloned());
                 runtime.crew.send(Task::Start(attempt));
             }
+            Ok(claim) => {
+                runtime.board.give_up(claim);
+                app.move_to(was);
+                return Err(Refusal::Busy);
+            }
             Err(refusal) => {
-                let failed = matches!(refusal, Refusal::Failed(_));
-                app.move_to(if failed { State::Failed } else { was });
+                if let Refusal::Failed(record) = &refusal {
+                    app.inner().note_refusal(key, record);
+                }
+                app.move_to(if matches!(refusal, Refusal::Failed(_)) { State::Failed } else { was });
                 return Err(refusal);
             }
         }
     }
+}
+
+/// Counts the thread among those that wait, once; false if too many do. Without a log it is one of a process that
+/// starts, and nobody else's.
+fn may_wait(
+    waiting: &mut Option<Waiting>,
+    app: &App,
+    runtime: &Runtime,
+    log: Option<&Arc<RequestLog>>,
+) -> bool {
+    let Some(log) = log else { return true };
+    if waiting.is_none() {
+        *waiting = Waiting::begin(runtime.may_wait());
+        if waiting.is_none() {
+            say_busy(app, runtime, log);
+        }
+    }
+    waiting.is_some()
 }
 
 /// Asks the board until it advises something else than waiting.
@@ -108,14 +137,13 @@ fn consult(
     loop {
         match runtime.board.consult(key) {
             Advice::Refuse(record) => {
-                if runtime.board.may_say(key, BETWEEN_LINES) {
-                    verdict::say_short(app, &record);
-                }
+                say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) if hung >= MOST_HUNG && !claim.changed && claim.failed() => {
                 let record = claim.record.clone();
                 runtime.board.give_up(claim);
+                say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) => return Ok(claim),
@@ -126,8 +154,14 @@ fn consult(
     }
 }
 
+fn say_short(runtime: &Runtime, app: &App, key: u64, record: &Record) {
+    if runtime.board.may_say(key, BETWEEN_LINES) {
+        verdict::say_short(app, record);
+    }
+}
+
 /// Too many threads wait for applications that start.
-fn busy(app: &App, runtime: &Runtime, log: &RequestLog) -> Refusal {
+fn say_busy(app: &App, runtime: &Runtime, log: &RequestLog) {
     static SAID: Mutex<Option<Instant>> = Mutex::new(None);
     let mut said = lock(&SAID);
     if said.is_none_or(|said| said.elapsed() >= BETWEEN_LINES) {
@@ -139,7 +173,6 @@ fn busy(app: &App, runtime: &Runtime, log: &RequestLog) -> Refusal {
         );
         log.message(msg::TOO_MANY_WAIT, text);
     }
-    Refusal::Busy
 }
 
 /// The attempt that this request wanted has failed.

@@ -4,150 +4,176 @@ use super::app::{App, Place, State};
 use super::attempt::{Attempt, Failure};
 use super::board::Claim;
 use super::record::{Cause, Record, Verdict, Watched};
-use super::space::Space;
 use super::{advice, lock, os};
 use crate::host;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
-use wire::message as msg;
+use wire::{Message, message as msg};
 
 /// Longest time between two attempts.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 impl Attempt {
-    pub(super) fn succeeded(&self, space: &Arc<Space>, in_time: bool) {
-        let times = *lock(&self.times);
-        let ms = |time: Duration| time.as_millis();
-        let python = self.runtime.python_took();
-        let total = times.lock + times.interpreter + times.import + times.warm_up;
-        let attempt = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
-        self.say(msg::SCRIPT_LOADED, format_args!(
-            "loaded '{}' into {} in {} ms (python {} ms, lock {} ms, interpreter {} ms, import {} ms, warm-up {} ms){attempt}",
-            self.app.shown(), space.context(), ms(total), ms(python), ms(times.lock), ms(times.interpreter), ms(times.import), ms(times.warm_up),
-        ));
-        if !in_time {
-            if self.app.inner().state != State::Failed {
-                return;
+    /// It has ended in time.
+    pub(super) fn end(&self, done: Result<(), Box<Failure>>) {
+        match done {
+            Ok(()) => {
+                self.say_loaded();
+                self.prove();
             }
-            let text = format!(
-                "the start of '{}' that had timed out has ended well: raise WSGIStartupTimeout above {:.0} s",
-                self.app.shown(),
-                total.as_secs_f64()
-            );
-            self.say(msg::START_LATE, text);
-            // Another attempt may have the claim by now: the verdict is for all the same.
-            self.runtime.board.conclude(
-                self.key(),
-                Claim::none(),
-                &Record { verdict: Verdict::Proven, ..Record::default() },
-            );
-        } else if let Some(claim) = lock(&self.claim).take() {
-            self.runtime.board.conclude(
-                self.key(),
-                claim,
-                &Record { verdict: Verdict::Proven, ..Record::default() },
-            );
+            Err(failure) => self.failed(&failure),
         }
+    }
+
+    /// It has ended after its time; `counts`: no other was made since.
+    pub(super) fn end_late(&self, done: Result<(), Box<Failure>>, counts: bool) {
+        match done {
+            Ok(()) if counts => {
+                self.say_loaded();
+                let seconds = self.age().as_secs_f64();
+                let text = format!(
+                    "the start of '{}' that had timed out has ended well: raise WSGIStartupTimeout above {seconds:.0} s",
+                    self.app.shown(),
+                );
+                self.say(msg::START_LATE, text);
+                self.prove();
+            }
+            Ok(()) => {}
+            // The verdict stands, but why is of interest.
+            Err(failure) => {
+                let text = format!(
+                    "the start of '{}' that had timed out has failed: {}",
+                    self.app.shown(),
+                    failure.cause.summary()
+                );
+                self.say(msg::START_LATE, text);
+                self.log_lines(msg::START_LATE, failure.cause.trace);
+            }
+        }
+    }
+
+    /// It serves: so all processes may start it.
+    fn prove(&self) {
+        let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
+        let proven = Record { verdict: Verdict::Proven, ..Record::default() };
+        self.runtime.board.conclude(self.key(), claim, |_| proven);
         let mut inner = self.app.inner();
-        inner.place = Place::Group;
+        (inner.place, inner.hung) = (Place::Group, 0);
         drop(inner);
         self.app.first.close();
         self.app.move_to(State::Ready);
     }
 
-    pub(super) fn failed(&self, failure: Failure) {
-        let record = self.conclude(&failure.cause, failure.watched);
+    fn say_loaded(&self) {
+        let times = *lock(&self.times);
+        let ms = |time: Duration| time.as_millis();
+        let total = times.lock + times.interpreter + times.import + times.warm_up;
+        let attempt = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
+        let context = self.app.serving().map_or_else(String::new, |serving| serving.space.context());
+        let text = format!(
+            "loaded '{}' into {context} in {} ms (python {} ms, lock {} ms, interpreter {} ms, import {} ms, warm-up \
+             {} ms){attempt}",
+            self.app.shown(),
+            ms(total),
+            ms(self.runtime.python_took()),
+            ms(times.lock),
+            ms(times.interpreter),
+            ms(times.import),
+            ms(times.warm_up),
+        );
+        self.say(msg::SCRIPT_LOADED, text);
+    }
+
+    fn failed(&self, failure: &Failure) {
+        let record = self.conclude(&failure.cause, failure.watched.clone());
         let took = lock(&self.times).import;
-        let what = format!(
-            "{} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or as soon as one of its files changes)",
+        let mut lines = vec![format!(
+            "{}: {} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or as soon as one of its files \
+             changes)",
+            failure.number,
             failure.what,
             record.id,
             record.attempts,
             std::process::id(),
             took.as_millis(),
             delay(record.attempts).as_secs(),
-        );
-        let mut lines = vec![format!("{}: {what}", failure.number)];
-        if failure.cause.trace.is_empty() {
-            lines.push(failure.cause.summary());
+        )];
+        let cause = &failure.cause;
+        if cause.trace.is_empty() {
+            lines.push(cause.summary());
         }
-        lines.extend(failure.cause.trace.iter().cloned());
+        lines.extend(cause.trace.iter().cloned());
         let main = self.app.group.is_empty();
-        if let Some(advice) =
-            advice::advice(&failure.cause.class, &failure.cause.text, &failure.cause.trace, main)
-        {
+        if let Some(advice) = advice::advice(&cause.class, &cause.text, &cause.trace, main) {
             lines.push(format!("{}: what to do: {advice}", msg::ADVICE));
         }
-        let level = failure.number.level();
-        for line in lines {
-            match &self.log {
-                Some(log) => log.line(level, line.as_bytes()),
-                None => host::log(level, line.as_bytes()),
-            }
-        }
+        self.log_lines(failure.number, lines);
         self.app.inner().place = failure.place;
         self.app.move_to(State::Failed);
     }
 
-    /// A start that had timed out has failed: the verdict stands, but why is of interest.
-    pub(super) fn failed_late(&self, failure: &Failure) {
-        let text = format!(
-            "the start of '{}' that had timed out has failed: {}",
-            self.app.shown(),
-            failure.cause.summary()
-        );
-        self.say(msg::START_LATE, text);
-        for line in &failure.cause.trace {
-            host::log(msg::START_LATE.level(), line.as_bytes());
+    fn log_lines(&self, number: Message, lines: Vec<String>) {
+        for line in lines {
+            match &self.log {
+                Some(log) => log.line(number.level(), line.as_bytes()),
+                None => host::log(number.level(), line.as_bytes()),
+            }
         }
     }
 
-    /// Its time is over, says the watchdog: false if it has ended in the last moment.
-    pub fn time_out(&self) -> bool {
-        if self.settled.swap(true, Ordering::SeqCst) {
-            return false;
-        }
-        drop(lock(&self.slot).take());
+    /// Its time is over, and requests know it already.
+    pub(super) fn timed_out(&self) {
         let limit = self.runtime.settings.startup_timeout.as_secs_f64();
         let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
         let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
         let record = self.conclude(&cause, vec![self.app.shown().into_owned()]);
-        let mut inner = self.app.inner();
-        inner.hung += 1;
-        inner.place = if self.app.group.is_empty() || !self.runtime.spaces.may_make_more() {
-            Place::Group
-        } else {
-            Place::Fresh
-        };
-        drop(inner);
-        self.app.move_to(State::Failed);
-        self.say(msg::START_TIMEOUT, format_args!(
-            "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, and these are the stacks of all threads:",
-            self.app.shown(), record.id, record.attempts,
-        ));
-        true
+        let text = format!(
+            "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
+             and the stacks of all threads follow",
+            self.app.shown(),
+            record.id,
+            record.attempts,
+        );
+        self.say(msg::START_TIMEOUT, text);
     }
 
-    /// Writes the failure down for all processes. The first cause stays until something changes.
+    pub(super) fn say_waiting(&self, waited: Duration) {
+        let holders = self.runtime.board.holders();
+        let holders: Vec<String> = holders
+            .iter()
+            .map(|holder| {
+                let since = (os::now() - holder.since) as f64 / 1e6;
+                format!("pid {} is loading '{}' since {since:.0} s", holder.pid, holder.what)
+            })
+            .collect();
+        let text = format!(
+            "'{}' has waited {:.0} s for the startup lock: {}",
+            self.app.shown(),
+            waited.as_secs_f64(),
+            holders.join(", ")
+        );
+        self.say(msg::LOCK_WAIT, text);
+    }
+
+    /// Writes the failure down for all processes. The first cause stays until something changes, and the number as long
+    /// as the script does.
     fn conclude(&self, cause: &Cause, watched: Vec<String>) -> Record {
-        let again = self.before.verdict == Verdict::Failed;
-        let attempts = if again { self.before.attempts + 1 } else { 1 };
-        let id = if self.before.id != 0 { self.before.id } else { fresh_id(self.key()) };
-        let keep = again && !self.changed;
-        let record = Record {
-            verdict: Verdict::Failed,
-            id,
-            attempts,
-            next: os::now() + delay(attempts).as_micros() as i64,
-            said: os::now(),
-            cause: if keep { self.before.cause.clone() } else { cause.clone() },
-            watched: watched.into_iter().map(Watched::new).collect(),
-        };
-        if let Some(claim) = lock(&self.claim).take() {
-            self.runtime.board.conclude(self.key(), claim, &record);
-        }
-        record
+        let watched = watched.into_iter().map(Watched::new).collect();
+        let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
+        self.runtime.board.conclude(self.key(), claim, |now| {
+            // It may have failed in another process at the same time, where it was proven before.
+            let known = if self.before.verdict == Verdict::Failed { &self.before } else { now };
+            let again = known.verdict == Verdict::Failed;
+            let attempts = if again { known.attempts + 1 } else { 1 };
+            Record {
+                verdict: Verdict::Failed,
+                id: if known.id != 0 { known.id } else { fresh_id(self.key()) },
+                attempts,
+                next: os::now() + delay(attempts).as_micros() as i64,
+                said: os::now(),
+                cause: if again && !self.changed { known.cause.clone() } else { cause.clone() },
+                watched,
+            }
+        })
     }
 }
 

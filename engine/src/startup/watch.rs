@@ -5,9 +5,11 @@
 //! it, the stacks that `faulthandler` writes without it are shown.
 
 use super::attempt::Attempt;
+use super::imports::FIRST_LOOK;
 use super::os::{self, LockFile, Wake};
 use super::{Runtime, imports, lock, report};
 use crate::host;
+use crate::wsgi::Call;
 use once_cell::sync::OnceCell;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
@@ -18,8 +20,10 @@ use wire::{Message, message as msg};
 const FOR_THE_GIL: Duration = Duration::from_secs(2);
 /// When an attempt lasts so much longer than it may, `faulthandler` writes the stacks.
 pub const LAST_RESORT: Duration = Duration::from_millis(1000);
-/// How often requests are looked at.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+/// How often requests are looked at, at most.
+const SHORTEST_LOOK: Duration = Duration::from_millis(250);
+/// Until something wakes it.
+const FOR_EVER: Duration = Duration::from_secs(3600);
 
 struct Watch {
     runtime: &'static Runtime,
@@ -67,6 +71,13 @@ pub fn end(attempt: &Arc<Attempt>) {
     }
 }
 
+/// Requests run, which it looks at.
+pub fn requests_come() {
+    if let Some(watch) = WATCH.get() {
+        watch.wake.wake();
+    }
+}
+
 /// The attempt that is being made.
 pub fn current() -> Option<Arc<Attempt>> {
     lock(&WATCH.get()?.attempt).clone()
@@ -82,11 +93,17 @@ pub fn dump_descriptor() -> i32 {
 
 impl Watch {
     fn run(&'static self) {
+        // Requests are looked at a few times within the time that they may wait for an import.
+        let between = (self.runtime.settings.import_timeout / 8).clamp(SHORTEST_LOOK, FIRST_LOOK);
         loop {
             let deadline = current().and_then(|attempt| attempt.deadline());
             let rest = deadline.map(|at| Duration::from_micros((at - os::now()).max(0) as u64 + 1000));
             let requests = imports::may_hang(self.runtime);
-            let pause = if requests { BETWEEN_LOOKS } else { imports::FIRST_LOOK };
+            let pause = match requests {
+                true => between,
+                false if Call::none_runs() => FOR_EVER,
+                false => FIRST_LOOK,
+            };
             self.wake.sleep(rest.unwrap_or(pause).min(pause));
             if os::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, as asked for by SIGUSR2:", None);
@@ -96,8 +113,6 @@ impl Watch {
                 && attempt.time_out()
             {
                 end(&attempt);
-                // The rest goes on first; the dead have time.
-                self.runtime.crew.replace(self.runtime.spaces.main());
                 self.report_late(&attempt);
             }
             if requests {
@@ -107,8 +122,7 @@ impl Watch {
     }
 
     fn report_late(&'static self, attempt: &Arc<Attempt>) {
-        let text = format!("stacks when the start of '{}' timed out:", attempt.app.shown());
-        self.report(msg::START_TIMEOUT, &text, Some(attempt.clone()));
+        self.report(msg::START_TIMEOUT, "the stacks of all threads:", Some(attempt.clone()));
     }
 
     /// Writes the report to the log.
@@ -118,6 +132,9 @@ impl Watch {
         let attempt = attempt.or_else(current);
         let spawned = std::thread::Builder::new().name("wsgi-report".into()).spawn(move || {
             let _ = send.send(report::lines(self.runtime, attempt.as_ref(), late));
+            if late && let Some(files) = attempt.as_ref().and_then(|attempt| attempt.own_files()) {
+                attempt.iter().for_each(|attempt| attempt.watch(files.clone()));
+            }
             crate::python::delete_states_of_this_thread();
         });
         let lines = match spawned.map(|_| receive.recv_timeout(FOR_THE_GIL)) {

@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::link::{Link, RequestLog};
 use super::warm::Nobody;
 use crate::python::{GilCell, Problem, Py, Raised, native_id, thread_ident, thread_number};
-use crate::startup::{Space, Turn};
+use crate::startup::{self, Space, Turn};
 use once_cell::sync::OnceCell;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
@@ -55,6 +55,9 @@ pub struct Call {
 
 /// The requests that are running, by the number of their thread.
 static RUNNING: Mutex<FxHashMap<usize, Arc<Call>>> = Mutex::new(FxHashMap::with_hasher(FxBuildHasher));
+
+/// Somebody waits for a request to run.
+static IDLE: AtomicBool = AtomicBool::new(false);
 
 /// The link while it is used; `None` when the request is over.
 pub type Locked<'a> = MutexGuard<'a, Option<Box<dyn Link>>>;
@@ -113,11 +116,11 @@ impl Call {
     }
 
     /// Its thread is made to raise, so that others get on.
-    pub fn interrupted(&self) {
-        self.interrupted.store(true, Ordering::SeqCst);
+    pub fn set_interrupted(&self, interrupted: bool) {
+        self.interrupted.store(interrupted, Ordering::SeqCst);
     }
 
-    /// See [`Call::interrupted`].
+    /// See [`Call::set_interrupted`].
     pub fn was_interrupted(&self) -> bool {
         self.interrupted.load(Ordering::SeqCst)
     }
@@ -217,7 +220,20 @@ impl Call {
     /// Counts this request among the running ones of the process until the answer is dropped.
     pub fn run(self: &Arc<Self>) -> Running<'_> {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(thread_number(), self.clone());
+        if IDLE.load(Ordering::SeqCst) && IDLE.swap(false, Ordering::SeqCst) {
+            startup::requests_come();
+        }
         Running(self)
+    }
+
+    /// No request is running; the next one calls [`startup::requests_come`].
+    pub fn none_runs() -> bool {
+        IDLE.store(true, Ordering::SeqCst);
+        let none = RUNNING.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if !none {
+            IDLE.store(false, Ordering::SeqCst);
+        }
+        none
     }
 
     /// The requests that are running now.
@@ -252,7 +268,6 @@ impl Drop for Running<'_> {
         RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&thread_number());
         self.0.give_turn();
         self.0.close();
-        self.0.log.close();
     }
 }
 

@@ -66,8 +66,8 @@ where
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
     let space = loop {
-        match app.space() {
-            Some(space) => break space,
+        match app.serving() {
+            Some(serving) => break serving.space.clone(),
             None => {
                 if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.modified, Some(&log)) {
                     return refuse::refuse(&refusal, &app, request.pages, link);
@@ -83,8 +83,10 @@ where
         let mut loaded = false;
         let (mut environ, facts) = (Some(request.environ), request.facts);
         loop {
+            // An application that is loaded again serves in the same interpreter.
+            let Some(serving) = app.serving() else { break error(500) };
             let attempt = space.attach(|py| {
-                let module = space.module(py, &app, script, loaded)?;
+                let module = space.module(py, &serving, script, loaded)?;
                 let Some(environ) = environ.take() else { return Ok(error(500)) };
                 let before = if first { modules(py) } else { 0 };
                 let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
@@ -184,8 +186,7 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         return Outcome::of(End::Exit, raised.exit_status(py));
     }
     if call.was_interrupted() {
-        let text =
-            "this request was interrupted, so that the threads that wait for each other's imports get on";
+        let text = "this request waited for an import that does not get on, and was interrupted";
         call.space.log_exception(py, raised, Some(call), message::IMPORT_DEADLOCK, text);
         let outcome = end(503);
         return Outcome { retry_after: 1, ..outcome };

@@ -69,6 +69,8 @@ fn page(text: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
+    let text: String =
+        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
