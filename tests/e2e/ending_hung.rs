@@ -127,3 +127,40 @@ fn stop_while_a_script_hangs_in_a_child_that_starts() {
     assert_within(begun, 1.0, "the stop");
     assert_eq!(s.logged("WSGI1005"), [""; 0]);
 }
+
+/// The same for a graceful stop and a graceful restart: each ends the old child within its limit, and the log names what
+/// was left there, once.
+#[test]
+fn threads_that_never_end_and_a_graceful_end() {
+    for restart in [false, true] {
+        let s = site(
+            "
+            def forever():
+                while True:
+                    time.sleep(0.05)
+            threading.Thread(target=forever, name='stubborn-' + GROUP).start()
+            threading.Thread(target=forever, name='servant-' + GROUP, daemon=True).start()",
+        )
+        .expect_log(r"WSGI1004: .*stubborn-main.*servant-main \(daemon\)|WSGI1004: .*servant-main \(daemon\).*stubborn-main")
+        .expect_log(r"WSGI1004: .*stubborn-sub.*servant-sub \(daemon\)|WSGI1004: .*servant-sub \(daemon\).*stubborn-sub")
+        .allow_log(STILL_THERE)
+        .start();
+        loaded(&s, 1);
+        assert_whole(&s.get("/sub"));
+        let (old, begun) = (s.children(), Instant::now());
+        if restart {
+            s.graceful();
+            loaded(&s, 2);
+            assert_whole(&s.get("/main"));
+            until("the old child to go", || s.children().iter().all(|pid| !old.contains(pid)).then_some(()));
+            assert_within(begun, 10.0, "the restart");
+            assert_eq!((notes(&s, "exit").len(), s.logged("WSGI1004").len()), (2, 2), "of the old child");
+            s.terminate();
+        } else {
+            s.stop();
+            assert_within(begun, 10.0, "the stop");
+        }
+        assert_exit_functions(&s);
+        assert_eq!(s.logged("WSGI1004").len(), notes(&s, "load").len());
+    }
+}

@@ -20,6 +20,8 @@ pub struct Server {
     config: String,
     expected: Mutex<Expectations>,
     apache: Mutex<Child>,
+    /// Processes of the server that the test killed: their end is no crash.
+    killed: Mutex<Vec<u32>>,
     /// What the log said when children were first told to end at once.
     before_term: Mutex<Option<Vec<String>>>,
     /// The last request sent and the last answer read, for the report of a failure.
@@ -41,6 +43,7 @@ impl Server {
             port: httpd.port,
             expected: Mutex::new(httpd.expected),
             apache: Mutex::new(apache),
+            killed: Mutex::default(),
             before_term: Mutex::default(),
             last: Mutex::default(),
         };
@@ -165,6 +168,14 @@ impl Server {
         self.signal(libc::SIGUSR1);
     }
 
+    /// Sends a signal to one process of this server. That it ends by SIGKILL is then expected.
+    pub fn send(&self, pid: u32, signal: i32) {
+        if signal == libc::SIGKILL {
+            self.killed.lock().unwrap().push(pid);
+        }
+        os::signal(pid, signal);
+    }
+
     /// Every line of every error log of this server, the console's included.
     pub fn error_log(&self) -> Vec<String> {
         let mut files: Vec<_> = fs::read_dir(self.dir.join("logs")).into_iter().flatten().flatten().collect();
@@ -260,6 +271,10 @@ impl Drop for Server {
         let mut log = self.error_log();
         if let Some(before) = &*self.before_term.lock().unwrap_or_else(|e| e.into_inner()) {
             log.retain(|line| before.contains(line) || !line.contains("AH00052"));
+        }
+        for pid in &*self.killed.lock().unwrap_or_else(|e| e.into_inner()) {
+            let end = format!("AH00052: child pid {pid} exit signal Killed");
+            log.retain(|line| !line.contains(&end));
         }
         faults.extend(self.expected.lock().unwrap_or_else(|e| e.into_inner()).judge(&log));
         if std::thread::panicking() {

@@ -331,7 +331,8 @@ def where_missing(name):
 def own_files(path):
     """Files of modules that are neither Python's own nor installed: the application's."""
     others = (os.path.dirname(os.__file__) + os.sep, "site-packages", "dist-packages")
-    files = map(file_of, list(sys.modules.values()))
+    # Scripts of other applications are none of its business.
+    files = [file_of(module) for name, module in list(sys.modules.items()) if not name.startswith("_mod_wsgi_")]
     return [path, *(f for f in files if isinstance(f, str) and os.path.isabs(f) and not any(o in f for o in others))]
 
 

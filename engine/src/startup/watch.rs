@@ -122,7 +122,8 @@ impl Watch {
     }
 
     fn report_late(&'static self, attempt: &Arc<Attempt>) {
-        self.report(msg::START_TIMEOUT, "the stacks of all threads:", Some(attempt.clone()));
+        // The line that says so is written.
+        self.report(msg::START_TIMEOUT, "", Some(attempt.clone()));
     }
 
     /// Writes the report to the log.
@@ -146,7 +147,9 @@ impl Watch {
             }
             _ => vec!["no report can be made: no thread can be started".to_owned()],
         };
-        host::message(number, text);
+        if !text.is_empty() {
+            host::message(number, text);
+        }
         lines.iter().for_each(|line| host::log(number.level(), line.as_bytes()));
     }
 

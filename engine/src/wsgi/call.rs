@@ -39,6 +39,8 @@ pub struct Call {
     pub read_error: GilCell<Option<ReadError>>,
     /// The client has gone: nothing more can be sent.
     pub gone: GilCell<bool>,
+    /// `close()` of the iterable raised, which is logged and changes nothing for the client.
+    pub close_raised: GilCell<bool>,
     /// Beginnings of log lines, by [`Stream`].
     pub partial: GilCell<[Vec<u8>; 3]>,
     link: Mutex<Option<Box<dyn Link>>>,
@@ -84,6 +86,7 @@ impl Call {
             answer: GilCell::new(Answer::default()),
             read_error: GilCell::new(None),
             gone: GilCell::new(false),
+            close_raised: GilCell::new(false),
             partial: GilCell::new(Default::default()),
             link: Mutex::new(Some(link)),
             log,

@@ -108,6 +108,7 @@ fn close(call: &Arc<Call>, iterable: &Obj<'_>) {
         }
     };
     if let Err(raised) = closed {
+        call.close_raised.set(iterable.py(), true);
         let what = super::failure_text(call, iterable.py(), &raised);
         call.space.log_exception(iterable.py(), raised, Some(call), message::APPLICATION_RAISED, what);
     }

@@ -76,6 +76,7 @@ pub fn warm_up(
         End::Error => outcome.status,
         // An exception after the headers.
         End::Truncated | End::Exit => 500,
+        _ if call.close_raised.get(py) => 500,
         End::Complete | End::Short => status.load(Ordering::Relaxed),
     }
 }
