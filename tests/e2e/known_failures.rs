@@ -77,7 +77,7 @@ fn one_interpreter(import: &'static str, exception: &'static str, package: &str)
             "second",
             import,
             exception,
-            "one interpreter of a process only. Run this application in the main one: ",
+            "one interpreter of a process only. Run every application that needs it in the main one: ",
         ),
         case("main-third", import, exception, "is not the first that loads it here. Give each application "),
     ];

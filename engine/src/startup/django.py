@@ -156,7 +156,7 @@ def import_settings(project, module):
             raise
         raise ProjectError(
             f"there is no Django in this Python ({sys.prefix}): name the project's virtual environment with "
-            "WSGIPythonHome (python-home= of WSGIDaemonProcess), or install Django in this one"
+            "WSGIPythonHome, or install Django in this one"
         ) from None
     try:
         import_module(module)
