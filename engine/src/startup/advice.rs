@@ -166,7 +166,7 @@ mod tests {
             "{sub}"
         );
         let main = said("ImportError", text, trace, true);
-        assert!(main.contains("not the first that loads it here. Give each application"), "{main}");
+        assert!(main.contains("another application has loaded it in one of its own"), "{main}");
         assert!(said("ImportError", text, "", false).starts_with("an extension module works"));
     }
 
