@@ -1,9 +1,11 @@
 //! One attempt to start an application: the startup lock, an interpreter, the script, the warm-up, and the verdict.
 
 use super::app::{App, Place, State};
-use super::board::{Claim, Slot};
-use super::record::{Cause, Record, Verdict, Watched};
+use super::board::Claim;
+use super::failure::{Failure, at_start, failure_text};
+use super::record::{Record, Verdict, Watched};
 use super::script::Script;
+use super::slots::Slot;
 use super::space::Space;
 use super::{Runtime, lock, os, watch};
 use crate::host;
@@ -53,20 +55,6 @@ pub(super) struct Times {
     pub(super) interpreter: Duration,
     pub(super) import: Duration,
     pub(super) warm_up: Duration,
-}
-
-/// Why it failed, and what that means for the next attempt.
-pub struct Failure {
-    /// Number of the message.
-    pub number: Message,
-    /// The first line, up to the id.
-    pub what: String,
-    /// Exception and traceback.
-    pub cause: Cause,
-    /// Files whose change may mend it.
-    pub watched: Vec<String>,
-    /// Where the next attempt is made.
-    pub place: Place,
 }
 
 impl Attempt {
@@ -349,21 +337,6 @@ impl Outcome {
     }
 }
 
-impl Failure {
-    /// One that is no exception of the application's.
-    fn new(number: Message, app: &App, text: &str) -> Box<Self> {
-        let class = match number {
-            msg::WARM_UP_FAILED => "warm-up",
-            msg::INTERPRETER_FAILED => "InterpreterError",
-            _ => "Fault",
-        };
-        let cause = Cause { class: class.into(), text: text.into(), trace: Vec::new() };
-        let what = format!("the start of '{}' has failed", app.shown());
-        let watched = vec![app.shown().into_owned()];
-        Box::new(Self { number, what, cause, watched, place: Place::Group })
-    }
-}
-
 /// A process that the script has forked comes here too: it ends, as it would have ended behind its script.
 fn leave_if_copy(py: Py<'_>, loaded: &Result<Obj<'_>, (Message, Raised)>) {
     if !super::is_copy() {
@@ -378,25 +351,4 @@ fn leave_if_copy(py: Py<'_>, loaded: &Result<Obj<'_>, (Message, Raised)>) {
         }
     };
     os::end_process(status)
-}
-
-/// The number of the same message when the process starts.
-fn at_start(number: Message) -> Message {
-    match number {
-        msg::SCRIPT_UNREADABLE => msg::PRELOAD_UNREADABLE,
-        msg::SCRIPT_EXITED => msg::PRELOAD_EXITED,
-        msg::SCRIPT_RAISED => msg::PRELOAD_RAISED,
-        other => other,
-    }
-}
-
-fn failure_text(number: Message, app: &App, class: &str, context: &str) -> String {
-    let what = match &app.plan.django {
-        Some(django) => format!("Django project '{}'", String::from_utf8_lossy(&django.project)),
-        None => format!("WSGI script '{}'", app.shown()),
-    };
-    if matches!(number, msg::SCRIPT_UNREADABLE | msg::PRELOAD_UNREADABLE) {
-        return format!("{what} could not be read or compiled for {context}");
-    }
-    format!("{what} raised {class} while it was loaded into {context}")
 }

@@ -1,18 +1,17 @@
-//! The start board: one file in memory that all processes of a server share. It holds the slots of the startup lock,
-//! each with who loads what since when, and the start records.
+//! The start board: one file in memory that all processes of a server share. It holds the slots of the startup lock
+//! (`slots.rs`) and the start records.
 //!
 //! Every access is a read or write of the file under a lock of it, so a process that was killed in the middle leaves at
 //! worst a record that decodes to less.
 
 use super::os::{LockFile, now};
 use super::record::{Record, Verdict, Watched};
+use super::slots::SLOT;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Most slots of the startup lock.
 pub const MOST_SLOTS: u32 = 256;
-/// Bytes of a slot's text.
-const SLOT: u64 = 512;
 /// Most applications with a record; the oldest makes place.
 const RECORDS: u64 = 256;
 /// Where the index of records lies: key and time of each.
@@ -24,16 +23,11 @@ const BLOCK: u64 = 64 * 1024;
 const TABLE_LOCK: i64 = 1 << 40;
 /// Which byte's lock, plus the record's place, says that a process tries.
 const TRY_LOCK: i64 = TABLE_LOCK + 1;
-/// Which byte's lock, plus the slot's number, is the slot.
-const SLOT_LOCK: i64 = 1 << 41;
-
-/// How often a waiter looks again.
-const PAUSE: Duration = Duration::from_millis(15);
 
 /// The board.
 pub struct Board {
-    file: LockFile,
-    slots: u32,
+    pub(super) file: LockFile,
+    pub(super) slots: u32,
     /// Locks of the file do not exclude threads of one process.
     table: Mutex<()>,
 }
@@ -69,62 +63,10 @@ impl Claim {
     }
 }
 
-/// Who has a slot.
-pub struct Holder {
-    /// Number of the process.
-    pub pid: u32,
-    /// Since when, microseconds.
-    pub since: i64,
-    /// What it loads.
-    pub what: String,
-}
-
 impl Board {
     /// The board in a file that the parent process made. No slots: the startup lock is off.
     pub fn new(file: LockFile, slots: u32) -> Self {
         Self { file, slots: slots.min(MOST_SLOTS), table: Mutex::new(()) }
-    }
-
-    /// Waits for a slot of the startup lock. `waiting` is called each time all are taken, and answers whether to go on.
-    pub fn slot(&self, what: &str, mut waiting: impl FnMut() -> bool) -> Option<Slot<'_>> {
-        if self.slots == 0 {
-            return Some(Slot { board: self, number: None });
-        }
-        loop {
-            for number in 0..self.slots {
-                if self.file.try_lock(SLOT_LOCK + i64::from(number)) {
-                    let text = format!("{} {} {what}", std::process::id(), now());
-                    self.write_slot(number, &text);
-                    return Some(Slot { board: self, number: Some(number) });
-                }
-            }
-            if !waiting() {
-                return None;
-            }
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    fn write_slot(&self, number: u32, text: &str) {
-        let mut bytes = text.as_bytes().to_vec();
-        bytes.resize(SLOT as usize, b'\n');
-        // A slot without its text is still a slot.
-        let _ = self.file.write(u64::from(number) * SLOT, &bytes);
-    }
-
-    /// Who has the slots. One that was killed has left its text, but not its lock.
-    pub fn holders(&self) -> Vec<Holder> {
-        let holder = |number: u32| {
-            let bytes = self.file.read(u64::from(number) * SLOT, SLOT as usize);
-            let text = String::from_utf8_lossy(&bytes);
-            let mut words = text.trim().splitn(3, ' ');
-            let pid = words.next()?.parse().ok()?;
-            let holds =
-                self.file.holder(SLOT_LOCK + i64::from(number)) == Some(pid) || pid == std::process::id();
-            let (since, what) = (words.next()?.parse().ok()?, words.next()?.to_owned());
-            holds.then_some(Holder { pid, since, what })
-        };
-        (0..self.slots).filter_map(holder).collect()
     }
 
     /// Runs `work` with the table locked.
@@ -259,21 +201,6 @@ impl Board {
     }
 }
 
-/// A slot of the startup lock, until it is dropped.
-pub struct Slot<'b> {
-    board: &'b Board,
-    number: Option<u32>,
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        if let Some(number) = self.number {
-            self.board.write_slot(number, "");
-            self.board.file.unlock(SLOT_LOCK + i64::from(number));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::record::Cause;
@@ -340,18 +267,5 @@ mod tests {
         assert!(board.may_say(1, Duration::from_secs(10)));
         assert!(!board.may_say(1, Duration::from_secs(10)));
         assert!(!board.may_say(7, Duration::from_secs(10)), "unknown");
-    }
-
-    #[test]
-    fn slots_say_who_has_them() {
-        let board = board(2);
-        let slot = board.slot("/a b.wsgi", || panic!("free"));
-        let holders = board.holders();
-        assert_eq!(
-            (holders.len(), holders[0].pid, holders[0].what.as_str()),
-            (1, std::process::id(), "/a b.wsgi")
-        );
-        drop(slot);
-        assert!(board.holders().is_empty());
     }
 }

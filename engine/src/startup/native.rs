@@ -1,4 +1,4 @@
-//! The Python that every interpreter is given (`prepare.py`, `report.py`), and what it may ask of the engine.
+//! The Python that every interpreter is given (`prepare.py` and its kind), and what it may ask of the engine.
 
 use crate::host;
 use crate::python::class::{Args, Class, Members};
@@ -9,8 +9,10 @@ use std::ffi::CStr;
 use wire::Level;
 
 /// What every interpreter runs first: what it is given, and what tells where threads stand.
-static SOURCES: [Source; 2] = [
+static SOURCES: [Source; 4] = [
     Source::new(concat!(include_str!("prepare.py"), "\0")),
+    Source::new(concat!(include_str!("attempt.py"), "\0")),
+    Source::new(concat!(include_str!("ending.py"), "\0")),
     Source::new(concat!(include_str!("report.py"), "\0")),
 ];
 /// The source of `mod_wsgi.django`, run when it is first used.

@@ -1,8 +1,9 @@
 //! The end of an attempt: what it means for requests, for other processes and for whoever reads the log.
 
 use super::app::{App, Place, State};
-use super::attempt::{Attempt, Failure};
+use super::attempt::Attempt;
 use super::board::Claim;
+use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
 use super::{advice, lock, os};
 use crate::host;

@@ -1,0 +1,153 @@
+"""An attempt to start an application: running its script, telling why it failed, and forgetting what it imported.
+
+Runs in the same namespace as prepare.py, which comes first.
+"""
+
+
+class Imported:
+    """Notes which modules one thread imports. It finds none itself."""
+
+    def __init__(self):
+        self.thread, self.names = _thread.get_ident(), set()
+
+    def find_spec(self, name, path=None, target=None):
+        if _thread.get_ident() == self.thread:
+            self.names.add(name)
+        return None
+
+
+def begin_attempt(seconds, dump):
+    """An attempt to start an application begins. If it lasts longer than `seconds`, the stacks of all threads are
+    written to the descriptor `dump` by a thread that needs no GIL. Returns what `roll_back` goes back to."""
+    import faulthandler
+    import importlib
+
+    faulthandler.dump_traceback_later(seconds, file=dump)
+    importlib.invalidate_caches()
+    imported = Imported()
+    sys.meta_path.insert(0, imported)
+    return set(sys.modules), list(sys.path), dict(os.environ), imported
+
+
+def end_attempt(before):
+    cancel_dump()
+    if before[3] in sys.meta_path:
+        sys.meta_path.remove(before[3])
+
+
+def cancel_dump():
+    import faulthandler
+
+    faulthandler.cancel_dump_traceback_later()
+
+
+def compile_script(path):
+    with open(path, "rb") as file:
+        source = file.read()
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def execute_script(code, path, name, modified):
+    """Runs a script, or starts a Django project (`code` is a tuple then), as a module of its own; one that fails leaves
+    no module behind."""
+    module = ModuleType(name)
+    module.__file__ = path
+    module.__mtime__ = modified
+    sys.modules[name] = module
+    try:
+        if isinstance(code, tuple):
+            from mod_wsgi.django import get_application
+
+            project, url, settings, checks, finders = code
+            static = "finders" if finders else None
+            module.application = get_application(project, settings or None, checks=checks, static=static, url=url)
+        else:
+            exec(code, vars(module))
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module
+
+
+def examine(path, exception):
+    """Why an attempt failed: ([class, text], lines of the traceback, files whose change may mend it)."""
+    name = type(exception).__name__
+    text = " ".join(str(exception).split())
+    files = [path]
+    trace = exception.__traceback__
+    while trace is not None:
+        files.append(trace.tb_frame.f_code.co_filename)
+        trace = trace.tb_next
+    if isinstance(exception, SyntaxError):
+        files.append(exception.filename)
+    if isinstance(exception, ModuleNotFoundError) and exception.name:
+        files += where_missing(exception.name)
+    files += own_files(path)
+    files = [file for file in dict.fromkeys(files) if isinstance(file, str) and os.path.isabs(file)]
+    return [name, text], format_exception(exception), files
+
+
+def where_missing(name):
+    """The files and directories, one of which a missing module would be."""
+    parent, _, child = name.rpartition(".")
+    places = getattr(sys.modules.get(parent), "__path__", ()) if parent else sys.path
+    return [os.path.join(place, child + end) for place in list(places) if isinstance(place, str) for end in ("", ".py")]
+
+
+def own_files(path):
+    """Files of modules that are neither Python's own nor installed: the application's."""
+    others = (os.path.dirname(os.__file__) + os.sep, "site-packages", "dist-packages")
+    # Scripts of other applications are none of its business.
+    files = [file_of(module) for name, module in list(sys.modules.items()) if not name.startswith("_mod_wsgi_")]
+    return [path, *(f for f in files if isinstance(f, str) and os.path.isabs(f) and not any(o in f for o in others))]
+
+
+def new_packages(before, alone):
+    """The top-level packages that the attempt began to import, with the names of their new modules."""
+    packages = {}
+    new = set(sys.modules) - before[0]
+    for name in new if alone else new & before[3].names:
+        packages.setdefault(name.partition(".")[0], []).append(name)
+    ours = ("mod_wsgi", "apache")
+    return {top: names for top, names in packages.items() if top not in sys.stdlib_module_names and top not in ours}
+
+
+def file_of(module):
+    """The file of what is in sys.modules, which may be any object: nothing of it is run."""
+    try:
+        return object.__getattribute__(module, "__dict__").get("__file__")
+    except Exception:
+        return None
+
+
+def is_extension(module):
+    return str(file_of(module)).endswith(".so")
+
+
+def has_extensions():
+    """Extension modules that are not Python's own are loaded."""
+    modules = list(sys.modules.items())
+    return any(is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules)
+
+
+def roll_back(before, alone):
+    """Forgets what an attempt imported, so that the next one begins anew. What holds an extension module stays: most
+    of those cannot be loaded twice. If the attempt was not alone in the interpreter, what others import stays too."""
+    modules, path, environ, _ = before
+    for top, names in new_packages(before, alone).items():
+        whole = [name for name in list(sys.modules) if name == top or name.startswith(top + ".")]
+        if any(is_extension(sys.modules.get(name)) for name in whole):
+            continue
+        for name in names:
+            module = sys.modules.pop(name, None)
+            parent, _, child = name.rpartition(".")
+            namespace = getattr(sys.modules.get(parent), "__dict__", {}) if parent in modules else {}
+            if module is not None and namespace.get(child) is module:
+                del namespace[child]
+    if not alone:
+        sys.path[:] = dict.fromkeys(sys.path)  # what each attempt put there is there once
+        return
+    sys.path[:] = path
+    for name in set(os.environ) - set(environ):
+        del os.environ[name]
+    os.environ.update(environ)

@@ -1,0 +1,52 @@
+"""The end of an interpreter. Runs in the same namespace as prepare.py, which comes first."""
+
+
+def end(seconds):
+    """The end of the process: waits for the application's threads and runs its exit functions, as Python does, but
+    for no longer than that. Returns the names of threads that are left."""
+    deadline = monotonic() + seconds
+
+    def left(daemons):
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread is not threading.main_thread()
+            and not isinstance(thread, threading._DummyThread)
+            and thread.daemon <= daemons
+        ]
+
+    def wait():
+        # What threading._shutdown does; it cannot be given a time limit.
+        for function in reversed(list(getattr(threading, "_threading_atexits", ()))):
+            try:
+                function()
+            except BaseException as exception:
+                for line in ["WSGI0098: a threading exit function raised an exception", *format_exception(exception)]:
+                    native.log(ERROR, line)
+        for thread in left(daemons=False):
+            thread.join()
+        waited.release()
+
+    waited = _thread.allocate_lock()
+    waited.acquire()
+    try:
+        _thread.start_new_thread(wait, ())
+        # Python waits for its threads first. But some end only when an exit function tells them to (CherryPy's engine).
+        ended = waited.acquire(timeout=max(0.0, min(1.0, seconds / 2)))
+    except RuntimeError:
+        ended = True  # no thread can be started any more
+    try:
+        atexit._run_exitfuncs()
+    except SystemExit:
+        native.log(ERROR, "WSGI0097: an exit function raised SystemExit")
+    except BaseException as exception:
+        for line in ["WSGI0098: an exit function raised an exception", *format_exception(exception)]:
+            native.log(ERROR, line)
+    if not ended:
+        waited.acquire(timeout=max(0.0, deadline - monotonic()))
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            pass
+    return [thread.name + " (daemon)" * thread.daemon for thread in left(daemons=True)]

@@ -1,0 +1,56 @@
+//! Why an attempt failed, in words for the log.
+
+use super::app::{App, Place};
+use super::record::Cause;
+use wire::{Message, message as msg};
+
+/// Why an attempt failed, and what that means for the next attempt.
+pub struct Failure {
+    /// Number of the message.
+    pub number: Message,
+    /// The first line, up to the id.
+    pub what: String,
+    /// Exception and traceback.
+    pub cause: Cause,
+    /// Files whose change may mend it.
+    pub watched: Vec<String>,
+    /// Where the next attempt is made.
+    pub place: Place,
+}
+
+impl Failure {
+    /// One that is no exception of the application's.
+    pub fn new(number: Message, app: &App, text: &str) -> Box<Self> {
+        let class = match number {
+            msg::WARM_UP_FAILED => "warm-up",
+            msg::INTERPRETER_FAILED => "InterpreterError",
+            _ => "Fault",
+        };
+        let cause = Cause { class: class.into(), text: text.into(), trace: Vec::new() };
+        let what = format!("the start of '{}' has failed", app.shown());
+        let watched = vec![app.shown().into_owned()];
+        Box::new(Self { number, what, cause, watched, place: Place::Group })
+    }
+}
+
+/// The number of the same message when the process starts.
+pub fn at_start(number: Message) -> Message {
+    match number {
+        msg::SCRIPT_UNREADABLE => msg::PRELOAD_UNREADABLE,
+        msg::SCRIPT_EXITED => msg::PRELOAD_EXITED,
+        msg::SCRIPT_RAISED => msg::PRELOAD_RAISED,
+        other => other,
+    }
+}
+
+/// The beginning of the first line.
+pub fn failure_text(number: Message, app: &App, class: &str, context: &str) -> String {
+    let what = match &app.plan.django {
+        Some(django) => format!("Django project '{}'", String::from_utf8_lossy(&django.project)),
+        None => format!("WSGI script '{}'", app.shown()),
+    };
+    if matches!(number, msg::SCRIPT_UNREADABLE | msg::PRELOAD_UNREADABLE) {
+        return format!("{what} could not be read or compiled for {context}");
+    }
+    format!("{what} raised {class} while it was loaded into {context}")
+}
