@@ -250,13 +250,18 @@ impl App {
         mine
     }
 
-    /// The attempt has timed out and is settled.
-    pub fn time_out(&self, attempt: u64, place: Place) {
+    /// Settles an attempt as one that has timed out: it has Failed, and its thread hangs. False if it is settled already.
+    pub fn time_out(&self, attempt: u64, place: Place) -> bool {
         let mut inner = self.inner();
+        if inner.attempt != attempt {
+            return false;
+        }
         inner.hung += 1;
-        (inner.timed_out, inner.place) = (attempt, place);
+        (inner.attempt, inner.timed_out, inner.place) = (0, attempt, place);
+        inner.state = State::Failed;
         drop(inner);
-        self.move_to(State::Failed);
+        self.moved.notify_all();
+        true
     }
 
     /// An attempt that had timed out has ended. True: none was made since, so what it made of the application counts.

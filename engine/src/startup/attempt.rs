@@ -113,10 +113,9 @@ impl Attempt {
 
     /// Its time is over, says the watchdog. True: another loader goes on; false: it has ended in the last moment.
     pub fn time_out(&self) -> bool {
-        if !self.app.settle(self.serial) {
+        if !self.app.time_out(self.serial, self.place_after_time_out()) {
             return false;
         }
-        self.app.time_out(self.serial, self.place_after_time_out());
         drop(lock(&self.slot).take());
         self.runtime.crew.replace(self.loader.load(Ordering::SeqCst), self.runtime.spaces.main());
         self.timed_out();
