@@ -5,7 +5,9 @@ use std::time::Instant;
 use harness::poll::until;
 use harness::*;
 
-use crate::ending::{STILL_THERE, assert_exit_functions, assert_whole, assert_within, loaded, notes, site};
+use crate::ending::{
+    STILL_THERE, assert_exit_functions, assert_whole, assert_within, loaded, notes, site, terminate_within,
+};
 
 #[test]
 fn threads_that_never_end() {
@@ -122,9 +124,7 @@ fn stop_while_a_request_loads_a_script_that_hangs() {
 fn stop_while_a_script_hangs_in_a_child_that_starts() {
     let s = hanging("process-group=%{GLOBAL} application-group=x");
     until_it_hangs(&s);
-    let begun = Instant::now();
-    s.terminate();
-    assert_within(begun, 1.0, "the stop");
+    terminate_within(&s, 1.0, "the stop");
     assert_eq!(s.logged("WSGI1005"), [""; 0]);
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use harness::poll::until;
 use harness::*;
 
-use crate::ending::assert_within;
+use crate::ending::{assert_within, terminate_within};
 use crate::preload::scripts;
 use crate::starting::{allow_report, assert_unavailable, at_once, noted, notes, now, pids, script};
 
@@ -62,9 +62,7 @@ fn stop_while_children_start() {
         let s =
             hanging(scripts("first third").children(3)).config(&format!("WSGIStartupLock {lock}")).start();
         noted(&s, "hang", 1);
-        let begun = Instant::now();
-        s.terminate();
-        assert_within(begun, 1.0, lock);
+        terminate_within(&s, 1.0, lock);
     }
 }
 
@@ -81,9 +79,7 @@ fn stop_while_a_restart_loads() {
     s.graceful();
     noted(&s, "slow", 2);
     until("the old child to go", || (s.children().len() == 1).then_some(()));
-    let begun = Instant::now();
-    s.terminate();
-    assert_within(begun, 1.0, "the stop");
+    terminate_within(&s, 1.0, "the stop");
 }
 
 /// A script that forks while it loads: a copy that ends by sys.exit() or at the end of the script ends, and the child goes on.

@@ -120,7 +120,10 @@ pub fn assert_unavailable(r: &Response) -> u32 {
 /// The stacks and explanations of a report, which may say anything: a test looks for what it wants in the whole log.
 /// What begins with a number of ours is no part of it.
 pub fn allow_report(httpd: Httpd) -> Httpd {
-    httpd.allow_traceback().allow_log(r"wsgi:(error|warn|notice)\] \[pid [^]]*\] (\[[^]]*\] )?(?:[^W]|W[^S])")
+    httpd
+        .allow_traceback()
+        .allow_log("WSGI1017: the stacks of all threads")
+        .allow_log(r"wsgi:(error|warn|notice)\] \[pid [^]]*\] (\[[^]]*\] )?(?:[^W]|W[^S])")
 }
 
 /// Waits for an answer of status 200 for no longer than that.

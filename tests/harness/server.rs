@@ -168,6 +168,12 @@ impl Server {
         self.signal(libc::SIGUSR1);
     }
 
+    /// Tells Apache to stop at once, and does not wait for it.
+    pub fn begin_to_terminate(&self) {
+        self.crashes_count_until_now();
+        self.signal(libc::SIGTERM);
+    }
+
     /// Sends a signal to one process of this server. That it ends by SIGKILL is then expected.
     pub fn send(&self, pid: u32, signal: i32) {
         if signal == libc::SIGKILL {
