@@ -79,7 +79,7 @@ fn one_interpreter(import: &'static str, exception: &'static str, package: &str)
             exception,
             "one interpreter of a process only. Run every application that needs it in the main one: ",
         ),
-        case("main-third", import, exception, "is not the first that loads it here. Give each application "),
+        case("main-third", import, exception, "another application has loaded it in one of its own before. "),
     ];
     let s = site(&cases)
         .script("first.wsgi", &format!("{import}\n{HELLO}"))

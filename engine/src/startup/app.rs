@@ -11,6 +11,7 @@ use super::space::Space;
 use super::{lock, os};
 use crate::python::{Kept, Obj, Py};
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -143,9 +144,11 @@ pub struct Inner {
     pub place: Place,
     /// Attempts here whose threads hang.
     pub hung: u32,
-    /// The attempt that moves it; 0: none, or its outcome is settled.
-    attempt: u64,
-    /// The attempt that timed out last, if there was none since.
+    /// Who moves it: the ticket of a request that looks into its start, which is that of its attempt; 0: nobody.
+    owner: u64,
+    /// The owner's attempt has an outcome, of which its loader or the watchdog makes the best.
+    settled: bool,
+    /// The attempt that timed out last, if no other was made since.
     timed_out: u64,
     /// What requests were refused with last, for which record, and when.
     refused: Option<(u64, Instant, Record)>,
@@ -164,7 +167,8 @@ impl App {
                 state: State::Empty,
                 place: Place::Group,
                 hung: 0,
-                attempt: 0,
+                owner: 0,
+                settled: false,
                 timed_out: 0,
                 refused: None,
             }),
@@ -192,10 +196,14 @@ impl App {
         lock(&self.inner)
     }
 
-    /// It stands elsewhere now; those who wait look again.
-    pub fn move_to(&self, state: State) {
-        self.inner().state = state;
-        self.moved.notify_all();
+    /// The owner is done with it: it stands there now, and those who wait look again. Nothing, if it has another owner.
+    pub fn leave(&self, owner: u64, state: State) {
+        let mut inner = self.inner();
+        if inner.owner == owner {
+            (inner.owner, inner.state) = (0, state);
+            drop(inner);
+            self.moved.notify_all();
+        }
     }
 
     /// Waits, but not for long, until it has moved.
@@ -223,60 +231,92 @@ impl App {
         drop(old);
     }
 
-    /// An attempt, known by its number in this process, is made: it is Loading.
-    pub fn begin(&self, attempt: u64) {
-        let mut inner = self.inner();
-        (inner.attempt, inner.timed_out) = (attempt, 0);
-    }
-
     /// Its warm-up requests run; false when the attempt's outcome is settled.
     pub fn warm(&self, attempt: u64) -> bool {
         let mut inner = self.inner();
-        let mine = inner.attempt == attempt;
+        let mine = inner.is_unsettled(attempt);
         if mine {
             inner.state = State::Warming;
         }
         mine
     }
 
-    /// Whoever settles the outcome of an attempt, its loader or the watchdog, moves the application on; true for one of
-    /// them.
+    /// Whoever settles the outcome of an attempt, its loader or the watchdog, makes the best of it; true for one of them.
     pub fn settle(&self, attempt: u64) -> bool {
         let mut inner = self.inner();
-        let mine = inner.attempt == attempt;
-        if mine {
-            inner.attempt = 0;
-        }
+        let mine = inner.is_unsettled(attempt);
+        inner.settled |= mine;
         mine
     }
 
-    /// Settles an attempt as one that has timed out: it has Failed, and its thread hangs. False if it is settled already.
+    /// Settles an attempt as one that has timed out, and its thread hangs; false if it is settled already. The watchdog
+    /// writes that down and then calls [`App::leave_timed_out`].
     pub fn time_out(&self, attempt: u64, place: Place) -> bool {
         let mut inner = self.inner();
-        if inner.attempt != attempt {
-            return false;
-        }
-        inner.hung += 1;
-        (inner.attempt, inner.timed_out, inner.place) = (0, attempt, place);
-        inner.state = State::Failed;
-        drop(inner);
-        self.moved.notify_all();
-        true
-    }
-
-    /// An attempt that had timed out has ended. True: none was made since, so what it made of the application counts.
-    pub fn come_back(&self, attempt: u64) -> bool {
-        let mut inner = self.inner();
-        inner.hung = inner.hung.saturating_sub(1);
-        let mine = inner.timed_out == attempt && inner.state == State::Failed;
+        let mine = inner.is_unsettled(attempt);
         if mine {
-            inner.timed_out = 0;
+            inner.hung += 1;
+            (inner.settled, inner.timed_out, inner.place) = (true, attempt, place);
         }
         mine
+    }
+
+    /// It has Failed, unless its attempt has come back meanwhile.
+    pub fn leave_timed_out(&self, attempt: u64) {
+        if self.inner().timed_out == attempt {
+            self.leave(attempt, State::Failed);
+        }
+    }
+
+    /// The owner's attempt is made: what one that timed out before comes back with does not count any more.
+    pub fn begin(&self, attempt: u64) {
+        let mut inner = self.inner();
+        if inner.owner == attempt {
+            inner.timed_out = 0;
+        }
+    }
+
+    /// An attempt that had timed out has ended well. True: no other was made since, so it owns the application again and
+    /// moves it to Ready. `None`: a request looks into its start just now.
+    pub fn come_back(&self, attempt: u64) -> Option<bool> {
+        let mut inner = self.inner();
+        if inner.timed_out != attempt {
+            return Some(false);
+        }
+        let free = inner.owner == 0 || inner.owner == attempt;
+        if free {
+            (inner.owner, inner.settled, inner.timed_out, inner.state) = (attempt, true, 0, State::Loading);
+        }
+        free.then_some(true)
+    }
+
+    /// A thread that hung in an attempt does not any more.
+    pub fn let_go(&self) {
+        let mut inner = self.inner();
+        inner.hung = inner.hung.saturating_sub(1);
+    }
+
+    /// The attempt still owns it.
+    pub fn is_owned_by(&self, attempt: u64) -> bool {
+        let inner = self.inner();
+        inner.owner == attempt && inner.timed_out != attempt
     }
 }
 
 impl Inner {
+    /// Makes whoever looks into its start the owner; answers his ticket and where it stood.
+    pub fn own(&mut self) -> (u64, State) {
+        static TICKETS: AtomicU64 = AtomicU64::new(1);
+        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
+        let was = self.state;
+        (self.owner, self.settled, self.state) = (ticket, false, State::Loading);
+        (ticket, was)
+    }
+
+    fn is_unsettled(&self, attempt: u64) -> bool {
+        self.owner == attempt && !self.settled
+    }
+
     /// What was refused less than `age` ago for this record, if it still holds.
     pub fn refused(&self, key: u64, age: Duration) -> Option<Record> {
         let (known, at, record) = self.refused.as_ref()?;

@@ -53,6 +53,7 @@ def execute_script(code, path, name, modified):
     module = ModuleType(name)
     module.__file__ = path
     module.__mtime__ = modified
+    old = sys.modules.get(name)
     sys.modules[name] = module
     try:
         if isinstance(code, tuple):
@@ -65,6 +66,8 @@ def execute_script(code, path, name, modified):
             exec(code, vars(module))
     except BaseException:
         sys.modules.pop(name, None)
+        if old is not None:
+            sys.modules[name] = old  # requests may still be at it
         raise
     return module
 
@@ -105,11 +108,13 @@ def own_files(path):
 def new_packages(before, alone):
     """The top-level packages that the attempt began to import, with the names of their new modules."""
     packages = {}
-    new = set(sys.modules) - before[0]
-    for name in new if alone else new & before[3].names:
+    for name in set(sys.modules) - before[0]:
         packages.setdefault(name.partition(".")[0], []).append(name)
-    ours = ("mod_wsgi", "apache")
-    return {top: names for top, names in packages.items() if top not in sys.stdlib_module_names and top not in ours}
+    others = {*sys.stdlib_module_names, "mod_wsgi", "apache"}
+    if not alone:
+        # A package that somebody else has imported something of is his.
+        others.update(top for top, names in packages.items() if not before[3].names.issuperset(names))
+    return {top: names for top, names in packages.items() if top not in others}
 
 
 def file_of(module):
@@ -150,4 +155,4 @@ def roll_back(before, alone):
     sys.path[:] = path
     for name in set(os.environ) - set(environ):
         del os.environ[name]
-    os.environ.update(environ)
+    os.environ.update({name: value for name, value in environ.items() if os.environ.get(name) != value})

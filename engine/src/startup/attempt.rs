@@ -1,9 +1,9 @@
 //! One attempt to start an application: the startup lock, an interpreter, the script, the warm-up, and the verdict.
 
 use super::app::{App, Place, State};
-use super::board::Claim;
+use super::board::{Advice, Claim};
 use super::failure::{Failure, at_start, failure_text};
-use super::record::{Record, Verdict, Watched};
+use super::record::{Record, Watched};
 use super::script::Script;
 use super::slots::Slot;
 use super::space::Space;
@@ -14,7 +14,7 @@ use crate::wsgi::{Call, RequestLog, warm_up};
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::{Message, message as msg};
@@ -24,23 +24,22 @@ pub struct Attempt {
     /// What is started.
     pub app: Arc<App>,
     pub(super) runtime: &'static Runtime,
-    /// What the process knows it by.
-    serial: u64,
+    /// The ticket of its owner.
+    pub(super) serial: u64,
+    /// Where the application stood.
+    was: State,
     /// Modification time of the script, microseconds.
     modified: i64,
-    /// Its number among the attempts of the server, from 1.
-    pub number: u32,
     pub(super) claim: Mutex<Option<Claim>>,
-    /// What the server knew before.
-    pub(super) before: Record,
-    pub(super) changed: bool,
+    /// What the server knew before, and whether a file has changed since.
+    pub(super) before: OnceCell<(Record, bool)>,
     /// Log of the request that wants it; none when the process starts.
     pub(super) log: Option<Arc<RequestLog>>,
     pub(super) slot: Mutex<Option<Slot<'static>>>,
     /// Begin of the time that is limited, microseconds; 0: not yet.
     begun: AtomicI64,
-    /// Which loader makes it.
-    loader: AtomicU64,
+    /// Which loader makes it, and which of the queue's tasks it is.
+    task: OnceCell<(u64, u64)>,
     /// Where it is made.
     space: OnceCell<Arc<Space>>,
     /// Where its thread stands.
@@ -58,31 +57,26 @@ pub(super) struct Times {
 }
 
 impl Attempt {
-    /// An attempt that this process may make.
+    /// An attempt for the owner of this ticket.
     pub fn new(
         app: &Arc<App>,
         runtime: &'static Runtime,
+        (serial, was): (u64, State),
         modified: i64,
-        claim: Claim,
         log: Option<Arc<RequestLog>>,
     ) -> Arc<Self> {
-        static SERIAL: AtomicU64 = AtomicU64::new(1);
-        let (before, changed) = (claim.record.clone(), claim.changed);
-        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        app.begin(serial);
         Arc::new(Self {
             app: app.clone(),
             runtime,
             serial,
+            was,
             modified,
-            number: if before.verdict == Verdict::Failed { before.attempts + 1 } else { 1 },
-            claim: Mutex::new(Some(claim)),
-            before,
-            changed,
+            claim: Mutex::default(),
+            before: OnceCell::new(),
             log,
             slot: Mutex::default(),
             begun: AtomicI64::new(0),
-            loader: AtomicU64::new(0),
+            task: OnceCell::new(),
             space: OnceCell::new(),
             standing: Standing::default(),
             times: Mutex::default(),
@@ -117,8 +111,12 @@ impl Attempt {
             return false;
         }
         drop(lock(&self.slot).take());
-        self.runtime.crew.replace(self.loader.load(Ordering::SeqCst), self.runtime.spaces.main());
+        if let Some(task) = self.task.get() {
+            self.runtime.crew.replace(*task, self.runtime.spaces.main());
+        }
         self.timed_out();
+        self.app.leave_timed_out(self.serial);
+        self.say_timed_out();
         true
     }
 
@@ -139,11 +137,12 @@ impl Attempt {
         self.runtime.board.watch(self.key(), files.into_iter().map(Watched::new).collect());
     }
 
-    /// Makes it. On a loader, not attached.
-    pub fn run(self: &Arc<Self>, loader: u64) {
-        self.loader.store(loader, Ordering::SeqCst);
-        if super::GATE.is_closed() || !self.take_slot() {
-            return self.abandon();
+    /// Makes it, as this task of this loader. Not attached.
+    pub fn run(self: &Arc<Self>, task: (u64, u64)) {
+        let _ = self.task.set(task);
+        if super::GATE.is_closed() || !self.take_slot() || !self.take_claim() {
+            drop(lock(&self.slot).take());
+            return;
         }
         self.begun.store(os::now(), Ordering::SeqCst);
         watch::begin(self);
@@ -154,13 +153,34 @@ impl Attempt {
             Ok((Outcome::InTime, done)) => self.end(done),
             Ok((Outcome::Late(counts), done)) => self.end_late(done, counts),
             // The panic has been logged where it happened.
-            Err(_) => match self.settle() {
-                // Also where it was settled before, but not moved on.
-                Outcome::InTime | Outcome::Late(false) => {
-                    self.end(Err(Failure::new(msg::PANIC, &self.app, "a fault in mod_wsgi itself")));
-                }
-                Outcome::Late(true) => {}
-            },
+            Err(_) if self.app.is_owned_by(self.serial) => {
+                self.end(Err(Failure::new(msg::PANIC, &self.app, "a fault in mod_wsgi itself")));
+            }
+            Err(_) => {}
+        }
+        if let Some(claim) = lock(&self.claim).take() {
+            self.runtime.board.give_up(claim);
+        }
+    }
+
+    /// Takes the claim to the application. False: another process has it, or it has failed there: whoever wants it looks
+    /// again.
+    fn take_claim(&self) -> bool {
+        match self.runtime.board.consult(self.key()) {
+            Advice::Start(claim) => {
+                let _ = self.before.set((claim.record.clone(), claim.changed));
+                *lock(&self.claim) = Some(claim);
+                self.app.begin(self.serial);
+                true
+            }
+            Advice::Refuse(_) => {
+                self.app.leave(self.serial, State::Failed);
+                false
+            }
+            Advice::Wait => {
+                self.app.leave(self.serial, self.was);
+                false
+            }
         }
     }
 
@@ -181,15 +201,6 @@ impl Attempt {
         got
     }
 
-    /// The process ends before it could be made.
-    fn abandon(&self) {
-        if let Some(claim) = lock(&self.claim).take() {
-            self.runtime.board.give_up(claim);
-        }
-        self.app.settle(self.serial);
-        self.app.move_to(State::Empty);
-    }
-
     fn make(self: &Arc<Self>) -> (Outcome, Result<(), Box<Failure>>) {
         let begun = Instant::now();
         let space = match self.runtime.spaces.place(&self.app) {
@@ -199,7 +210,7 @@ impl Attempt {
                     format!("interpreter '{}' cannot be made", String::from_utf8_lossy(&self.app.group));
                 let mut failure = Failure::new(msg::INTERPRETER_FAILED, &self.app, &why);
                 failure.what = what;
-                return (self.settle(), Err(failure));
+                return (self.settle(false, || ()), Err(failure));
             }
         };
         let _ = self.space.set(space.clone());
@@ -220,13 +231,22 @@ impl Attempt {
         done
     }
 
-    /// Whether its outcome counts.
-    fn settle(&self) -> Outcome {
+    /// Whether its outcome counts. The last step: until then the watchdog sees to it.
+    fn settle(&self, well: bool, pause: impl Fn()) -> Outcome {
         if self.app.settle(self.serial) {
-            Outcome::InTime
-        } else {
-            Outcome::Late(self.app.come_back(self.serial))
+            return Outcome::InTime;
         }
+        self.app.let_go();
+        // Requests look into a start for moments only.
+        let mut tries = if well { 400 } else { 0 };
+        while tries > 0 {
+            match self.app.come_back(self.serial) {
+                Some(counts) => return Outcome::Late(counts),
+                None => pause(),
+            }
+            tries -= 1;
+        }
+        Outcome::Late(false)
     }
 
     /// Loads the script and warms it up. Attached.
@@ -238,7 +258,10 @@ impl Attempt {
             Err(raised) => {
                 let class = raised.class_name(py);
                 raised.forget(py);
-                return (self.settle(), Err(Failure::new(msg::INTERPRETER_FAILED, &self.app, &class)));
+                return (
+                    self.settle(false, || ()),
+                    Err(Failure::new(msg::INTERPRETER_FAILED, &self.app, &class)),
+                );
             }
         };
         let loaded = space.load_script(py, &self.app, self.modified);
@@ -248,22 +271,20 @@ impl Attempt {
             Ok(module) => self.warm(py, space, &module).map(|()| module),
             Err((number, raised)) => Err(self.raised(py, space, number, raised)),
         };
-        let outcome = self.settle();
-        let done = match warmed {
-            Ok(module) => {
-                if outcome.counts() {
-                    self.app.serve(space, module.keep());
-                }
-                Ok(())
+        let done = warmed.map_err(|mut failure| {
+            if self.app.is_owned_by(self.serial) {
+                failure.place = self.clean_up(py, space, &before);
             }
-            Err(mut failure) => {
-                if outcome.in_time() {
-                    failure.place = self.clean_up(py, space, &before);
-                }
-                Err(failure)
-            }
-        };
+            failure
+        });
         space.end_attempt(py, &before);
+        let pause = || py.detached(|| std::thread::sleep(Duration::from_millis(5)));
+        let outcome = self.settle(done.is_ok(), pause);
+        let done = done.map(|module| {
+            if outcome.counts() {
+                self.app.serve(space, module.keep());
+            }
+        });
         (outcome, done)
     }
 
@@ -327,10 +348,6 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn in_time(self) -> bool {
-        self == Self::InTime
-    }
-
     fn counts(self) -> bool {
         self != Self::Late(false)
     }

@@ -11,10 +11,13 @@ use crate::python::keep_gil_for_ever;
 use std::collections::VecDeque;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Stack of a thread that loads scripts: what a process's main thread has.
 const STACK: usize = 8 << 20;
+
+/// A loader that takes over has taken a task by then.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// Number of python-main among the loaders.
 pub const PYTHON_MAIN: u64 = 0;
@@ -23,8 +26,6 @@ pub const PYTHON_MAIN: u64 = 0;
 pub enum Task {
     /// Start an application.
     Start(Arc<Attempt>),
-    /// Release objects that wait for it.
-    Release(Arc<Space>),
     /// Take everything down; the answer is whether threads of applications are left.
     End {
         /// When it must be done.
@@ -52,6 +53,10 @@ struct Queue {
     waiting: Vec<u64>,
     /// How many there were.
     loaders: u64,
+    /// Number of the last task that was taken.
+    number: u64,
+    /// When a loader that hung was replaced, if nobody has taken a task since.
+    replaced: Option<Instant>,
 }
 
 impl Crew {
@@ -63,6 +68,8 @@ impl Crew {
             busy: None,
             waiting: Vec::new(),
             loaders: 1,
+            number: 0,
+            replaced: None,
         };
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
@@ -79,7 +86,7 @@ impl Crew {
 
     /// The next task for this loader. One whose place another has taken waits until it is wanted again: its thread must
     /// not end, for the first thread state of an interpreter must not be deleted before that ends.
-    fn next(&self, me: u64) -> Task {
+    fn next(&self, me: u64) -> (u64, Task) {
         let mut queue = lock(&self.queue);
         if queue.busy == Some(me) {
             queue.busy = None;
@@ -95,8 +102,9 @@ impl Crew {
                     && let Some(task) = queue.tasks.pop_front()
                 {
                     queue.waiting.retain(|waiting| *waiting != me);
-                    queue.busy = Some(me);
-                    return task;
+                    queue.number += 1;
+                    (queue.busy, queue.replaced) = (Some(me), None);
+                    return (queue.number, task);
                 }
             }
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -107,9 +115,8 @@ impl Crew {
     pub fn work(&self, me: u64, main: &Arc<Space>) -> ! {
         loop {
             match self.next(me) {
-                Task::Start(attempt) => attempt.run(me),
-                Task::Release(space) => space.attach(|py| space.release_pending(py)),
-                Task::End { until, whole, reply } => {
+                (number, Task::Start(attempt)) => attempt.run((me, number)),
+                (_, Task::End { until, whole, reply }) => {
                     let _ = reply.send(ending::end_all(until, whole));
                     main.attach(|py| keep_gil_for_ever(py));
                 }
@@ -123,14 +130,20 @@ impl Crew {
         queue.waiting.len() as u64 + u64::from(queue.busy.is_some()) < queue.loaders
     }
 
-    /// This loader hangs: another thread goes on with the queue, unless it has come back in the last moment.
-    pub fn replace(&'static self, hung: u64, main: &Arc<Space>) {
+    /// No loader takes tasks any more: the one that took over does not get the GIL, or could not be started.
+    pub fn is_stalled(&self) -> bool {
+        let queue = lock(&self.queue);
+        !queue.tasks.is_empty() && queue.replaced.is_some_and(|at| at.elapsed() > STALLED)
+    }
+
+    /// This loader hangs in this task: another thread goes on with the queue, unless it has come back in the last moment.
+    pub fn replace(&'static self, (hung, task): (u64, u64), main: &Arc<Space>) {
         let me = {
             let mut queue = lock(&self.queue);
-            if queue.busy != Some(hung) {
+            if queue.busy != Some(hung) || queue.number != task {
                 return;
             }
-            queue.busy = None;
+            (queue.busy, queue.replaced) = (None, Some(Instant::now()));
             if let Some(waiting) = queue.waiting.first() {
                 queue.loader = *waiting;
                 self.changed.notify_all();

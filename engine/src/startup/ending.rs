@@ -1,6 +1,7 @@
 //! The end of a process: no request comes in, those inside finish, exit functions run, and then nothing runs Python.
 
-use super::{GATE, RUNTIME, Task, lock, watch};
+use super::crew::Task;
+use super::{GATE, RUNTIME, lock, watch};
 use crate::host;
 use crate::wsgi::Call;
 use std::sync::Mutex;
@@ -74,6 +75,10 @@ pub(super) fn end_all(until: Instant, whole: bool) -> bool {
         // Threads of one interpreter that do not end must not cost the others their time.
         let share = rest / (count - index) as u32;
         let threads = space.attach(|py| space.run_exit_functions(py, share.as_secs_f64()));
+        if super::is_copy() {
+            // An exit function has forked, and this is the copy: it ends behind that function.
+            super::leave_copy(0);
+        }
         if threads.is_empty() {
             quiet.push(space);
             continue;

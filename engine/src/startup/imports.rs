@@ -46,6 +46,7 @@ pub fn look(runtime: &'static Runtime) {
         return;
     }
     let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
+        let _looking = Looking;
         for space in runtime.spaces.all() {
             let found =
                 space.visit(|py| look_at(py, runtime, &space).unwrap_or_else(|raised| forget(py, raised)));
@@ -56,9 +57,17 @@ pub fn look(runtime: &'static Runtime) {
             }
         }
         crate::python::delete_states_of_this_thread();
-        LOOKING.store(false, Ordering::SeqCst);
     });
     if spawned.is_err() {
+        LOOKING.store(false, Ordering::SeqCst);
+    }
+}
+
+/// The look, until it is dropped.
+struct Looking;
+
+impl Drop for Looking {
+    fn drop(&mut self) {
         LOOKING.store(false, Ordering::SeqCst);
     }
 }

@@ -45,7 +45,7 @@ pub use watch::requests_come;
 
 use crate::python::{Interpreter, Py, delete_states_of_this_thread};
 use board::Board;
-use crew::{Crew, Task};
+use crew::Crew;
 use gate::Gate;
 use once_cell::sync::OnceCell;
 use rustc_hash::FxHashMap;
@@ -56,7 +56,6 @@ use std::time::Duration;
 
 /// The process's Python, once it runs.
 pub struct Runtime {
-    process: u32,
     settings: Settings,
     spaces: Spaces,
     board: Board,
@@ -80,18 +79,18 @@ pub fn gate() -> &'static Gate {
 
 /// This process is a copy that the application forked of the one in which Python was started.
 pub fn is_copy() -> bool {
-    RUNTIME.get().is_some_and(|runtime| runtime.process != std::process::id())
+    os::is_copy()
 }
 
 /// Prepares the main interpreter and serves python-main's queue until the process ends. `ready` is called once, before
 /// the first task. On python-main, attached to the main interpreter, which it is still when this returns an error.
 pub fn run(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Result<(), String> {
     let main = Interpreter::main(py);
+    os::watch_forks();
     py.detached(move || {
         let main = Space::prepare(main, b"", &settings)?;
         let board = board(&settings)?;
         let runtime = Runtime {
-            process: std::process::id(),
             spaces: Spaces::new(main.clone(), settings.clone()),
             settings,
             board,
@@ -162,6 +161,11 @@ pub fn application(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> Option<A
     Some(runtime.app(script.path, &script.path.to_ascii_lowercase(), script.group, plan))
 }
 
+/// Ends a copy of the process that the application has forked, with this status.
+pub fn leave_copy(status: i32) -> ! {
+    os::end_process(status)
+}
+
 /// Starts an application before any request asks for it; what goes wrong is logged.
 pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) {
     if let Some(app) = application(script, plan) {
@@ -169,11 +173,18 @@ pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) {
     }
 }
 
-/// Has python-main release what waits in an interpreter.
+/// Has what waits in an interpreter released, by a thread of its own: finalizers run then, which may take for ever.
 fn release_soon(space: &Arc<Space>) {
-    if let Some(runtime) = RUNTIME.get() {
-        runtime.crew.send(Task::Release(space.clone()));
-    }
+    let space = space.clone();
+    let body = move || {
+        space.visit(|py| space.release_pending(py));
+        if is_copy() {
+            os::end_process(0);
+        }
+        delete_states_of_this_thread();
+    };
+    // Without a thread it waits for the next one that attaches.
+    let _ = std::thread::Builder::new().name("wsgi-release".into()).spawn(body);
 }
 
 /// Threads that may wait for their turn.

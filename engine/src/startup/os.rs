@@ -141,6 +141,22 @@ impl Wake {
     }
 }
 
+static COPY: AtomicBool = AtomicBool::new(false);
+
+/// Has [`is_copy`] know of forks.
+pub fn watch_forks() {
+    extern "C" fn in_copy() {
+        COPY.store(true, Ordering::SeqCst);
+    }
+    // SAFETY: a static function that is async-signal-safe.
+    unsafe { libc::pthread_atfork(None, None, Some(in_copy)) };
+}
+
+/// This process was forked of one that called [`watch_forks`].
+pub fn is_copy() -> bool {
+    COPY.load(Ordering::Relaxed)
+}
+
 /// Ends this process at once.
 pub fn end_process(status: i32) -> ! {
     // SAFETY: ends the process.

@@ -108,6 +108,9 @@ impl Record {
             one_line(&self.cause.class),
             one_line(&self.cause.text),
         );
+        for file in self.watched.iter().take(MOST_FILES).filter(|file| !file.path.contains('\n')) {
+            text.push_str(&format!("file {} {} {}\n", file.state.0, file.state.1, file.path));
+        }
         // Of a long traceback both ends: where it began and what was raised.
         let trace = &self.cause.trace;
         let skipped = trace.len().saturating_sub(MOST_LINES);
@@ -117,9 +120,6 @@ impl Record {
             } else if at == MOST_LINES / 2 {
                 text.push_str("trace   ...\n");
             }
-        }
-        for file in self.watched.iter().take(MOST_FILES).filter(|file| !file.path.contains('\n')) {
-            text.push_str(&format!("file {} {} {}\n", file.state.0, file.state.1, file.path));
         }
         text.into_bytes()
     }

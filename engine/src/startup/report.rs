@@ -19,17 +19,16 @@ struct Known {
 
 /// Its lines. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
 pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> Vec<String> {
+    let main = runtime.spaces.main();
+    if over {
+        // Stacks are had without the last resort.
+        main.visit(|py| {
+            main.ask(py, c"cancel_dump", &[]).map(drop).unwrap_or_else(|raised| raised.forget(py))
+        });
+    }
     let spaces = runtime.spaces.all();
     let known: Vec<Known> = spaces.iter().filter_map(|space| space.visit(|py| know(py, space))).collect();
-    let made = runtime.spaces.main().visit(|py| {
-        if over {
-            // Stacks are had without the last resort.
-            let cancelled = runtime.spaces.main().ask(py, c"cancel_dump", &[]);
-            cancelled.map(drop).unwrap_or_else(|raised| raised.forget(py));
-        }
-        describe(py, runtime, &spaces, &known, attempt)
-    });
-    made.unwrap_or_default()
+    main.visit(|py| describe(py, runtime, &spaces, &known, attempt)).unwrap_or_default()
 }
 
 fn know(py: Py<'_>, space: &Arc<Space>) -> Known {

@@ -2,7 +2,7 @@
 
 use super::app::{App, Seen, State};
 use super::attempt::Attempt;
-use super::board::{self, Advice};
+use super::board::Advice;
 use super::crew::Task;
 use super::first::Waiting;
 use super::record::Record;
@@ -65,7 +65,8 @@ pub fn start(
             if GATE.is_closed() {
                 return Err(Refusal::Stopping);
             }
-            if Instant::now() >= until || !may_wait(&mut waiting, app, runtime, log) {
+            let stalled = log.is_none() && runtime.crew.is_stalled();
+            if stalled || Instant::now() >= until || !may_wait(&mut waiting, app, runtime, log) {
                 return Err(Refusal::Busy);
             }
             inner = app.wait(inner, until);
@@ -82,26 +83,28 @@ pub fn start(
             say_short(runtime, app, key, &record);
             return Err(Refusal::Failed(Box::new(record)));
         }
-        let was = inner.state;
-        inner.state = State::Loading;
         let hung = inner.hung;
+        let (ticket, was) = inner.own();
         drop(inner);
-        match consult(runtime, app, key, hung, until) {
-            Ok(claim) if may_wait(&mut waiting, app, runtime, log) => {
+        let mut wait = || may_wait(&mut waiting, app, runtime, log);
+        match consult(runtime, app, key, hung, until, &mut wait) {
+            Ok(()) if wait() => {
                 mine = true;
-                let attempt = Attempt::new(app, runtime, modified, claim, log.cloned());
+                let attempt = Attempt::new(app, runtime, (ticket, was), modified, log.cloned());
                 runtime.crew.send(Task::Start(attempt));
             }
-            Ok(claim) => {
-                runtime.board.give_up(claim);
-                app.move_to(was);
+            Ok(()) => {
+                app.leave(ticket, was);
                 return Err(Refusal::Busy);
             }
             Err(refusal) => {
-                if let Refusal::Failed(record) = &refusal {
+                let failed = if let Refusal::Failed(record) = &refusal {
                     app.inner().note_refusal(key, record);
-                }
-                app.move_to(if matches!(refusal, Refusal::Failed(_)) { State::Failed } else { was });
+                    true
+                } else {
+                    false
+                };
+                app.leave(ticket, if failed { State::Failed } else { was });
                 return Err(refusal);
             }
         }
@@ -126,14 +129,16 @@ fn may_wait(
     waiting.is_some()
 }
 
-/// Asks the board until it advises something else than waiting.
+/// Asks the board until it advises something else than waiting. Whoever makes the attempt asks it once more: nothing is
+/// claimed for a task that waits in a queue.
 fn consult(
     runtime: &Runtime,
     app: &App,
     key: u64,
     hung: u32,
     until: Instant,
-) -> Result<board::Claim, Refusal> {
+    may_wait: &mut dyn FnMut() -> bool,
+) -> Result<(), Refusal> {
     loop {
         match runtime.board.consult(key) {
             Advice::Refuse(record) => {
@@ -146,9 +151,12 @@ fn consult(
                 say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
-            Advice::Start(claim) => return Ok(claim),
+            Advice::Start(claim) => {
+                runtime.board.give_up(claim);
+                return Ok(());
+            }
             Advice::Wait if GATE.is_closed() => return Err(Refusal::Stopping),
-            Advice::Wait if Instant::now() >= until => return Err(Refusal::Busy),
+            Advice::Wait if Instant::now() >= until || !may_wait() => return Err(Refusal::Busy),
             Advice::Wait => std::thread::sleep(Duration::from_millis(20)),
         }
     }

@@ -57,18 +57,17 @@ impl Attempt {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
         self.runtime.board.conclude(self.key(), claim, |_| proven);
-        let mut inner = self.app.inner();
-        (inner.place, inner.hung) = (Place::Group, 0);
-        drop(inner);
+        self.app.inner().place = Place::Group;
         self.app.first.close();
-        self.app.move_to(State::Ready);
+        self.app.leave(self.serial, State::Ready);
     }
 
     fn say_loaded(&self) {
         let times = *lock(&self.times);
         let ms = |time: Duration| time.as_millis();
         let total = times.lock + times.interpreter + times.import + times.warm_up;
-        let attempt = if self.number > 1 { format!(" (attempt {})", self.number) } else { String::new() };
+        let failed = self.before.get().map_or(0, |(record, _)| record.attempts);
+        let attempt = if failed > 0 { format!(" (attempt {})", failed + 1) } else { String::new() };
         let context = self.app.serving().map_or_else(String::new, |serving| serving.space.context());
         let text = format!(
             "loaded '{}' into {context} in {} ms (python {} ms, lock {} ms, interpreter {} ms, import {} ms, warm-up \
@@ -109,7 +108,7 @@ impl Attempt {
         }
         self.log_lines(failure.number, lines);
         self.app.inner().place = failure.place;
-        self.app.move_to(State::Failed);
+        self.app.leave(self.serial, State::Failed);
     }
 
     fn log_lines(&self, number: Message, lines: Vec<String>) {
@@ -121,12 +120,18 @@ impl Attempt {
         }
     }
 
-    /// Its time is over, and requests know it already.
+    /// Its time is over.
     pub(super) fn timed_out(&self) {
         let limit = self.runtime.settings.startup_timeout.as_secs_f64();
         let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
         let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
-        let record = self.conclude(&cause, vec![self.app.shown().into_owned()]);
+        self.conclude(&cause, vec![self.app.shown().into_owned()]);
+    }
+
+    /// Its time is over, and requests know it already.
+    pub(super) fn say_timed_out(&self) {
+        let limit = self.runtime.settings.startup_timeout.as_secs_f64();
+        let record = self.runtime.board.record(self.key()).unwrap_or_default();
         let text = format!(
             "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
              and the stacks of all threads follow",
@@ -162,7 +167,9 @@ impl Attempt {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         self.runtime.board.conclude(self.key(), claim, |now| {
             // It may have failed in another process at the same time, where it was proven before.
-            let known = if self.before.verdict == Verdict::Failed { &self.before } else { now };
+            let (before, changed) =
+                self.before.get().map_or((now, false), |(before, changed)| (before, *changed));
+            let known = if before.verdict == Verdict::Failed { before } else { now };
             let again = known.verdict == Verdict::Failed;
             let attempts = if again { known.attempts + 1 } else { 1 };
             Record {
@@ -171,7 +178,7 @@ impl Attempt {
                 attempts,
                 next: os::now() + delay(attempts).as_micros() as i64,
                 said: os::now(),
-                cause: if again && !self.changed { known.cause.clone() } else { cause.clone() },
+                cause: if again && !changed { known.cause.clone() } else { cause.clone() },
                 watched,
             }
         })

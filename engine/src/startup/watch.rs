@@ -11,6 +11,7 @@ use super::{Runtime, imports, lock, report};
 use crate::host;
 use crate::wsgi::Call;
 use once_cell::sync::OnceCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -48,7 +49,10 @@ pub fn start(runtime: &'static Runtime) -> Result<(), String> {
     let watch = WATCH.get_or_init(|| watch);
     let thread = std::thread::Builder::new().name("wsgi-watchdog".into()).spawn(|| {
         os::report_at_signal(&watch.wake);
-        watch.run();
+        loop {
+            // What panics is logged, and does not end the watchdog.
+            let _ = catch_unwind(AssertUnwindSafe(|| watch.run()));
+        }
     });
     thread.map(drop).map_err(failed)
 }

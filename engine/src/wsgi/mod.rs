@@ -90,6 +90,10 @@ where
                 let Some(environ) = environ.take() else { return Ok(error(500)) };
                 let before = if first { modules(py) } else { 0 };
                 let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
+                if startup::is_copy() {
+                    // The application has forked, and its child came back here. Locks may be held by threads it has not.
+                    startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+                }
                 if first {
                     call.end_turn(modules(py) != before);
                 }
