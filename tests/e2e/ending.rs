@@ -60,7 +60,8 @@ pub fn notes(s: &Server, word: &str) -> Vec<String> {
 
 /// Waits for the children to have loaded the application in both interpreters.
 pub fn loaded(s: &Server, times: usize) {
-    until("both interpreters", || (notes(s, "load").len() == 2 * times).then_some(()));
+    let done = || notes(s, "load").len() == 2 * times && s.logged("WSGI1011: ").len() >= 2 * times;
+    until("both interpreters", || done().then_some(()));
 }
 
 /// Sends a request and waits until the application has begun with it.

@@ -16,6 +16,9 @@ const FOR_EXIT_FUNCTIONS: Duration = Duration::from_millis(1500);
 /// What a script that is being loaded may still have when no request waits for it.
 const FOR_A_SCRIPT_TO_LOAD: Duration = Duration::from_millis(100);
 
+/// What exit functions have in a process that is told to end while it starts.
+const FOR_THOSE_OF_A_START: Duration = Duration::from_millis(600);
+
 /// A start no older than this is in its usual course.
 const YOUNG: Duration = Duration::from_secs(5);
 
@@ -43,7 +46,12 @@ pub fn stop(limit: Duration) -> Ended {
         // Nobody waits for that script any more.
         rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
     }
-    let threads_left = ended.recv_timeout(rest).ok();
+    let mut threads_left = ended.recv_timeout(rest).ok();
+    if threads_left.is_none() && loading.is_some() && watch::current().is_none() {
+        // It was loaded in the last moment: exit functions have begun to run.
+        let rest = until.saturating_duration_since(Instant::now()).min(FOR_THOSE_OF_A_START);
+        threads_left = ended.recv_timeout(rest).ok();
+    }
     if threads_left.is_none() {
         // A process that is told to end while it starts is nothing to worry about.
         let young = loading.as_ref().is_some_and(|attempt| attempt.age() < YOUNG);
