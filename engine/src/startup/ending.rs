@@ -39,18 +39,18 @@ pub fn stop(limit: Duration) -> Ended {
     }
     let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
     let (reply, ended) = sync_channel(1);
-    runtime.crew.send(Task::End { until, whole: running == 0, reply });
-    let mut rest = until.saturating_duration_since(Instant::now());
     let loading = watch::current();
+    let (mut until, mut rest) = (until, until.saturating_duration_since(Instant::now()));
     if loading.is_some() && running == 0 {
         // Nobody waits for that script any more.
         rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
+        until = until.min(Instant::now() + rest + FOR_THOSE_OF_A_START);
     }
+    runtime.crew.send(Task::End { until, whole: running == 0, reply });
     let mut threads_left = ended.recv_timeout(rest).ok();
     if threads_left.is_none() && loading.is_some() && watch::current().is_none() {
         // It was loaded in the last moment: exit functions have begun to run.
-        let rest = until.saturating_duration_since(Instant::now()).min(FOR_THOSE_OF_A_START);
-        threads_left = ended.recv_timeout(rest).ok();
+        threads_left = ended.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
     }
     if threads_left.is_none() {
         // A process that is told to end while it starts is nothing to worry about.
@@ -79,7 +79,8 @@ pub(super) fn end_all(until: Instant, whole: bool) -> bool {
     let count = spaces.len();
     for (index, space) in spaces.into_iter().enumerate() {
         *lock(&ENDING) = Some(space.context());
-        let rest = until.saturating_duration_since(Instant::now()).saturating_sub(Duration::from_millis(200));
+        let rest = until.saturating_duration_since(Instant::now());
+        let rest = rest.saturating_sub(Duration::from_millis(200).min(rest / 4));
         // Threads of one interpreter that do not end must not cost the others their time.
         let share = rest / (count - index) as u32;
         let threads = space.attach(|py| space.run_exit_functions(py, share.as_secs_f64()));
