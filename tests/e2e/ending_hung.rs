@@ -9,20 +9,21 @@ use crate::ending::{
     STILL_THERE, assert_exit_functions, assert_whole, assert_within, loaded, notes, site, terminate_within,
 };
 
+/// Threads of both kinds that never end.
+const NEVER_ENDING: &str = "
+    def forever():
+        while True:
+            time.sleep(0.05)
+    threading.Thread(target=forever, name='stubborn-' + GROUP).start()
+    threading.Thread(target=forever, name='servant-' + GROUP, daemon=True).start()";
+
 #[test]
 fn threads_that_never_end() {
-    let s = site(
-        "
-        def forever():
-            while True:
-                time.sleep(0.05)
-        threading.Thread(target=forever, name='stubborn-' + GROUP).start()
-        threading.Thread(target=forever, name='servant-' + GROUP, daemon=True).start()",
-    )
-    .expect_log("WSGI1004: .*stubborn-main")
-    .expect_log("WSGI1004: .*stubborn-sub")
-    .allow_log(STILL_THERE)
-    .start();
+    let s = site(NEVER_ENDING)
+        .expect_log("WSGI1004: .*stubborn-main")
+        .expect_log("WSGI1004: .*stubborn-sub")
+        .allow_log(STILL_THERE)
+        .start();
     loaded(&s, 1);
     let begun = Instant::now();
     s.terminate();
@@ -133,14 +134,7 @@ fn stop_while_a_script_hangs_in_a_child_that_starts() {
 #[test]
 fn threads_that_never_end_and_a_graceful_end() {
     for restart in [false, true] {
-        let s = site(
-            "
-            def forever():
-                while True:
-                    time.sleep(0.05)
-            threading.Thread(target=forever, name='stubborn-' + GROUP).start()
-            threading.Thread(target=forever, name='servant-' + GROUP, daemon=True).start()",
-        )
+        let s = site(NEVER_ENDING)
         .expect_log(r"WSGI1004: .*stubborn-main.*servant-main \(daemon\)|WSGI1004: .*servant-main \(daemon\).*stubborn-main")
         .expect_log(r"WSGI1004: .*stubborn-sub.*servant-sub \(daemon\)|WSGI1004: .*servant-sub \(daemon\).*stubborn-sub")
         .allow_log(STILL_THERE)

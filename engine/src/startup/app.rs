@@ -110,7 +110,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        /// So much that python-main is asked to release it: modules hold things that should go.
+        /// So much that it is released at once: modules hold things that should go.
         const MUCH: usize = 1 << 20;
         if let Some(module) = self.module.take() {
             Space::release_later(&self.space, module, MUCH);

@@ -114,9 +114,9 @@ impl Attempt {
         if let Some(task) = self.task.get() {
             self.runtime.crew.replace(*task, self.runtime.spaces.main());
         }
-        self.timed_out();
+        let record = self.timed_out();
         self.app.leave_timed_out(self.serial);
-        self.say_timed_out();
+        self.say_timed_out(&record);
         true
     }
 

@@ -138,7 +138,7 @@ impl Space {
 
     /// Has an object of so many bytes released by the next thread that attaches here.
     pub fn release_later(space: &Arc<Space>, object: Kept, size: usize) {
-        /// When more than this waits, python-main is asked to see to it, for no thread may come for long.
+        /// When more than this waits, a thread is made to see to it, for none may come for long.
         const MUCH: usize = 1 << 20;
         let waiting = space.interpreter.release_later(object, size);
         if waiting >= MUCH && waiting - size < MUCH {

@@ -121,17 +121,16 @@ impl Attempt {
     }
 
     /// Its time is over.
-    pub(super) fn timed_out(&self) {
+    pub(super) fn timed_out(&self) -> Record {
         let limit = self.runtime.settings.startup_timeout.as_secs_f64();
         let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
         let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
-        self.conclude(&cause, vec![self.app.shown().into_owned()]);
+        self.conclude(&cause, vec![self.app.shown().into_owned()])
     }
 
     /// Its time is over, and requests know it already.
-    pub(super) fn say_timed_out(&self) {
+    pub(super) fn say_timed_out(&self, record: &Record) {
         let limit = self.runtime.settings.startup_timeout.as_secs_f64();
-        let record = self.runtime.board.record(self.key()).unwrap_or_default();
         let text = format!(
             "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
              and the stacks of all threads follow",

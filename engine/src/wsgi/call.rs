@@ -5,7 +5,6 @@ use super::link::{Link, RequestLog};
 use super::warm::Nobody;
 use crate::python::{GilCell, Problem, Py, Raised, native_id, thread_ident, thread_number};
 use crate::startup::{self, Space, Turn};
-use once_cell::sync::OnceCell;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -50,7 +49,7 @@ pub struct Call {
     thread: u64,
     native: u64,
     /// Its turn among the first requests of the application.
-    turn: OnceCell<Turn>,
+    turn: Option<Turn>,
     /// The watchdog has interrupted it.
     interrupted: AtomicBool,
 }
@@ -93,7 +92,7 @@ impl Call {
             begun: Instant::now(),
             thread: thread_ident(),
             native: native_id(),
-            turn: turn.map_or_else(OnceCell::new, OnceCell::with_value),
+            turn,
             interrupted: AtomicBool::new(false),
         })
     }
@@ -131,14 +130,14 @@ impl Call {
     /// The next of the application's first requests may have its turn: this one has sent its headers, or waits for its
     /// client.
     pub fn give_turn(&self) {
-        if let Some(turn) = self.turn.get() {
+        if let Some(turn) = &self.turn {
             turn.give();
         }
     }
 
     /// The request has ended, and imported something or not.
     pub fn end_turn(&self, imported: bool) {
-        if let Some(turn) = self.turn.get() {
+        if let Some(turn) = &self.turn {
             turn.end(imported);
         }
     }
