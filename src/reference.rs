@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::apache::command::Context;
-use crate::config::directives;
+use crate::config::{daemon, directives};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,21 @@ fn directives() -> String {
             context(directive.context),
             directive.doc
         );
+        if name == "WSGIDaemonProcess" {
+            text.push_str(&options());
+        }
+    }
+    text
+}
+
+fn options() -> String {
+    let mut text = String::from(
+        "\nA number must be whole and nothing else: `5s` or `1.5` is refused, as is an option that there is not. Given \
+         twice, the last one counts.\n\n| option | default | |\n|---|---|---|\n",
+    );
+    for option in &daemon::OPTIONS {
+        let daemon::Row { name, value, default, doc, .. } = option;
+        let _ = writeln!(text, "| `{name}={}` | {default} | {doc} |", value.replace('|', "\\|"));
     }
     text
 }

@@ -75,6 +75,11 @@ impl<'a> Line<'a> {
         unsafe { Server::from_raw((*self.command).server) }
     }
 
+    /// The main server and the virtual hosts that have been read so far.
+    pub fn servers(&self) -> impl Iterator<Item = Server<'a>> {
+        super::server::main_of(self.pool()).unwrap_or(self.server()).all()
+    }
+
     /// The configuration of that server. Only for directives that `.htaccess` cannot hold: those are read by one thread.
     pub fn server_config<'s>(&self) -> &'s mut ServerEntry {
         // SAFETY: `create_server` put it there. httpd reads its configuration files in one thread, one directive after
@@ -251,7 +256,12 @@ pub extern "C" fn create_dir(pool: *mut sys::apr_pool_t, _: *mut c_char) -> *mut
 }
 
 /// Makes an empty per-server configuration.
-pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, _: *mut sys::server_rec) -> *mut c_void {
+pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) -> *mut c_void {
+    super::guard((), || {
+        // SAFETY: httpd passes the pool the configuration lives in, and a server of it.
+        let (pool, server) = unsafe { (Pool::from_raw(pool), Server::from_raw(server)) };
+        super::server::remember_main(pool, server);
+    });
     create(pool, ServerEntry::default)
 }
 

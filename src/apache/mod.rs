@@ -18,6 +18,7 @@ mod server;
 mod synthetic;
 pub(crate) mod sys;
 mod table;
+pub mod users;
 
 pub use pool::{AtEnd, Pool};
 pub use request::{FileKind, Request, Status};

@@ -39,6 +39,11 @@ impl<'c> Server<'c> {
         super::text(self.record().server_hostname)
     }
 
+    /// It is a virtual host.
+    pub fn is_virtual(self) -> bool {
+        self.record().is_virtual != 0
+    }
+
     /// The configured ServerAdmin.
     pub fn admin(self) -> &'c [u8] {
         super::text(self.record().server_admin)
@@ -139,6 +144,30 @@ unsafe fn tls_in(node: *const sys::ap_directive_t, place: (&[u8], i32), outside:
         next = node.next;
     }
     found
+}
+
+/// Under which name the configuration's pool knows its main server.
+const MAIN: &CStr = c"mod_wsgi.c: the main server";
+
+/// Makes [`main_of`] know the main server, which is the first one that httpd makes.
+pub(super) fn remember_main(pool: Pool<'_>, server: Server<'_>) {
+    if !server.is_virtual() {
+        // SAFETY: a live pool, which copies the name; the server lives as long as it and needs no cleaning up.
+        unsafe {
+            let server = server.raw().cast();
+            sys::apr_pool_userdata_set(server, MAIN.as_ptr(), Some(sys::apr_pool_cleanup_null), pool.raw());
+        }
+    }
+}
+
+/// The main server of the configuration that is being read into this pool: a virtual host does not know its own.
+pub(super) fn main_of<'c>(pool: Pool<'c>) -> Option<Server<'c>> {
+    let mut main = std::ptr::null_mut();
+    // SAFETY: a live pool; under this name it has what `remember_main` put there, if anything.
+    unsafe {
+        sys::apr_pool_userdata_get(&mut main, MAIN.as_ptr(), pool.raw());
+        (!main.is_null()).then(|| Server::from_raw(main.cast()))
+    }
 }
 
 /// `Apache/2.4.62 (Debian) …` with all module tokens.

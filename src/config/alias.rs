@@ -1,5 +1,6 @@
 //! WSGIScriptAlias, WSGIScriptAliasMatch and WSGIDjangoAlias: which URLs are which application's.
 
+use super::daemon;
 use super::dir::flag;
 use super::django::Django;
 use super::table::Place;
@@ -73,7 +74,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String
             return Err(unknown(&setting.name, OPTIONS));
         }
     }
-    alias.check()?;
+    alias.check(place)?;
     place.server.aliases.push(std::sync::Arc::new(alias));
     Ok(())
 }
@@ -105,10 +106,7 @@ impl Alias {
         let empty = setting.value.is_empty();
         match &setting.name[..] {
             b"process-group" if empty => return Err("Invalid name for WSGI process group.".into()),
-            b"process-group" => {
-                super::dir::refuse_daemon(&setting.value)?;
-                self.process_group = Some(value());
-            }
+            b"process-group" => self.process_group = Some(value()),
             b"application-group" if empty => return Err("Invalid name for WSGI application group.".into()),
             b"application-group" => self.application_group = Some(value()),
             b"callable-object" if empty => return Err("Invalid name for WSGI callable object.".into()),
@@ -128,8 +126,11 @@ impl Alias {
         Ok(true)
     }
 
-    /// Options that do not go together.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Options that do not go together, or not with what stands above.
+    pub(super) fn check(&self, place: &Place<'_>) -> Result<(), String> {
+        if let Some((process, _)) = self.fixed_groups() {
+            daemon::require(place, process)?;
+        }
         let Some(path) = self.warm_ups.iter().find(|path| !self.covers(path)) else { return Ok(()) };
         let path = String::from_utf8_lossy(path);
         Err(match &self.url {
@@ -176,16 +177,24 @@ impl Alias {
         }
     }
 
-    /// The name of its interpreter (empty is the main one) if no URL is needed to tell where it runs: it names both
-    /// groups, and one script for all URLs.
+    /// The name of its interpreter (empty is the main one) if no URL is needed to tell that it runs there, in embedded
+    /// mode.
     pub fn fixed_group(&self) -> Option<&[u8]> {
+        self.fixed_groups()
+            .filter(|(process, _)| *process == b"%{GLOBAL}")
+            .map(|(_, application)| application)
+    }
+
+    /// The names of its process group (`%{GLOBAL}` is embedded mode) and its interpreter (empty is the main one) if no URL
+    /// is needed to tell where it runs: it names both groups, and one script for all URLs.
+    pub fn fixed_groups(&self) -> Option<(&[u8], &[u8])> {
         let known = |name: &[u8]| !name.starts_with(b"%{") || name == b"%{GLOBAL}";
         let (process, application) = (self.process_group.as_deref()?, self.application_group.as_deref()?);
         let one = !matches!(self.url, Url::Match(_)) || !self.target.contains(&b'$');
         // WSGIImportScript takes names literally.
         let literal = matches!(self.kind, Kind::Import);
         let fixed = literal || (one && known(process) && known(application));
-        fixed.then_some(if application == b"%{GLOBAL}" { b"" } else { application })
+        fixed.then_some((process, if application == b"%{GLOBAL}" { b"" } else { application }))
     }
 
     /// Its application is started differently from a plain script.

@@ -33,6 +33,8 @@ pub struct DirConfig {
     pub preload: Option<Preload>,
     /// WSGIErrorDetails
     pub error_details: Option<bool>,
+    /// WSGIRestrictProcess: the process groups that may be chosen, empty for embedded mode.
+    pub restrict_process: Option<Arc<[Name]>>,
 }
 
 /// WSGIPreload: which applications are started with the process.
@@ -72,6 +74,7 @@ impl Merge for DirConfig {
             enable_sendfile: over.enable_sendfile.or(self.enable_sendfile),
             preload: over.preload.or(self.preload),
             error_details: over.error_details.or(self.error_details),
+            restrict_process: over.restrict_process.clone().or_else(|| self.restrict_process.clone()),
         }
     }
 }
@@ -83,20 +86,6 @@ pub fn flag(text: &[u8]) -> Option<bool> {
         _ if text.eq_ignore_ascii_case(b"off") => Some(false),
         _ => None,
     }
-}
-
-/// Only embedded mode is there: a name of a process group is refused where it is typed.
-pub fn refuse_daemon(group: &[u8]) -> Result<(), String> {
-    if group.starts_with(b"%{") { Ok(()) } else { Err(no_daemon(group)) }
-}
-
-/// A daemon process group is named.
-pub fn no_daemon(group: &[u8]) -> String {
-    let group = String::from_utf8_lossy(group);
-    format!(
-        "WSGI process group not yet configured. '{group}' names a daemon process group, which this version \
-         does not offer: use %{{GLOBAL}} to run the application in embedded mode"
-    )
 }
 
 #[cfg(test)]

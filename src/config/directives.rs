@@ -1,16 +1,16 @@
 //! The table of directives. `docs/directives.md` is written from it.
 
-use super::dir::{MapHead, Preload, flag, refuse_daemon};
+use super::dir::{DirConfig, MapHead, Name, Preload, flag};
 use super::server::HashSeed;
 use super::table::{Directive, Setter};
 use super::words::Words;
-use super::{alias, django, import};
+use super::{alias, daemon, django, import, socket};
 use crate::apache::command;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
 
 /// Every directive, in the order in which the documentation shows them.
-pub static ALL: [Directive; 35] = [
+pub static ALL: [Directive; 40] = [
     Directive {
         name: c"WSGIScriptAlias",
         arguments: Raw,
@@ -60,11 +60,12 @@ pub static ALL: [Directive; 35] = [
         name: c"WSGIImportScript",
         arguments: Raw,
         context: Server,
-        syntax: "file-path process-group=%{GLOBAL} application-group=name",
+        syntax: "file-path process-group=name|%{GLOBAL} application-group=name|%{GLOBAL}",
         default: "none",
         help: c"Script file, process-group=name and application-group=name",
-        doc: "Loads a script when a process starts, in the interpreter of an application group, whether a URL leads to \
-              it or not.",
+        doc: "Loads a script when a process of the process group starts (`%{GLOBAL}`: an Apache child), in the \
+              interpreter of the application group, whether a URL leads to it or not. The process group must be \
+              defined above, in the main server or in a virtual host of the same ServerName.",
         set: Setter::Server(import::set),
     },
     Directive {
@@ -177,19 +178,78 @@ pub static ALL: [Directive; 35] = [
         }),
     },
     Directive {
+        name: c"WSGIDaemonProcess",
+        arguments: Raw,
+        context: Server,
+        syntax: "name [option=value …]",
+        default: "none",
+        help: c"Name of a process group, and options name=value",
+        doc: "Defines a process group: processes of their own that run applications, as a user of their own, and that \
+              can be replaced without a restart of Apache. The name is unique in the whole server. A group that the \
+              main server defines can be used everywhere, one of a virtual host by that one and those with the same \
+              ServerName. WSGIProcessGroup, or `process-group=` of an alias, chooses it for requests.",
+        set: Setter::Server(daemon::set),
+    },
+    Directive {
         name: c"WSGIProcessGroup",
         arguments: One,
         context: Directory,
-        syntax: "%{GLOBAL}|%{ENV:name}",
+        syntax: "name|%{GLOBAL}|%{SERVER}|%{HOST}|%{RESOURCE}|%{ENV:name}",
         default: "%{GLOBAL}",
         help: c"Process group that runs applications",
-        doc: "Where applications run. `%{GLOBAL}` is embedded mode, in Apache's own child processes; it is the \
-              only one that this version offers, and the name of a daemon process group is refused.",
+        doc: "Where applications run: in the processes of a WSGIDaemonProcess, or, with `%{GLOBAL}`, in embedded mode, \
+              that is in Apache's own child processes. The other tokens are those of WSGIApplicationGroup. A request \
+              for a group that is not defined, or not for this virtual host, gets 500.",
         set: Setter::Section(|_, section, value| {
-            refuse_daemon(value)?;
             section.process_group = Some(value.into());
             Ok(())
         }),
+    },
+    Directive {
+        name: c"WSGIRestrictProcess",
+        arguments: Raw,
+        context: Directory,
+        syntax: "name|%{GLOBAL} …",
+        default: "all",
+        help: c"Names of the process groups that may be chosen",
+        doc: "Process groups that may be chosen here; `%{GLOBAL}` stands for embedded mode. A request for another one, \
+              by a variable or `.htaccess`, gets 500. Names are compared as they are typed. An inner section's list \
+              replaces that of an outer one.",
+        set: Setter::Section(restrict_process),
+    },
+    Directive {
+        name: c"WSGISocketPrefix",
+        arguments: One,
+        context: Global,
+        syntax: "path",
+        default: "wsgi in DefaultRuntimeDir",
+        help: c"What the paths of the sockets of process groups begin with",
+        doc: "What the paths of the sockets between Apache and the process groups begin with, below ServerRoot if it \
+              is relative. Apache's User must be able to reach that directory.",
+        set: Setter::Server(socket::set_prefix),
+    },
+    Directive {
+        name: c"WSGISocketRotation",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "On",
+        help: c"On: sockets have another name after each restart",
+        doc: "On: the name of a socket holds the generation of Apache in which it was made, \
+              `<prefix>.<pid of Apache>.<generation>.<number of the group>.sock`. Off: it holds the user's number and \
+              stays the same over restarts, `<prefix>.<pid of Apache>.u<uid>.<number of the group>.sock`.",
+        set: Setter::Server(|place, value| set_flag(place.name, value, &mut place.server.socket.rotation)),
+    },
+    Directive {
+        name: c"WSGIAcceptMutex",
+        arguments: One,
+        context: Global,
+        syntax: "default|flock|fcntl|sysvsem|posixsem|pthread",
+        default: "none",
+        help: c"Not needed: accepted for existing configurations",
+        doc: "Accepted without effect, for existing configurations. The processes of a group share one queue of the \
+              kernel, which hands each connection to one of them, so no mutex is needed.",
+        set: Setter::Server(|_, value| socket::check_mutex(value)),
     },
     Directive {
         name: c"WSGIApplicationGroup",
@@ -388,8 +448,9 @@ pub static ALL: [Directive; 35] = [
         syntax: "On|Off",
         default: "Off",
         help: c"Error pages of daemon processes' applications are replaced by Apache's",
-        doc: "Acts on applications in daemon processes only; in embedded mode the application's own error pages \
-              are sent.",
+        doc: "On: an answer with a status of 400 or more, of an application in a process group, is replaced by Apache's \
+              ErrorDocument; of its headers only WWW-Authenticate is kept. In embedded mode the application's own error \
+              pages are sent in any case.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.error_override)),
     },
     Directive {
@@ -496,6 +557,21 @@ pub static ALL: [Directive; 35] = [
         set: Setter::Section(|name, _, value| set_flag(name, value, &mut None)),
     },
 ];
+
+/// Names of process groups; lines of one section add up.
+fn restrict_process(name: &str, section: &mut DirConfig, line: &[u8]) -> Result<(), String> {
+    let mut words = Words::of(line);
+    let names = std::iter::from_fn(|| words.word());
+    // Embedded mode has no name.
+    let mut names =
+        names.map(|name| if name == b"%{GLOBAL}" { Name::default() } else { name.into() }).peekable();
+    if names.peek().is_none() {
+        return Err(format!("{name} requires at least one argument, names of process groups"));
+    }
+    let known = section.restrict_process.iter().flat_map(|names| names.iter().cloned());
+    section.restrict_process = Some(known.chain(names).collect());
+    Ok(())
+}
 
 /// A time in seconds, with decimals.
 fn seconds(name: &str, value: &[u8], zero: bool) -> Result<f64, String> {

@@ -70,7 +70,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         }
     }
     alias.target = target(&django)?;
-    alias.check()?;
+    alias.check(place)?;
     alias.kind = Kind::Django(django);
     // WSGICallableObject is for scripts.
     alias.callable = Some(b"application".to_vec());

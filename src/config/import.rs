@@ -1,6 +1,7 @@
 //! WSGIImportScript: a script that is loaded when a process starts.
 
 use super::alias::{Alias, Kind, Url};
+use super::daemon;
 use super::table::Place;
 use super::words::Words;
 
@@ -32,9 +33,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let application = application.ok_or("Name of WSGI application group required.")?;
     let process = process.ok_or("Name of WSGI process group required.")?;
     // Of the tokens only %{GLOBAL} is understood here: there is no request.
-    if process != b"%{GLOBAL}" {
-        return Err(super::dir::no_daemon(&process));
-    }
+    daemon::require(place, &process)?;
     let script = place.httpd.absolute(&script).unwrap_or(script);
     let mut import = Alias::new(Url::Nothing, script, Kind::Import);
     import.process_group = Some(process);

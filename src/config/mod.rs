@@ -5,16 +5,19 @@
 #![forbid(unsafe_code)]
 
 mod alias;
+pub mod daemon;
 mod dir;
 pub mod directives;
 mod django;
 mod import;
 mod server;
+mod socket;
 mod table;
 mod words;
 
 pub use alias::{Alias, Kind, Url};
-pub use dir::{DirConfig, MapHead, Preload};
+pub use dir::{DirConfig, MapHead, Name, Preload};
 pub use django::Django;
 pub use server::{HashSeed, PythonConfig, ServerConfig, StartupConfig};
+pub use socket::SocketConfig;
 pub use table::{Directive, Httpd, Place, Setter};

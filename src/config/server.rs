@@ -1,6 +1,7 @@
 //! What holds for a server or virtual host, and, in the main server, for Python.
 
-use super::Alias;
+use super::daemon::Group;
+use super::{Alias, SocketConfig};
 use crate::apache::command::Merge;
 use std::sync::Arc;
 
@@ -9,6 +10,10 @@ use std::sync::Arc;
 pub struct ServerConfig {
     /// Aliases, and scripts to import, in the order in which aliases are tried: a virtual host's own first.
     pub aliases: Vec<Arc<Alias>>,
+    /// The process groups that it defines itself; see [`super::daemon::all`] for those of the whole configuration.
+    pub groups: Vec<Arc<Group>>,
+    /// Where the sockets of process groups are; only the main server's counts.
+    pub socket: SocketConfig,
     /// Settings of Python; only the main server's count.
     pub python: PythonConfig,
 }
@@ -73,6 +78,7 @@ pub enum HashSeed {
 impl Merge for ServerConfig {
     fn merge(&self, over: &Self) -> Self {
         let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
-        Self { aliases, python: PythonConfig::default() }
+        // Each group has one definition, which is not the merged server's again.
+        Self { aliases, groups: over.groups.clone(), ..Self::default() }
     }
 }

@@ -1,8 +1,11 @@
 //! How a directive of ours is run.
 
+use super::daemon::{Elsewhere, Group};
 use super::{DirConfig, ServerConfig};
 use crate::apache::command::{self, Command, Context, Line, Regex};
 use crate::apache::root_relative;
+use crate::apache::users::{self, Account};
+use std::sync::Arc;
 
 /// What takes the arguments of a directive in.
 pub enum Setter {
@@ -28,12 +31,32 @@ pub struct Place<'a> {
     pub httpd: &'a dyn Httpd,
 }
 
-/// What setters need of httpd; a trait, so that setters can be tested without a running httpd.
+/// What setters need of httpd and of the system; a trait, so that setters can be tested without a running httpd.
 pub trait Httpd {
     /// Compiles a regular expression.
     fn regex(&self, pattern: &[u8]) -> Option<Regex>;
     /// Puts a relative path under ServerRoot.
     fn absolute(&self, path: &[u8]) -> Option<Vec<u8>>;
+    /// The ServerName of the server being read, as far as it is known; empty if it is not.
+    fn server_name(&self) -> Vec<u8>;
+    /// The process groups that other servers have defined so far.
+    fn groups_elsewhere(&self) -> Vec<Elsewhere>;
+    /// The user of this name.
+    fn user(&self, name: &[u8]) -> Option<Account> {
+        users::user(name)
+    }
+    /// The user of this number.
+    fn user_numbered(&self, uid: u32) -> Option<Account> {
+        users::user_numbered(uid)
+    }
+    /// The number of the group of this name.
+    fn group(&self, name: &[u8]) -> Option<u32> {
+        users::group(name)
+    }
+    /// Apache is started by root.
+    fn is_root(&self) -> bool {
+        users::is_root()
+    }
 }
 
 impl Httpd for Line<'_> {
@@ -44,6 +67,22 @@ impl Httpd for Line<'_> {
     fn absolute(&self, path: &[u8]) -> Option<Vec<u8>> {
         let pool = self.pool();
         root_relative(pool, pool.c_string(path)).map(|path| path.to_bytes().to_vec())
+    }
+
+    fn server_name(&self) -> Vec<u8> {
+        self.server().name().to_vec()
+    }
+
+    fn groups_elsewhere(&self) -> Vec<Elsewhere> {
+        let here = self.server().raw();
+        let mut groups = Vec::new();
+        // The server being read is in the setter's hands.
+        for server in self.servers().filter(|server| server.raw() != here) {
+            let host = server.is_virtual().then(|| server.name().to_vec());
+            let of = |group: &Arc<Group>| Elsewhere { group: group.clone(), host: host.clone() };
+            groups.extend(server.config().groups.iter().map(of));
+        }
+        groups
     }
 }
 

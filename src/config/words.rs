@@ -50,6 +50,26 @@ impl<'a> Words<'a> {
     }
 }
 
+/// The one of `names` that `word` is a slip of, if any: one letter in three may be wrong.
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let near = names.map(|name| (slips(word.as_bytes(), name.as_bytes()), name)).min()?;
+    (near.0 <= word.len().div_ceil(3).min(3) && !word.is_empty()).then_some(near.1)
+}
+
+/// How many letters to put in, leave out or change (Levenshtein distance).
+fn slips(from: &[u8], to: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (at, letter) in from.iter().enumerate() {
+        let mut above_left = std::mem::replace(&mut row[0], at + 1);
+        for (i, other) in to.iter().enumerate() {
+            let changed = above_left + usize::from(letter != other);
+            above_left = row[i + 1];
+            row[i + 1] = changed.min(row[i] + 1).min(above_left + 1);
+        }
+    }
+    row[to.len()]
+}
+
 fn quoted(text: &[u8], quote: u8) -> (Vec<u8>, &[u8]) {
     let mut word = Vec::new();
     let mut at = 0;
@@ -92,6 +112,17 @@ mod tests {
     fn settings_may_be_quoted_and_empty() {
         assert_eq!(settings(r#"a=1 b="x y" c="#), [ok("a", "1"), ok("b", "x y"), ok("c", "")]);
         assert_eq!(settings("a=x=y"), [ok("a", "x=y")]);
+    }
+
+    #[test]
+    fn a_slip_is_told_from_another_word() {
+        let nearest = |word| nearest(word, ["threads", "home", "user", "group"].into_iter());
+        assert_eq!(nearest("thread"), Some("threads"));
+        assert_eq!(nearest("tihreads"), Some("threads"));
+        assert_eq!(nearest("usr"), Some("user"));
+        assert_eq!(nearest("user"), Some("user"));
+        assert_eq!(nearest("workers"), None);
+        assert_eq!(nearest(""), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod broken_scripts;
 mod closing;
+mod config_daemon;
 mod directives;
 mod environ;
 mod failures;

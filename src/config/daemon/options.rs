@@ -1,0 +1,339 @@
+//! The options of WSGIDaemonProcess, one row each. `docs/directives.md` is written from them.
+
+use super::Group;
+use super::value::{Value, Wrong};
+
+/// An option: everything there is to know about it.
+pub struct Row {
+    /// What stands before the `=`.
+    pub name: &'static str,
+    /// What it sets, as mod_wsgi's messages call it.
+    pub(super) thing: &'static str,
+    /// What stands behind the `=`, as the documentation shows it.
+    pub value: &'static str,
+    /// What holds when it is not given.
+    pub default: &'static str,
+    /// The rest of what a user needs to know.
+    pub doc: &'static str,
+    /// Takes the value in.
+    pub(super) set: Set,
+}
+
+type Set = fn(&mut Group, Value<'_>) -> Result<(), Wrong>;
+
+const fn row(
+    [name, thing]: [&'static str; 2],
+    [value, default]: [&'static str; 2],
+    set: Set,
+    doc: &'static str,
+) -> Row {
+    Row { name, thing, value, default, doc, set }
+}
+
+/// Every option, in the order in which the documentation shows them.
+pub static OPTIONS: [Row; 46] = [
+    row(
+        ["processes", "process count"],
+        ["number", "1"],
+        |group, value| value.number(1..=65_535).map(|n| group.processes = Some(n)),
+        "Processes of the group. Any number that is written, 1 as well, has `wsgi.multiprocess` True.",
+    ),
+    row(
+        ["threads", "thread count"],
+        ["number", "15"],
+        |group, value| value.number(0..=65_533).map(|n| group.threads = n),
+        "Requests that a process serves at once. `wsgi.multithread` is True unless it is 1. 0: it serves none, and \
+         only runs its WSGIImportScript.",
+    ),
+    row(
+        ["user", "user"],
+        ["name|#uid", "User"],
+        |group, value| value.user().map(|user| group.user = Some(user)),
+        "User the processes run as, if Apache is started by root. It may not be root.",
+    ),
+    row(
+        ["group", "group"],
+        ["name|#gid", "the user's, or Group"],
+        |group, value| value.gid().map(|gid| group.group = Some(gid)),
+        "Group the processes run as.",
+    ),
+    row(
+        ["supplementary-groups", "supplementary groups"],
+        ["name|#gid[,…]", "those of the user"],
+        |group, value| value.gids().map(|gids| group.supplementary = Some(gids)),
+        "Further groups of the processes, in place of the user's; empty for none.",
+    ),
+    row(
+        ["umask", "umask"],
+        ["octal", "Apache's"],
+        |group, value| value.octal().map(|mask| group.umask = Some(mask)),
+        "Permissions that files which the processes make do not have.",
+    ),
+    row(
+        ["home", "home directory"],
+        ["directory", "the user's home, if it is not Apache's User"],
+        |group, value| value.absolute().map(|path| group.home = path),
+        "Working directory, also the first entry of `sys.path`. It must be absolute and there.",
+    ),
+    row(
+        ["chroot", "chroot directory"],
+        ["directory", "none"],
+        |group, value| value.chroot().map(|path| group.chroot = path),
+        "Root directory of the processes, if Apache is started by root. Scripts must be below it. Containers or \
+         systemd separate better.",
+    ),
+    row(
+        ["lang", "lang"],
+        ["name", "Apache's"],
+        |group, value| value.text().map(|text| group.lang = text),
+        "The variable LANG.",
+    ),
+    row(
+        ["locale", "locale"],
+        ["name", "Apache's"],
+        |group, value| value.text().map(|text| group.locale = text),
+        "The locale, and the variable LC_ALL.",
+    ),
+    row(
+        ["display-name", "display name"],
+        ["text|%{GROUP}", "that of Apache"],
+        |group, value| {
+            value.text().map(|text| {
+                let own = || [b"(wsgi:", &group.name[..], b")"].concat();
+                group.display_name = text.map(|text| if text == b"%{GROUP}" { own() } else { text });
+            })
+        },
+        "Name in the list of processes; `%{GROUP}` is `(wsgi:name)`.",
+    ),
+    row(
+        ["stack-size", "stack size"],
+        ["bytes", "8388608"],
+        |group, value| value.large(1, "bytes").map(|n| group.stack_size = Some(n)),
+        "Stack of each thread; less than 2097152 is raised to that.",
+    ),
+    row(
+        ["cpu-priority", "CPU priority"],
+        ["number", "Apache's"],
+        |group, value| value.signed().map(|n| group.cpu_priority = Some(n)),
+        "Niceness, from -20 to 19; the higher, the less CPU time beside others.",
+    ),
+    row(
+        ["script-user", "script user"],
+        ["name|#uid", "off"],
+        |group, value| value.uid().map(|uid| group.script_user = Some(uid)),
+        "Only scripts that belong to this user are run, in directories that do, not writable for others.",
+    ),
+    row(
+        ["script-group", "script group"],
+        ["name|#gid", "off"],
+        |group, value| value.gid().map(|gid| group.script_group = Some(gid)),
+        "The same for a group. Not together with `script-user=`.",
+    ),
+    row(
+        ["socket-user", "socket user"],
+        ["name|#uid", "User"],
+        |group, value| value.uid().map(|uid| group.socket_user = Some(uid)),
+        "Owner of the socket between Apache and the processes; nobody else may connect.",
+    ),
+    row(
+        ["python-home", "python home"],
+        ["directory", "WSGIPythonHome"],
+        |group, value| value.path().map(|path| group.python_home = path),
+        "Virtual environment or prefix of the Python that the processes run.",
+    ),
+    row(
+        ["python-path", "python path"],
+        ["directory[:…]", "none"],
+        |group, value| value.text().map(|text| group.python_path = text),
+        "Directories put in front of `sys.path`, each as a site directory.",
+    ),
+    row(
+        ["python-eggs", "python egg cache"],
+        ["directory", "none"],
+        |group, value| value.text().map(|text| group.python_eggs = text),
+        "The variable PYTHON_EGG_CACHE.",
+    ),
+    row(
+        ["switch-interval", "switch interval"],
+        ["seconds", "0.005"],
+        |group, value| {
+            let number = value.fraction(|seconds| seconds > 0.0, "must be a number of seconds above 0");
+            number.map(|seconds| group.switch_interval = Some(seconds))
+        },
+        "What `sys.setswitchinterval()` is given.",
+    ),
+    row(
+        ["server-metrics", "server metrics flag"],
+        ["On|Off", "Off"],
+        |group, value| value.flag().map(|on| group.server_metrics = on),
+        "Whether applications may ask for metrics of the whole server.",
+    ),
+    row(
+        ["maximum-requests", "request count"],
+        ["number", "0: no limit"],
+        |group, value| value.large(0, "requests").map(|n| group.maximum_requests = n),
+        "A process is replaced after so many requests.",
+    ),
+    row(
+        ["startup-timeout", "startup timeout"],
+        ["seconds", "off"],
+        |group, value| value.seconds().map(|n| group.startup_timeout = Some(n)),
+        "A process is replaced if no application has started in it after so long. 0: off.",
+    ),
+    row(
+        ["shutdown-timeout", "shutdown timeout"],
+        ["seconds", "5"],
+        |group, value| value.seconds().map(|n| group.shutdown_timeout = n),
+        "How long requests may go on when a process is told to end. 0: without limit.",
+    ),
+    row(
+        ["graceful-timeout", "graceful timeout"],
+        ["seconds", "15"],
+        |group, value| value.seconds().map(|n| group.graceful_timeout = n),
+        "How long a process that is to be replaced waits for its requests to end, before it is shut down. 0: without \
+         limit.",
+    ),
+    row(
+        ["eviction-timeout", "eviction timeout"],
+        ["seconds", "that of graceful-timeout"],
+        |group, value| value.seconds().map(|n| group.eviction_timeout = n),
+        "The same for a process that is replaced because of SIGUSR1. 0: that of `graceful-timeout=`.",
+    ),
+    row(
+        ["deadlock-timeout", "deadlock timeout"],
+        ["seconds", "300"],
+        |group, value| value.seconds().map(|n| group.deadlock_timeout = n),
+        "A process is replaced if no thread could run Python code for so long. 0: off.",
+    ),
+    row(
+        ["inactivity-timeout", "inactivity timeout"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.inactivity_timeout = n),
+        "A process that has had no requests for so long is replaced by a fresh one.",
+    ),
+    row(
+        ["request-timeout", "request timeout"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.request_timeout = n),
+        "A process is replaced if its requests take longer than this on average over its threads.",
+    ),
+    row(
+        ["interrupt-timeout", "interrupt timeout"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.interrupt_timeout = n),
+        "A request that takes longer is interrupted by an exception.",
+    ),
+    row(
+        ["restart-interval", "restart interval"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.restart_interval = n),
+        "A process is replaced when it is so old.",
+    ),
+    row(
+        ["cpu-time-limit", "CPU time limit"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.cpu_time_limit = n),
+        "A process is replaced when it has used so much CPU time.",
+    ),
+    row(
+        ["memory-limit", "memory limit"],
+        ["bytes", "0: off"],
+        |group, value| value.large(0, "bytes").map(|n| group.memory_limit = n),
+        "Most data of a process (RLIMIT_DATA).",
+    ),
+    row(
+        ["virtual-memory-limit", "virtual memory limit"],
+        ["bytes", "0: off"],
+        |group, value| value.large(0, "bytes").map(|n| group.virtual_memory_limit = n),
+        "Most address space of a process (RLIMIT_AS).",
+    ),
+    row(
+        ["listen-backlog", "listen backlog"],
+        ["number", "100"],
+        |group, value| value.number(0..=i32::MAX as u32).map(|n| group.listen_backlog = n),
+        "Connections that wait on the socket until a thread is free.",
+    ),
+    row(
+        ["connect-timeout", "connect timeout"],
+        ["seconds", "15"],
+        |group, value| value.seconds().map(|n| group.connect_timeout = n),
+        "How long Apache tries to connect to a group that is not there or whose queue is full.",
+    ),
+    row(
+        ["socket-timeout", "socket timeout"],
+        ["seconds", "0: Timeout"],
+        |group, value| value.seconds().map(|n| group.socket_timeout = n),
+        "How long either side waits for the other on the socket.",
+    ),
+    row(
+        ["queue-timeout", "queue timeout"],
+        ["seconds", "0: off"],
+        |group, value| value.seconds().map(|n| group.queue_timeout = n),
+        "A request that has waited so long for a thread is answered 504.",
+    ),
+    row(
+        ["send-buffer-size", "send buffer size"],
+        ["bytes", "0: the system's"],
+        |group, value| {
+            let complaint = "Send buffer size must be >= 512 bytes, or 0 for system default.";
+            value.buffer(512, complaint).map(|n| group.send_buffer_size = n)
+        },
+        "Send buffer of the socket; at least 512.",
+    ),
+    row(
+        ["receive-buffer-size", "receive buffer size"],
+        ["bytes", "0: the system's"],
+        |group, value| {
+            let complaint = "Receive buffer size must be >= 512 bytes, or 0 for system default.";
+            value.buffer(512, complaint).map(|n| group.receive_buffer_size = n)
+        },
+        "Receive buffer of the socket; at least 512.",
+    ),
+    row(
+        ["header-buffer-size", "header buffer size"],
+        ["bytes", "0: 32768"],
+        |group, value| {
+            let complaint = "Header buffer size must be >= 8192 bytes, or 0 for default.";
+            value.buffer(8192, complaint).map(|n| group.header_buffer_size = n)
+        },
+        "Most of one header of an answer; at least 8192.",
+    ),
+    row(
+        ["response-buffer-size", "response buffer size"],
+        ["bytes", "0: 8388608"],
+        |group, value| {
+            let complaint = "Response buffer size must be >= 65536 bytes, or 0 for default.";
+            value.buffer(65_536, complaint).map(|n| group.response_buffer_size = n)
+        },
+        "Bytes of an answer after which Apache sends what it has; at least 65536.",
+    ),
+    row(
+        ["response-socket-timeout", "response socket timeout"],
+        ["seconds", "0: that of socket-timeout"],
+        |group, value| value.seconds().map(|n| group.response_socket_timeout = n),
+        "How long Apache waits for a client that does not take the answer.",
+    ),
+    row(
+        ["response-flush-delay", "response flush delay"],
+        ["milliseconds", "5"],
+        |group, value| value.number(0..=i32::MAX as u32).map(|n| group.response_flush_delay = n),
+        "How long Apache waits for more of an answer before it sends what it has. 0: it sends at once.",
+    ),
+    row(
+        ["reload", "reload"],
+        ["script|imports|off", "script"],
+        |group, value| value.reload().map(|reload| group.reload = reload),
+        "Which changes replace the processes: of the script, of the script and of all files that the application \
+         imported, or none. New processes start before the old ones end.",
+    ),
+    row(
+        ["reload-wait", "reload wait"],
+        ["seconds", "0.2"],
+        |group, value| {
+            let valid = |seconds| (0.0..=60.0).contains(&seconds);
+            let number = value.fraction(valid, "must be a number of seconds from 0 to 60");
+            number.map(|seconds| group.reload_wait = seconds)
+        },
+        "How long files must stay as they are after a change before processes are replaced.",
+    ),
+];

@@ -1,0 +1,37 @@
+//! WSGISocketPrefix, WSGISocketRotation and WSGIAcceptMutex: where the sockets of process groups are.
+
+use super::table::Place;
+
+/// Where the sockets are; only the main server's counts.
+#[derive(Clone, Debug, Default)]
+pub struct SocketConfig {
+    /// WSGISocketPrefix, absolute.
+    pub prefix: Option<Vec<u8>>,
+    /// WSGISocketRotation
+    pub rotation: Option<bool>,
+}
+
+/// The kinds of mutex that httpd has on this platform.
+const MUTEXES: [&str; 6] = ["default", "flock", "fcntl", "sysvsem", "posixsem", "pthread"];
+
+/// The setter of WSGISocketPrefix.
+pub fn set_prefix(place: &mut Place<'_>, value: &[u8]) -> Result<(), String> {
+    let prefix = place.httpd.absolute(value).filter(|_| !value.is_empty()).ok_or_else(|| {
+        let value = String::from_utf8_lossy(value);
+        format!("Invalid WSGISocketPrefix '{value}'. It must be a path, which file names are made of")
+    })?;
+    place.server.socket.prefix = Some(prefix);
+    Ok(())
+}
+
+/// The setter of WSGIAcceptMutex: nothing is kept, but a slip is found.
+pub fn check_mutex(value: &[u8]) -> Result<(), String> {
+    if MUTEXES.iter().any(|name| value.eq_ignore_ascii_case(name.as_bytes())) {
+        return Ok(());
+    }
+    Err(format!(
+        "Accept mutex lock mechanism '{}' is invalid. Valid accept mutex mechanisms for this platform are: {}.",
+        String::from_utf8_lossy(value),
+        MUTEXES.join(", ")
+    ))
+}
