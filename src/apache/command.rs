@@ -257,12 +257,16 @@ pub extern "C" fn create_dir(pool: *mut sys::apr_pool_t, _: *mut c_char) -> *mut
 
 /// Makes an empty per-server configuration.
 pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) -> *mut c_void {
+    remember(pool, server);
+    create(pool, ServerEntry::default)
+}
+
+fn remember(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
     super::guard((), || {
         // SAFETY: httpd passes the pool the configuration lives in, and a server of it.
         let (pool, server) = unsafe { (Pool::from_raw(pool), Server::from_raw(server)) };
         super::server::remember_main(pool, server);
     });
-    create(pool, ServerEntry::default)
 }
 
 /// Merges two configurations of either kind.

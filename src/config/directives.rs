@@ -24,9 +24,10 @@ pub static ALL: [Directive; 40] = [
               becomes PATH_INFO; if both end in `/`, it names a script file in the directory instead. An option \
               wins over the directive of its name. `preload=` says whether the script is loaded when a process starts \
               (see WSGIPreload); with both `process-group=` and `application-group=` given it is, unless preloading \
-              is off. `warmup=` names URL paths at or below this one, as visitors use them: the application answers a \
-              GET request for each before it serves; a status of 500 or more, or an exception, is a failed start. Such \
-              a request has `mod_wsgi.warmup` in its environ, True.",
+              is off, and the process group must be defined above, as for WSGIImportScript. `warmup=` \
+              names URL paths at or below this one, as visitors use them: the application answers a GET request for \
+              each before it serves; a status of 500 or more, or an exception, is a failed start. Such a request has \
+              `mod_wsgi.warmup` in its environ, True.",
         set: Setter::Server(|place, line| alias::set(place, line, false)),
     },
     Directive {
@@ -213,8 +214,8 @@ pub static ALL: [Directive; 40] = [
         default: "all",
         help: c"Names of the process groups that may be chosen",
         doc: "Process groups that may be chosen here; `%{GLOBAL}` stands for embedded mode. A request for another one, \
-              by a variable or `.htaccess`, gets 500. Names are compared as they are typed. An inner section's list \
-              replaces that of an outer one.",
+              by a variable say, gets 500. Names are compared as they are typed. A list replaces that of an outer \
+              section, and an earlier one of the same section.",
         set: Setter::Section(restrict_process),
     },
     Directive {
@@ -558,18 +559,17 @@ pub static ALL: [Directive; 40] = [
     },
 ];
 
-/// Names of process groups; lines of one section add up.
+/// Names of process groups.
 fn restrict_process(name: &str, section: &mut DirConfig, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
     let names = std::iter::from_fn(|| words.word());
     // Embedded mode has no name.
-    let mut names =
-        names.map(|name| if name == b"%{GLOBAL}" { Name::default() } else { name.into() }).peekable();
-    if names.peek().is_none() {
+    let names = names.map(|name| if name == b"%{GLOBAL}" { Name::default() } else { name.into() });
+    let names: Vec<Name> = names.collect();
+    if names.is_empty() {
         return Err(format!("{name} requires at least one argument, names of process groups"));
     }
-    let known = section.restrict_process.iter().flat_map(|names| names.iter().cloned());
-    section.restrict_process = Some(known.chain(names).collect());
+    section.restrict_process = Some(names.into());
     Ok(())
 }
 

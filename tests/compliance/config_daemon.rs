@@ -1,5 +1,5 @@
 //! WSGIDaemonProcess and its neighbours as text: contexts, options, and the messages Apache prints when they are wrong.
-//! No process is started here.
+//! What the processes do is not here.
 
 use harness::{httpd, needs, only_ours};
 
@@ -188,6 +188,19 @@ fn config_daemon_hosts() {
     refused(&(in_host("a", DEFINE) + &below), "WSGI process group not matchable.");
 }
 
+/// Definitions of the configuration before are no duplicates.
+#[test]
+fn config_daemon_restarts() {
+    needs!("WSGIDaemonProcess");
+    let groups = format!("{DEFINE}\n{}", in_host("a", &DEFINE.replace(" g", " h")));
+    let s = crate::showing().config(&groups).start();
+    assert_eq!(s.get("/").status, 200);
+    s.graceful();
+    assert_eq!(s.get("/").status, 200);
+    s.restart();
+    assert_eq!(s.get("/").status, 200);
+}
+
 #[test]
 fn config_daemon_sockets() {
     needs!("WSGIDaemonProcess");
@@ -207,7 +220,6 @@ fn config_daemon_sockets() {
 fn config_daemon_restrict_process() {
     needs!("WSGIRestrictProcess");
     accepted("WSGIRestrictProcess a %{GLOBAL}\n<Location /x>\nWSGIRestrictProcess b\n</Location>");
-    refused("WSGIRestrictProcess", "WSGIRestrictProcess requires at least one argument");
 }
 
 /// What the original takes for something else, or finds only when processes start.
@@ -224,4 +236,5 @@ fn config_daemon_slips() {
     options_refused("reload=sometimes", "must be one of: script | imports | off");
     options_refused("reload-wait=-1", "must be a number of seconds from 0 to 60");
     accepted("WSGIDaemonProcess g reload=imports reload-wait=0.5");
+    refused("WSGIRestrictProcess", "WSGIRestrictProcess requires at least one argument");
 }

@@ -53,7 +53,7 @@ pub static OPTIONS: [Row; 46] = [
     ),
     row(
         ["group", "group"],
-        ["name|#gid", "the user's, or Group"],
+        ["name|#gid", "Group"],
         |group, value| value.gid().map(|gid| group.group = Some(gid)),
         "Group the processes run as.",
     ),

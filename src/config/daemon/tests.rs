@@ -330,8 +330,8 @@ fn restrict_process_takes_names_as_they_are() {
     let directive = ALL.iter().find(|directive| directive.name == c"WSGIRestrictProcess").unwrap();
     let Setter::Section(set) = directive.set else { unreachable!() };
     let mut section = DirConfig::default();
-    set("WSGIRestrictProcess", &mut section, b"a 'B c'").unwrap();
-    set("WSGIRestrictProcess", &mut section, b"%{GLOBAL}").unwrap();
+    set("WSGIRestrictProcess", &mut section, b"replaced").unwrap();
+    set("WSGIRestrictProcess", &mut section, b"a 'B c' %{GLOBAL}").unwrap();
     let names: Vec<_> = section.restrict_process.as_deref().unwrap().iter().map(|name| &name[..]).collect();
     assert_eq!(names, [&b"a"[..], b"B c", b""]);
     assert!(set("WSGIRestrictProcess", &mut section, b"").is_err());
