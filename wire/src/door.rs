@@ -242,6 +242,8 @@ pub enum End {
     Short = 3,
     /// This is a copy of the process that the application forked, and it is to end with `status`.
     Exit = 4,
+    /// Nothing was sent, and this process is about to be replaced: another one is to serve the request (daemon mode).
+    Elsewhere = 5,
 }
 
 /// What the configuration says of every interpreter of the process. Slices live as long as the process.

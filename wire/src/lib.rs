@@ -2,12 +2,20 @@
 //!
 //! The Apache half (`mod_wsgi.so`) knows httpd and no Python; the Python half (`_mod_wsgi.abi3.so`, "the engine")
 //! knows Python and no httpd. In embedded mode both are in one process and meet in [`door`]: two tables of C
-//! functions and the plain structures they pass. No I/O happens here and nothing here allocates.
+//! functions and the plain structures they pass. In daemon mode the engine is in a worker process: [`frame`]s on a
+//! connection carry requests, [`claims`] in shared memory say which thread is idle, [`control`] messages go between the
+//! worker and its supervisor, and [`worker`] is what a worker is told when it starts. No I/O happens here.
 
+pub mod claims;
+pub mod codec;
+pub mod control;
 pub mod door;
+pub mod frame;
 pub mod level;
 pub mod message;
+pub mod request;
 pub mod slice;
+pub mod worker;
 
 pub use level::Level;
 pub use message::Message;

@@ -65,6 +65,18 @@ messages! {
         "Python did not start in an Apache child.",
         "The child serves everything else; requests for WSGI applications in it get 500.",
         "The lines above say what Python printed. Run the python of WSGIPythonHome as the Apache user.";
+    SOCKET_FAILED 12 Alert,
+        "The socket of a process group could not be made.",
+        "The server does not start; on a restart the group's requests get 503.",
+        "The line names the path and what is wrong with it; WSGISocketPrefix moves it.";
+    FORK_FAILED 24 Alert,
+        "A process could not be forked.",
+        "It is tried again.",
+        "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or see why memory is short.";
+    QUEUE_TIMEOUT 84 Error,
+        "A request has waited for a thread of its process group for longer than queue-timeout allows.",
+        "It gets 504 with Retry-After.",
+        "Give the group more threads= or processes=, or see which requests take so long.";
     INTERPRETER_FAILED 87 Error,
         "An interpreter for an application group could not be made.",
         "The request gets 503; it is tried again as the line says.",
@@ -109,6 +121,14 @@ messages! {
         "A script raised an exception while it was loaded at start.",
         "It is tried again as the line says, at a request.",
         "As for WSGI0109.";
+    QUEUE_FULL 116 Error,
+        "The queue of a process group was full for as long as connect-timeout says.",
+        "The request gets 503 with Retry-After.",
+        "Give the group more threads= or processes=, or a longer listen-backlog=.";
+    CONNECT_FAILED 117 Error,
+        "The socket of a process group cannot be connected to.",
+        "The request gets 503.",
+        "The line names the socket: somebody has removed it or its directory, or changed the modes. Restart Apache.";
     EXEC_CGI_OFF 134 Error,
         "A script that no WSGIScriptAlias names was requested where `Options ExecCGI` is off.",
         "The request gets 403.",
@@ -141,10 +161,42 @@ messages! {
         "The request would run in embedded mode, and WSGIRestrictEmbedded is on.",
         "The request gets 500.",
         "Set `WSGIRestrictEmbedded Off`, or give the application a process group.";
+    HEADER_TOO_LONG 144 Error,
+        "A header of the answer is longer than header-buffer-size allows.",
+        "The request gets 500.",
+        "Raise header-buffer-size=, or have the application send less (cookies, usually).";
+    ANSWER_TIMEOUT 145 Error,
+        "The process of a request has sent nothing for as long as socket-timeout (else Timeout) says.",
+        "504, if nothing was sent to the client; else its connection is cut.",
+        "See what the application waits for; SIGUSR2 to the process writes the stacks of all threads.";
+    ANSWER_LOST 146 Error,
+        "The process of a request has ended before the answer was complete.",
+        "502, if nothing was sent to the client; else its connection is cut.",
+        "The line of the process's death (WSGI1029) says why.";
+    GROUP_FORBIDDEN 149 Error,
+        "The process group of the request is none that WSGIRestrictProcess allows.",
+        "The request gets 500.",
+        "Name it there, or choose another with WSGIProcessGroup.";
     NO_PROCESS_GROUP 150 Error,
         "The request names a process group and none is defined.",
         "The request gets 500.",
-        "Use `%{GLOBAL}` to run the application in embedded mode.";
+        "Define it with WSGIDaemonProcess, or use `%{GLOBAL}` to run the application in embedded mode.";
+    UNKNOWN_GROUP 151 Error,
+        "The request names a process group that is not defined.",
+        "The request gets 500.",
+        "Correct the name, or define the group with WSGIDaemonProcess.";
+    OTHER_HOSTS_GROUP 152 Error,
+        "The request names a process group of another virtual host.",
+        "The request gets 500.",
+        "Define the group in the main server, or give both hosts the same ServerName.";
+    WRONG_GROUP 155 Error,
+        "The script, or its directory, is not of the group that script-group= demands, or others may write to it.",
+        "The request gets 403.",
+        "Correct the group or the mode that the line names.";
+    WRONG_OWNER 164 Error,
+        "The script, or its directory, is not of the user that script-user= demands, or others may write to it.",
+        "The request gets 403.",
+        "Correct the owner or the mode that the line names.";
     APPLICATION_RAISED 174 Error,
         "The application raised an exception.",
         "500 if nothing was sent; else the connection is cut so that the client notices.",
@@ -261,6 +313,70 @@ messages! {
         "Half of the threads of an Apache child wait for applications that start, and another request came for one.",
         "It gets 503 with Retry-After, so that files and applications that serve are still served.",
         "Have the application started with the process (WSGIPreload, preload=on), or see why its start takes so long.";
+    WORKER_STARTED 1027 Info,
+        "A process of a process group has been started, or serves.",
+        "Nothing yet; or requests are served by it.",
+        "Nothing to do.";
+    WORKER_ENDS 1028 Info,
+        "A process of a process group ends as it should.",
+        "Another one has taken its place, or the server stops.",
+        "Nothing to do; the line says why.";
+    WORKER_DIED 1029 Error,
+        "A process of a process group has ended unasked.",
+        "Another one is started at once, and more slowly when it happens again and again. Requests in it got 502.",
+        "The line says how it ended, how large it was, and what it was doing. SIGSEGV and its kind: the stacks are above (an extension module is at fault). SIGKILL: the system's memory was short, or somebody killed it.";
+    REPLACING 1030 Notice,
+        "A process of a process group is replaced.",
+        "Its successor is started first; it serves until that is ready.",
+        "Nothing to do; the line says why.";
+    HOLDING 1031 Error,
+        "The successor of a process cannot serve.",
+        "The processes that there are serve on, with the old code. It is tried again as the line says.",
+        "Mend what the lines above name: the script, or its python.";
+    SUPERVISOR_STARTED 1032 Info,
+        "The supervisor of the process groups has been started.",
+        "It starts their processes.",
+        "Nothing to do.";
+    SUPERVISOR_DIED 1033 Error,
+        "The supervisor of the process groups has ended unasked.",
+        "Another one is started; the processes serve until their successors are ready.",
+        "See who killed it, or report the fault.";
+    REQUEST_TIMEOUT 1034 Error,
+        "A request has lasted longer than request-timeout allows.",
+        "It is interrupted (interrupt-timeout), or its process is replaced.",
+        "The stack shows what it waits for.";
+    REQUEST_INTERRUPTED 1035 Info,
+        "A request that was interrupted has ended.",
+        "Its client gets 504, or a broken answer if a part was sent.",
+        "See WSGI1034 above.";
+    DEADLOCK 1036 Error,
+        "No thread of a process got the GIL for as long as deadlock-timeout says.",
+        "The process is replaced; requests in it get 502.",
+        "The stacks show which extension module keeps the GIL.";
+    STRANGER 1037 Error,
+        "Somebody who is not Apache has connected to the socket of a process group.",
+        "The connection is closed.",
+        "The line names the user; see what runs as that user.";
+    LINK_BROKEN 1038 Error,
+        "What came over a connection between Apache and a process is not what the other side sends.",
+        "The connection is closed.",
+        "Report it; if both files of the module are of one version it is a fault.";
+    THREADS_SHORT 1039 Error,
+        "A thread cannot be started.",
+        "What it was for is left out.",
+        "Raise the limit of processes of the user (`ulimit -u`, systemd's TasksMax).";
+    GROUP_DOWN 1040 Error,
+        "No process of the group serves.",
+        "The request gets 503 with Retry-After.",
+        "Earlier lines of the group (WSGI1029, WSGI1031, WSGI1041) say why.";
+    GROUP_UNUSABLE 1041 Critical,
+        "The python of a process group cannot be used, or another of its settings.",
+        "The configuration is refused; on a restart of a running server the processes that there are serve on.",
+        "Each sentence ends with its remedy. `apachectl configtest` shows it again.";
+    PROCESS_SETUP 1042 Error,
+        "A step of preparing a process of a process group has failed.",
+        "Where the process can do without, it goes on; else it ends, and is tried again.",
+        "The line names the step and the option of WSGIDaemonProcess that it is for.";
 }
 
 #[cfg(test)]

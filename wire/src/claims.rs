@@ -1,0 +1,203 @@
+//! The claims of a process group: memory that the workers of the group and Apache's children share, by which a child
+//! finds an idle thread before it sends a request.
+//!
+//! A worker stands in a slot. Its word holds how many of its threads are claimed; a child claims one more with one
+//! compare-and-swap, and only while the worker takes requests. The worker releases a claim when it has served. A child
+//! notes the claim beside its connection first, so that the claims of one that dies are taken back by the worker, which
+//! sees the connection end. Nobody who is root acts upon what stands here, and every index is bounded by its reader.
+
+use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+/// Connections of a worker that have a place.
+pub const ENTRIES: usize = 256;
+
+/// Whether the group serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Condition {
+    /// Its processes start for the first time.
+    Starting = 0,
+    /// A process serves.
+    Serving = 1,
+    /// None serves, and none is being started just now.
+    Down = 2,
+}
+
+/// The memory: this, and then [`Slot`]s to its end.
+#[repr(C)]
+pub struct Claims {
+    /// Written by the supervisor.
+    condition: AtomicU32,
+    /// Requests that wait in the listening socket's queue.
+    pub queued: AtomicU32,
+    /// When the next process is started while it is down, microseconds of the monotonic clock.
+    pub next_start: AtomicI64,
+    /// The supervisor whose workers serve: those of an earlier one that lost theirs may go.
+    pub served_by: AtomicU64,
+    _reserved: [u64; 4],
+    first: [Slot; 0],
+}
+
+/// A place for a worker.
+#[repr(C, align(64))]
+pub struct Slot {
+    word: AtomicU64,
+    /// Pid of the worker; 0: the place is free.
+    pub pid: AtomicU32,
+    _reserved: [u32; 13],
+    /// Its connections.
+    pub entries: [Entry; ENTRIES],
+}
+
+/// A connection of a worker.
+#[repr(C)]
+pub struct Entry {
+    /// The child claims a thread for it, or has.
+    pub claimed: AtomicU32,
+    /// The worker has called the application for the request on it.
+    pub started: AtomicU32,
+}
+
+const OPEN: u64 = 1 << 31;
+const COUNT: u64 = OPEN - 1;
+
+fn incarnation(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+impl Slot {
+    /// A worker takes requests here, `incarnation` of the place.
+    pub fn open(&self, incarnation: u32) {
+        for entry in &self.entries {
+            entry.claimed.store(0, Ordering::Relaxed);
+            entry.started.store(0, Ordering::Relaxed);
+        }
+        self.word.store((u64::from(incarnation) << 32) | OPEN, Ordering::SeqCst);
+    }
+
+    /// No more claims are made.
+    pub fn close(&self) {
+        self.word.fetch_and(!OPEN, Ordering::SeqCst);
+    }
+
+    /// Claims a thread of this incarnation, unless all `limit` are claimed. `None`: it has gone, or takes nothing.
+    pub fn claim(&self, wanted: u32, limit: u32) -> Option<bool> {
+        let mut word = self.word.load(Ordering::SeqCst);
+        loop {
+            if incarnation(word) != wanted || word & OPEN == 0 {
+                return None;
+            }
+            if word & COUNT >= u64::from(limit) {
+                return Some(false);
+            }
+            match self.word.compare_exchange_weak(word, word + 1, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return Some(true),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Gives a claim of this incarnation back.
+    pub fn release(&self, of: u32) {
+        let mut word = self.word.load(Ordering::SeqCst);
+        while incarnation(word) == of && word & COUNT > 0 {
+            match self.word.compare_exchange_weak(word, word - 1, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => return,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Threads that are claimed.
+    pub fn claimed(&self) -> u32 {
+        (self.word.load(Ordering::SeqCst) & COUNT) as u32
+    }
+
+    /// A worker takes requests here, and has an idle thread.
+    pub fn is_idle(&self, limit: u32) -> bool {
+        let word = self.word.load(Ordering::SeqCst);
+        word & OPEN != 0 && word & COUNT < u64::from(limit)
+    }
+
+    /// A worker takes requests here.
+    pub fn is_open(&self) -> bool {
+        self.word.load(Ordering::SeqCst) & OPEN != 0
+    }
+
+    /// Nobody stands here any more.
+    pub fn clear(&self) {
+        self.word.store(0, Ordering::SeqCst);
+        self.pid.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Claims {
+    /// Bytes for a number of slots.
+    pub const fn size(slots: usize) -> usize {
+        size_of::<Self>() + slots * size_of::<Slot>()
+    }
+
+    /// The slots in `len` bytes of memory.
+    pub const fn slots_in(len: usize) -> usize {
+        len.saturating_sub(size_of::<Self>()) / size_of::<Slot>()
+    }
+
+    /// The slots.
+    ///
+    /// # Safety
+    /// The memory behind this holds that many, for as long as the reference lives.
+    pub unsafe fn slots(&self, count: usize) -> &[Slot] {
+        // SAFETY: says the caller; slots are atomics, which any bytes are values of.
+        unsafe { core::slice::from_raw_parts(self.first.as_ptr(), count) }
+    }
+
+    /// Whether the group serves.
+    pub fn condition(&self) -> Condition {
+        match self.condition.load(Ordering::SeqCst) {
+            0 => Condition::Starting,
+            1 => Condition::Serving,
+            _ => Condition::Down,
+        }
+    }
+
+    /// Says whether it does.
+    pub fn set_condition(&self, condition: Condition) {
+        self.condition.store(condition as u32, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot() -> Box<Slot> {
+        // SAFETY: atomics, for which zero is a value.
+        unsafe { Box::new(core::mem::zeroed()) }
+    }
+
+    #[test]
+    fn as_many_claims_as_threads() {
+        let slot = slot();
+        assert_eq!(slot.claim(7, 2), None);
+        slot.open(7);
+        assert_eq!(
+            [slot.claim(7, 2), slot.claim(7, 2), slot.claim(7, 2)],
+            [Some(true), Some(true), Some(false)]
+        );
+        slot.release(7);
+        assert_eq!(slot.claim(7, 2), Some(true));
+        assert_eq!(slot.claim(8, 2), None, "another incarnation");
+        slot.close();
+        assert_eq!(slot.claim(7, 2), None);
+        assert_eq!(slot.claimed(), 2, "those that were made are kept");
+        slot.release(8);
+        slot.release(7);
+        assert_eq!(slot.claimed(), 1);
+    }
+
+    #[test]
+    fn sizes_are_those_of_the_layout() {
+        assert_eq!(size_of::<Claims>() % 64, 0);
+        assert_eq!(Claims::slots_in(Claims::size(5)), 5);
+    }
+}

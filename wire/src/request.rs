@@ -1,0 +1,159 @@
+//! The payload of a REQUEST frame.
+
+use crate::codec::{Malformed, Reader, Writer};
+use crate::frame;
+
+const WHAT: &str = "request";
+
+/// A request, as the worker needs it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// `wsgi.url_scheme` is `https`.
+    pub https: bool,
+    /// The client gets no body whatever the application answers (HEAD).
+    pub head_only: bool,
+    /// `WSGIScriptReloading`
+    pub reload: bool,
+    /// The worker answers with a page of its own while the application does not start.
+    pub own_pages: bool,
+    /// `WSGIErrorDetails`
+    pub error_details: bool,
+    /// `WSGIIgnoreActivity`: the inactivity timer does not see this request.
+    pub ignore_activity: bool,
+    /// The beginning of the body follows in a BODY frame.
+    pub body_follows: bool,
+    /// Most verbose level of the request's log.
+    pub level: u8,
+    /// When httpd received the request, microseconds since the epoch.
+    pub received: i64,
+    /// When the child began to look for a worker, likewise.
+    pub queued: i64,
+    /// Modification time of the script, likewise; negative: ask the file system.
+    pub modified: i64,
+    /// How the application starts: [`crate::worker::Plan::key`]; 0: as a script without warm-up.
+    pub plan: u64,
+    /// Path of the script.
+    pub script: &'a [u8],
+    /// Name of the interpreter; empty is the main one.
+    pub group: &'a [u8],
+    /// Name of the callable.
+    pub callable: &'a [u8],
+}
+
+impl Head<'_> {
+    /// Adds the frame.
+    pub fn put<'e>(&self, out: &mut Vec<u8>, environ: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
+        frame::put_with(out, frame::Kind::Request, |w| {
+            let flags = [
+                self.https,
+                self.head_only,
+                self.reload,
+                self.own_pages,
+                self.error_details,
+                self.ignore_activity,
+                self.body_follows,
+            ];
+            let flags = flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit));
+            w.u8(flags).u8(self.level);
+            w.i64(self.received).i64(self.queued).i64(self.modified).u64(self.plan);
+            w.text(self.script).text(self.group).text(self.callable);
+            put_pairs(w, environ);
+        });
+    }
+}
+
+/// Adds names and values.
+pub fn put_pairs<'e>(w: &mut Writer<'_>, pairs: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
+    let place = w.0.len();
+    w.u32(0);
+    let mut count = 0u32;
+    for (name, value) in pairs {
+        w.text(name).text(value);
+        count += 1;
+    }
+    w.0[place..place + 4].copy_from_slice(&count.to_le_bytes());
+}
+
+/// Names and values that were read.
+#[derive(Clone)]
+pub struct Pairs<'a> {
+    reader: Reader<'a>,
+    left: u32,
+}
+
+impl<'a> Pairs<'a> {
+    /// Reads them all, so that iterating finds nothing malformed.
+    pub fn parse(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let left = reader.u32()?;
+        let pairs = Self { reader: *reader, left };
+        for _ in 0..left {
+            reader.text()?;
+            reader.text()?;
+        }
+        Ok(pairs)
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a [u8], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some((self.reader.text().ok()?, self.reader.text().ok()?))
+    }
+}
+
+/// Reads the payload: the request and its environ.
+pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
+    let mut reader = Reader::new(payload, WHAT);
+    let flags = reader.u8()?;
+    let flag = |bit: u8| flags & (1 << bit) != 0;
+    let head = Head {
+        https: flag(0),
+        head_only: flag(1),
+        reload: flag(2),
+        own_pages: flag(3),
+        error_details: flag(4),
+        ignore_activity: flag(5),
+        body_follows: flag(6),
+        level: reader.u8()?,
+        received: reader.i64()?,
+        queued: reader.i64()?,
+        modified: reader.i64()?,
+        plan: reader.u64()?,
+        script: reader.text()?,
+        group: reader.text()?,
+        callable: reader.text()?,
+    };
+    let pairs = Pairs::parse(&mut reader)?;
+    reader.end()?;
+    Ok((head, pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_comes_back_as_it_was() {
+        let head = Head {
+            reload: true,
+            body_follows: true,
+            received: 7,
+            modified: -1,
+            plan: 9,
+            script: b"/x.wsgi",
+            callable: b"application",
+            ..Head::default()
+        };
+        let environ = [(&b"PATH_INFO"[..], &b"/\xff"[..])];
+        let mut out = Vec::new();
+        head.put(&mut out, environ.into_iter());
+        let (parsed, pairs) = parse(&out[frame::HEADER..]).unwrap();
+        assert_eq!(parsed, head);
+        assert_eq!(pairs.collect::<Vec<_>>(), environ);
+        for end in frame::HEADER..out.len() {
+            assert!(parse(&out[frame::HEADER..end]).is_err(), "cut at {end}");
+        }
+    }
+}
