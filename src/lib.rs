@@ -5,7 +5,9 @@
 
 pub mod apache;
 pub mod config;
+pub mod daemon;
 pub mod embedded;
+pub mod exchange;
 pub mod module;
 pub mod python;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::apache::{self, command, hook, sys};
 use crate::config::{Alias, DirConfig, ServerConfig, directives};
-use crate::{embedded, python, route};
+use crate::{daemon, embedded, python, route};
 
 /// What httpd keeps for us for each server.
 pub type ServerEntry = ServerConfig;
@@ -36,13 +36,19 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         apache::log_panics();
         // SAFETY: httpd passes the pool of the configuration.
         unsafe { apache::Pool::from_raw(pool) }.at_end::<python::Forget>();
+        // SAFETY: as above.
+        unsafe { apache::Pool::from_raw(pool) }.at_end::<daemon::Forget>();
         // The configuration has been read: is the python it names usable?
         hook::check_config::<python::Check>();
         // It is going to be used: who are we?
         hook::post_config::<python::Announce>();
         // What do its processes learn from each other of the start of applications?
         hook::post_config::<embedded::Prepare>();
-        // A child starts: Python starts in it.
+        // Which processes of our own are there to be?
+        hook::post_config::<daemon::Prepare>();
+        // A child starts: what is the parent's stays with that.
+        hook::child_init::<daemon::LeaveParent>();
+        // Python starts in it.
         hook::child_init::<embedded::Start>();
         // A URL: which script?
         hook::translate::<route::Translate>(&hook::AFTER_ALIAS);

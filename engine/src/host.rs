@@ -3,6 +3,7 @@
 
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
+use std::time::Instant;
 use wire::{Level, Message};
 
 /// The process's error log.
@@ -11,6 +12,33 @@ pub trait Host: Send + Sync {
     fn log(&self, level: Level, line: &[u8]);
     /// Whether a line of this level would be written.
     fn logs(&self, level: Level) -> bool;
+    /// What process this is, for log lines.
+    fn place(&self) -> String {
+        "in embedded mode".into()
+    }
+    /// Whoever puts another process in the place of this one, if that can be.
+    fn renewal(&self) -> Option<&dyn Renewal> {
+        None
+    }
+}
+
+/// Where a request is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// Here, with what there is.
+    Here,
+    /// In the process that has taken the place of this one.
+    Elsewhere,
+}
+
+/// Puts another process in the place of this one, which serves until that is ready.
+pub trait Renewal {
+    /// A request found a script changed; waits for the successor, but not for long.
+    fn changed(&self, script: &[u8], modified: i64) -> Renewed;
+    /// A request found an application that failed to start here, and may be tried again; waits for the successor.
+    fn failed(&self, script: &[u8], until: Instant, give_up: &dyn Fn() -> bool) -> Renewed;
+    /// Requests wait for imports that do not get on.
+    fn import_deadlock(&self, text: &str);
 }
 
 static HOST: OnceCell<Box<dyn Host>> = OnceCell::new();
@@ -18,6 +46,16 @@ static HOST: OnceCell<Box<dyn Host>> = OnceCell::new();
 /// Says who it is, once.
 pub fn set(host: Box<dyn Host>) {
     let _ = HOST.set(host);
+}
+
+/// What process this is, for log lines.
+pub fn place() -> String {
+    HOST.get().map_or_else(|| "in embedded mode".into(), |host| host.place())
+}
+
+/// Whoever puts another process in the place of this one, if that can be.
+pub fn renewal() -> Option<&'static dyn Renewal> {
+    HOST.get()?.renewal()
 }
 
 /// Writes one line to the process's error log.

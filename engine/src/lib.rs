@@ -7,13 +7,27 @@ pub mod embedded;
 pub mod host;
 pub mod python;
 pub mod startup;
+pub mod worker;
 pub mod wsgi;
 
 #[cfg(all(test, not(feature = "extension-module")))]
 mod tests;
 
+/// What the bootstrap of a process calls.
+struct Bootstrap;
+
+impl python::Entry for Bootstrap {
+    fn embed(py: python::Py<'_>, address: usize) -> python::Result<()> {
+        embedded::embed(py, address)
+    }
+
+    fn work(py: python::Py<'_>) -> python::Result<()> {
+        worker::work(py)
+    }
+}
+
 /// What Python calls when it loads the module (PEP 489).
 #[unsafe(no_mangle)]
 pub extern "C" fn PyInit__mod_wsgi() -> *mut std::ffi::c_void {
-    python::module_definition::<embedded::Embed>()
+    python::module_definition::<Bootstrap>()
 }

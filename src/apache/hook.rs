@@ -40,10 +40,19 @@ pub trait Check {
     fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)>;
 }
 
+/// Whether the server goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does.
+    Go,
+    /// It stops; the log says why.
+    Stop,
+}
+
 /// Runs when the configuration is complete.
 pub trait Configured {
     /// Runs at every reading of the configuration.
-    fn run(pool: Pool<'_>, main: Server<'_>);
+    fn run(pool: Pool<'_>, main: Server<'_>) -> Outcome;
 }
 
 /// Runs in a child of the server before it takes requests, as the unprivileged user.
@@ -112,8 +121,10 @@ pub fn post_config<T: Configured>() {
     ) -> c_int {
         guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || {
             // SAFETY: as in `check_config`.
-            T::run(unsafe { Pool::from_raw(pool) }, unsafe { Server::from_raw(main) });
-            sys::OK
+            match T::run(unsafe { Pool::from_raw(pool) }, unsafe { Server::from_raw(main) }) {
+                Outcome::Go => sys::OK,
+                Outcome::Stop => sys::HTTP_INTERNAL_SERVER_ERROR as c_int,
+            }
         })
     }
     // SAFETY: a static function; called while hooks are registered.

@@ -13,6 +13,7 @@ pub mod log;
 pub mod mpm;
 mod names;
 mod pool;
+mod process;
 mod request;
 mod server;
 mod synthetic;
@@ -21,10 +22,11 @@ mod table;
 pub mod users;
 
 pub use pool::{AtEnd, Pool};
+pub use process::{Watched, before_process_ends, main_server, now, watch_process};
 pub use request::{FileKind, Request, Status};
 pub use server::{
-    Server, add_component, banner, build_date, defined, description, kept_number, parse_date, root_relative,
-    version,
+    Server, add_component, banner, build_date, defined, description, keep_number, kept_number, parse_date,
+    root_relative, runtime_path, version,
 };
 pub use table::Table;
 

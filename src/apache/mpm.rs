@@ -41,6 +41,23 @@ pub fn thread_stack_size() -> u64 {
     unsafe { sys::ap_thread_stacksize as u64 }
 }
 
+/// The configuration is read for the first time, to see whether it can be.
+pub fn is_first_pass() -> bool {
+    // SAFETY: takes a code and reads a variable.
+    unsafe { sys::ap_state_query(sys::AP_SQ_MAIN_STATE as i32) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as i32 }
+}
+
+/// The server is about to end, or to read its configuration again.
+pub fn is_stopping() -> bool {
+    ask(sys::AP_MPMQ_MPM_STATE as i32) == sys::AP_MPMQ_STOPPING as i32
+}
+
+/// Closes the sockets that httpd listens on, in this process.
+pub fn close_listeners() {
+    // SAFETY: called in a process that serves nobody.
+    unsafe { sys::ap_close_listeners() }
+}
+
 /// `apachectl configtest`.
 pub fn is_config_test() -> bool {
     // SAFETY: takes a code and reads a variable.

@@ -320,6 +320,58 @@ impl<'r> Request<'r> {
         Status(unsafe { sys::ap_discard_request_body(self.raw) })
     }
 
+    /// The most verbose level that is written for it.
+    pub fn log_level(self) -> u8 {
+        use wire::Level;
+        let levels = [Level::Info, Level::Debug, Level::Trace1];
+        // Nearly always it is one of the first two: the question is asked for each request.
+        if self.logs(Level::Info) {
+            return levels.into_iter().rev().find(|level| self.logs(*level)).map_or(6, |level| level as u8);
+        }
+        let levels = [Level::Notice, Level::Warning, Level::Error];
+        levels.into_iter().find(|level| self.logs(*level)).map_or(2, |level| level as u8)
+    }
+
+    /// Since it was received.
+    pub fn age(self) -> std::time::Duration {
+        std::time::Duration::from_micros((super::now() - self.received()).max(0) as u64)
+    }
+
+    /// How long a read or write on the client's connection may wait; answers what it was before. `None`: the connection
+    /// is not its own (HTTP/2).
+    pub fn set_client_timeout(self, time: std::time::Duration) -> Option<std::time::Duration> {
+        let mut before = 0;
+        // SAFETY: a live connection; its socket is null or live.
+        unsafe {
+            let socket = sys::ap_get_conn_socket(self.record().connection);
+            if socket.is_null() || !self.connection().master.is_null() {
+                return None;
+            }
+            sys::apr_socket_timeout_get(socket, &mut before);
+            sys::apr_socket_timeout_set(socket, time.as_micros() as i64);
+        }
+        Some(std::time::Duration::from_micros(before.max(1) as u64))
+    }
+
+    /// Answers with what another URL path of this server answers to GET.
+    pub fn redirect_internally(self, url: &[u8]) -> Status {
+        let url = self.pool().c_string(url);
+        // The body belongs to the request that was answered.
+        self.headers_in().unset(c"Content-Length");
+        // SAFETY: a live request, static strings and one of its pool.
+        unsafe {
+            (*self.raw).method = c"GET".as_ptr();
+            (*self.raw).method_number = sys::M_GET as i32;
+            sys::ap_internal_redirect_handler(url.as_ptr(), self.raw);
+        }
+        Status::OK
+    }
+
+    /// Says when a client may try again.
+    pub fn retry_after(self, seconds: u32) {
+        self.err_headers_out().set(c"Retry-After", self.pool().c_string(seconds.to_string().as_bytes()));
+    }
+
     /// The connection is not used for another request.
     pub fn close_connection(self) {
         // SAFETY: the connection outlives its request, whose thread owns it.

@@ -4,6 +4,7 @@ use super::{Pool, sys};
 use crate::module::{DirEntry, ServerEntry};
 use std::ffi::CStr;
 use std::marker::PhantomData;
+use wire::Level;
 
 /// A server of the configuration that lives for `'c`.
 #[derive(Clone, Copy)]
@@ -29,7 +30,37 @@ impl<'c> Server<'c> {
         self.raw
     }
 
-    fn record(self) -> &'c sys::server_rec {
+    /// The server as long as its configuration is in force, which whoever keeps it sees to.
+    pub fn for_ever(self) -> Server<'static> {
+        Server { raw: self.raw, life: PhantomData }
+    }
+
+    /// The pool of the configuration.
+    pub fn config_pool(self) -> Pool<'c> {
+        // SAFETY: the process's record and its pools are live.
+        unsafe { Pool::from_raw((*self.record().process).pconf) }
+    }
+
+    /// `Timeout`
+    pub fn timeout(self) -> std::time::Duration {
+        std::time::Duration::from_micros(self.record().timeout.max(1) as u64)
+    }
+
+    /// The descriptor of its error log, if that is a file or a pipe of its own.
+    pub fn log_descriptor(self) -> Option<i32> {
+        let log = self.record().error_log;
+        let mut fd = -1;
+        // SAFETY: null, or a live file.
+        (!log.is_null() && unsafe { sys::apr_os_file_get(&mut fd, log) } == 0).then_some(fd)
+    }
+
+    /// The most verbose level that is written for it.
+    pub fn log_level(self) -> u8 {
+        let levels = [Level::Trace1, Level::Debug, Level::Info, Level::Notice, Level::Warning, Level::Error];
+        levels.into_iter().find(|level| self.logs(*level)).map_or(2, |level| level as u8)
+    }
+
+    pub(super) fn record(self) -> &'c sys::server_rec {
         // SAFETY: live for 'c, and read-only once the configuration is read.
         unsafe { &*self.raw }
     }
@@ -191,6 +222,22 @@ pub fn kept_number(main: Server<'_>, name: &'static CStr, make: impl FnOnce() ->
         }
     }
     known as usize
+}
+
+/// A path that the server's own files at run time have (DefaultRuntimeDir).
+pub fn runtime_path(config: Pool<'_>, name: &CStr) -> Vec<u8> {
+    // SAFETY: a live pool and a C string; the answer is null or a string of the pool.
+    unsafe { super::text(sys::ap_runtime_dir_relative(config.raw(), name.as_ptr())).to_vec() }
+}
+
+/// Puts another number in the place of one that is kept.
+pub fn keep_number(main: Server<'_>, name: &'static CStr, number: usize) {
+    // SAFETY: as in `kept_number`.
+    unsafe {
+        let pool = (*main.record().process).pool;
+        let number = std::ptr::without_provenance(number);
+        sys::apr_pool_userdata_set(number, name.as_ptr(), Some(sys::apr_pool_cleanup_null), pool);
+    }
 }
 
 /// The banner that ServerTokens lets clients see.

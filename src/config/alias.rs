@@ -177,14 +177,6 @@ impl Alias {
         }
     }
 
-    /// The name of its interpreter (empty is the main one) if no URL is needed to tell that it runs there, in embedded
-    /// mode.
-    pub fn fixed_group(&self) -> Option<&[u8]> {
-        self.fixed_groups()
-            .filter(|(process, _)| *process == b"%{GLOBAL}")
-            .map(|(_, application)| application)
-    }
-
     /// The names of its process group (`%{GLOBAL}` is embedded mode) and its interpreter (empty is the main one) if no URL
     /// is needed to tell where it runs: it names both groups, and one script for all URLs.
     pub fn fixed_groups(&self) -> Option<(&[u8], &[u8])> {

@@ -1,10 +1,10 @@
 //! The Apache half's side of the door: what the engine may ask of it, as C functions.
 #![allow(unsafe_code)]
 
-use super::answer::Head;
-use super::{Exchange, start};
+use super::{os, start};
 use crate::apache::brigade::Owner;
 use crate::apache::{Request, guard, log};
+use crate::exchange::{Exchange, Head};
 use std::ffi::c_void;
 use wire::door::{self, COPY_LIMIT, Engine, Exchange as Handle, Host, ReadError, Settings, VERSION};
 use wire::{Level, Slice};
@@ -122,7 +122,8 @@ extern "C" fn append_file(handle: Handle, fd: i32, offset: i64, len: i64) -> boo
 
 extern "C" fn flush(handle: Handle) -> bool {
     // SAFETY: a live exchange.
-    guard(false, || unsafe { exchange(handle) }.flush())
+    // A process that the application forked does not write to the client: its parent does.
+    guard(false, || !os::is_copy() && unsafe { exchange(handle) }.flush())
 }
 
 /// Blocks that belong to Python.

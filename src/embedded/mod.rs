@@ -4,27 +4,23 @@
 //! comes back through the same [`Exchange`]; the child's end takes Python down first ([`stop`]).
 #![deny(unsafe_code)]
 
-mod answer;
-mod board;
+pub mod board;
 mod door;
-mod maps;
-mod os;
-mod plan;
-mod preload;
-mod signals;
+pub(crate) mod os;
+pub mod plan;
+pub mod preload;
+pub(crate) mod signals;
 mod start;
 mod stop;
 
 pub use board::Prepare;
-pub use start::{Start, main_config, pid, variable};
+pub use start::{Start, arguments, cpus, hash_seed, main_config, main_server, pid, remember, variable};
 pub use stop::{AtPoolEnd, Stop};
 
-use crate::apache::body::Body;
-use crate::apache::brigade::Brigade;
 use crate::apache::{FileKind, Request, Status};
 use crate::config::Alias;
+use crate::exchange::Exchange;
 use crate::route::{Environ, Route};
-use answer::Head;
 use wire::door::{self as table, End};
 use wire::{Slice, message};
 
@@ -32,18 +28,6 @@ use wire::{Slice, message};
 pub fn missing_engine() -> Option<std::path::PathBuf> {
     let file = os::engine_file();
     (!file.is_file()).then_some(file)
-}
-
-/// A request on its way: what the engine's calls act upon.
-pub struct Exchange<'r> {
-    request: Request<'r>,
-    body: Body<'r>,
-    answer: Brigade<'r>,
-    sendfile: bool,
-    /// Status and headers, until something is sent.
-    head: Option<Head<'r>>,
-    /// The client holds what the application would send (304): the body is dropped.
-    unchanged: bool,
 }
 
 /// Serves a request in this process.
@@ -58,14 +42,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     };
     let config = r.dir_config();
     let environ = Environ::of(r, route);
-    let mut exchange = Exchange {
-        request: r,
-        body: Body::new(r),
-        answer: Brigade::new(r),
-        sendfile: config.enable_sendfile == Some(true),
-        head: None,
-        unchanged: false,
-    };
+    let mut exchange = Exchange::new(r);
     let (kind, modified) = r.file();
     let request = table::Request {
         exchange: (&raw mut exchange).cast(),
@@ -93,7 +70,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     }
     match outcome.end {
         End::Complete => exchange.finish(),
-        End::Truncated | End::Exit => exchange.fail(),
+        End::Truncated | End::Exit | End::Elsewhere => exchange.fail(),
         End::Short if exchange.unchanged => exchange.finish(),
         End::Short => {
             r.log(
@@ -102,17 +79,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
             );
             exchange.end_short()
         }
-        End::Error => {
-            if outcome.id != 0 {
-                let id = r.pool().c_string(format!("{:08x}", outcome.id).as_bytes());
-                r.environment().set(c"WSGI_ERROR_ID", id);
-            }
-            if outcome.status == 503 {
-                let seconds = if outcome.retry_after > 0 { outcome.retry_after } else { 10 };
-                r.err_headers_out().set(c"Retry-After", r.pool().c_string(seconds.to_string().as_bytes()));
-            }
-            Status(outcome.status)
-        }
+        End::Error => exchange.refuse(outcome),
     }
 }
 

@@ -69,17 +69,18 @@ pub fn start_python(
     if !file.exists() {
         return Err(format!("{} is missing: install it beside mod_wsgi.so", file.display()));
     }
-    let library = CString::new(python.library.as_os_str().as_bytes()).map_err(|e| e.to_string())?;
+    let path = python.library.as_deref().ok_or("its shared library was not looked for")?;
+    let library = CString::new(path.as_os_str().as_bytes()).map_err(|e| e.to_string())?;
     // SAFETY: loading a library runs its constructors; libpython's are harmless. Its symbols are global because
     // extension modules are not linked to it.
     let main: BytesMain = unsafe {
         let handle = libc::dlopen(library.as_ptr(), libc::RTLD_NOW | libc::RTLD_GLOBAL);
         if handle.is_null() {
-            return Err(format!("cannot load {}: {}", python.library.display(), dl_error()));
+            return Err(format!("cannot load {}: {}", path.display(), dl_error()));
         }
         let main = libc::dlsym(handle, c"Py_BytesMain".as_ptr());
         if main.is_null() {
-            return Err(format!("{} has no Py_BytesMain", python.library.display()));
+            return Err(format!("{} has no Py_BytesMain", path.display()));
         }
         std::mem::transmute::<*mut c_void, BytesMain>(main)
     };

@@ -14,6 +14,55 @@ struct Entry {
     plan: &'static Plan,
 }
 
+/// The plan of an alias of a server, for a process of our own.
+pub fn told(server: Server<'_>, alias: Option<&Alias>) -> wire::worker::Plan {
+    let plan = of(server, alias);
+    // SAFETY: plans and all they point at live as long as the process.
+    #[allow(unsafe_code)]
+    unsafe {
+        let text = |slice: Slice| slice.bytes().to_vec();
+        let warm_ups = wire::slice::array(plan.warm_ups, plan.warm_ups_len);
+        wire::worker::Plan {
+            key: told_key(server, alias),
+            django: plan.django.as_ref().map(|django| wire::worker::Django {
+                project: text(django.project),
+                url: text(django.url),
+                settings: text(django.settings),
+                checks: text(django.checks),
+                finders: django.finders,
+            }),
+            warm_ups: warm_ups
+                .iter()
+                .map(|request| wire::worker::WarmUp {
+                    path: text(request.path),
+                    environ: wire::slice::array(request.environ, request.environ_len)
+                        .iter()
+                        .map(|pair| (text(pair.name), text(pair.value)))
+                        .collect(),
+                    https: request.https,
+                })
+                .collect(),
+            ..wire::worker::Plan::default()
+        }
+    }
+}
+
+/// What requests of this alias name its plan by, in all processes that read the same configuration of it.
+pub fn told_key(server: Server<'_>, alias: Option<&Alias>) -> u64 {
+    let Some(alias) = alias.filter(|alias| alias.has_plan()) else { return 0 };
+    let mut text = Vec::new();
+    let mut writer = wire::codec::Writer(&mut text);
+    writer.text(server.name()).u16(server.port()).text(&alias.target);
+    writer.text(alias.sample().unwrap_or_default());
+    if let Kind::Django(django) = &alias.kind {
+        writer.text(&django.settings).text(&django.checks).flag(django.finders);
+    }
+    alias.warm_ups.iter().for_each(|path| {
+        writer.text(path);
+    });
+    wire::codec::hash(&text) | 1
+}
+
 static PLANS: OnceCell<Vec<Entry>> = OnceCell::new();
 
 fn key(server: Server<'_>, alias: &Alias) -> (usize, usize) {

@@ -13,10 +13,17 @@ use wire::{Slice, message};
 const BUDGET: (usize, Duration) = (8, Duration::from_secs(10));
 
 /// An application to start.
-struct Candidate {
-    script: &'static [u8],
-    group: Vec<u8>,
-    callable: Vec<u8>,
+pub struct Candidate {
+    /// Path of its script.
+    pub script: &'static [u8],
+    /// Name of its process group; empty: embedded mode.
+    pub process_group: Vec<u8>,
+    /// Name of its interpreter.
+    pub group: Vec<u8>,
+    /// Name of its callable.
+    pub callable: Vec<u8>,
+    /// How it starts, for a process of a process group.
+    pub told: Option<wire::worker::Plan>,
     plan: &'static Plan,
     /// It is wanted, not only allowed: the budget does not count.
     wanted: bool,
@@ -25,7 +32,8 @@ struct Candidate {
 /// Starts them in the order of the configuration, before the child takes requests, but not once it is told to end.
 pub fn run(pool: Pool<'static>, main: Server<'static>) {
     plan::prepare(pool, main);
-    let candidates = candidates(pool, main);
+    let mut candidates = candidates(pool, main);
+    candidates.retain(|candidate| candidate.process_group.is_empty());
     if candidates.is_empty() {
         return;
     }
@@ -67,7 +75,8 @@ impl Candidate {
     }
 }
 
-fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
+/// All applications that are known, of embedded mode and of process groups, in the order of the configuration.
+pub fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
     let mut seen = HashSet::new();
     let mut candidates = Vec::new();
     for server in main.in_order() {
@@ -76,7 +85,8 @@ fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
             None => fixed(server, alias),
         });
         for candidate in found {
-            if seen.insert((candidate.group.clone(), candidate.script.to_vec())) {
+            let place = (candidate.process_group.clone(), candidate.group.clone());
+            if seen.insert((place, candidate.script.to_vec())) {
                 candidates.push(candidate);
             }
         }
@@ -88,10 +98,13 @@ fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> {
 fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
     let by_server = server.dir_config().preload == Some(Preload::Off) && !matches!(alias.kind, Kind::Import);
     let off = alias.preload.map_or(by_server, |preload| !preload);
-    let group = alias.fixed_group().filter(|_| !off && !matches!(alias.kind, Kind::Files))?;
+    let (process_group, group) =
+        alias.fixed_groups().filter(|_| !off && !matches!(alias.kind, Kind::Files))?;
     Some(Candidate {
         script: &alias.target,
+        process_group: if process_group == b"%{GLOBAL}" { Vec::new() } else { process_group.to_vec() },
         group: group.to_vec(),
+        told: (process_group != b"%{GLOBAL}").then(|| plan::told(server, Some(alias))),
         callable: alias.callable.clone().unwrap_or_else(|| b"application".to_vec()),
         plan: plan::of(server, Some(alias)),
         wanted: true,
@@ -123,11 +136,10 @@ fn candidate(
         return None;
     }
     let route = Route::of(request, Some(alias));
-    if !route.process_group.is_empty() {
-        return None;
-    }
     Some(Candidate {
         script: request.filename(),
+        told: (!route.process_group.is_empty()).then(|| plan::told(server, Some(alias))),
+        process_group: route.process_group.into_owned(),
         group: route.application_group.into_owned(),
         callable: route.callable.into_owned(),
         plan: plan::of(server, Some(alias)),

@@ -74,6 +74,11 @@ pub fn main_config() -> Option<&'static ServerConfig> {
     main_server().map(|server| server.config())
 }
 
+/// This process is one in which the configuration does not change any more.
+pub fn remember(main: Server<'static>) {
+    let _ = MAIN.set(Main(main));
+}
+
 /// The engine's answer to our table, given on the python-main thread.
 pub fn answered(answer: Result<&'static Engine, String>) {
     let answer = answer.and_then(|engine| {
@@ -93,7 +98,7 @@ pub struct Start;
 
 impl hook::ChildStart for Start {
     fn run(pool: Pool<'static>, main: Server<'static>) {
-        let _ = MAIN.set(Main(main));
+        remember(main);
         variable(b"");
         signals::ignore_report_signal();
         let config = main.config();
@@ -186,12 +191,13 @@ fn settings(config: &'static ServerConfig) -> Settings {
     }
 }
 
-fn cpus() -> u32 {
+/// Processors of this machine.
+pub fn cpus() -> u32 {
     std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32)
 }
 
 /// Options for Python's command line.
-fn arguments(config: &ServerConfig) -> Vec<Vec<u8>> {
+pub fn arguments(config: &ServerConfig) -> Vec<Vec<u8>> {
     let python = &config.python;
     let mut arguments = vec![b"-P".to_vec()];
     if python.dont_write_bytecode == Some(true) {
@@ -204,7 +210,8 @@ fn arguments(config: &ServerConfig) -> Vec<Vec<u8>> {
     arguments
 }
 
-fn hash_seed(config: &ServerConfig) -> Option<String> {
+/// PYTHONHASHSEED for its start.
+pub fn hash_seed(config: &ServerConfig) -> Option<String> {
     config.python.hash_seed.map(|seed| match seed {
         HashSeed::Random => "random".to_owned(),
         HashSeed::Fixed(number) => number.to_string(),

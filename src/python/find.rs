@@ -15,25 +15,41 @@ pub struct Python {
     pub version: String,
     /// `sys.prefix`
     pub prefix: String,
-    /// The shared library to load.
-    pub library: PathBuf,
+    /// The shared library, if it is to be loaded.
+    pub library: Option<PathBuf>,
 }
 
-/// The python of `home`, or the first python3 on PATH.
+/// The python of `home`, or the first python3 on PATH, which can be loaded into Apache's children.
 pub fn find(home: Option<&[u8]>) -> Result<Python, String> {
     let (uid, gid, user) = mpm::unixd_user();
     let user = access::User { uid, gid, name: user };
+    let (python, library) = look(home, "WSGIPythonHome", &user)?;
+    Ok(Python { library: Some(library?), ..python })
+}
+
+/// As [`find`], for a process of its own that runs as `user`; `name` is the option that `home` was given by.
+pub fn find_executable(home: Option<&[u8]>, name: &str, user: &access::User) -> Result<Python, String> {
+    look(home, name, user).map(|(python, _)| python)
+}
+
+/// The python, and its shared library or why it has none.
+fn look(
+    home: Option<&[u8]>,
+    name: &str,
+    user: &access::User,
+) -> Result<(Python, Result<PathBuf, String>), String> {
     let executable = match home {
-        Some(home) => in_home(Path::new(OsStr::from_bytes(home)), &user)?,
+        Some(home) => in_home(Path::new(OsStr::from_bytes(home)), user)
+            .map_err(|why| why.replace("WSGIPythonHome", name))?,
         None => on_path().ok_or(
             "no python3 is on Apache's PATH; install one (apt install python3), or set WSGIPythonHome to a \
              virtual environment",
         )?,
     };
-    if let Some(obstacle) = access::obstacle(&executable, &user) {
+    if let Some(obstacle) = access::obstacle(&executable, user) {
         return Err(obstacle);
     }
-    probe::run(&executable, &user)
+    probe::run(&executable, user)
 }
 
 /// The executable of a home: the root of a virtual environment or an installation, or its `bin`, or the python.

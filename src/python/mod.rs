@@ -10,7 +10,8 @@ mod find;
 mod os;
 mod probe;
 
-pub use find::Python;
+pub use access::User;
+pub use find::{Python, find_executable};
 
 use crate::apache::{AtEnd, Pool, Server, add_component, hook, log, mpm};
 use crate::config::ServerConfig;
@@ -19,7 +20,7 @@ use std::sync::Mutex;
 use wire::{Message, message};
 
 /// Why there is no python, as a message and a sentence.
-type Unusable = (Message, String);
+pub type Unusable = (Message, String);
 
 /// What the check of the current configuration found: children inherit it when they are forked.
 static FOUND: Mutex<Option<Result<Python, Unusable>>> = Mutex::new(None);
@@ -47,6 +48,7 @@ pub struct Check;
 
 impl hook::Check for Check {
     fn run(_: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
+        crate::daemon::check(main)?;
         let config = main.config();
         if config.python.restrict_embedded == Some(true) {
             return Ok(());
@@ -96,11 +98,12 @@ fn located(location: &str, why: String) -> String {
 pub struct Announce;
 
 impl hook::Configured for Announce {
-    fn run(pool: Pool<'_>, _: Server<'_>) {
+    fn run(pool: Pool<'_>, _: Server<'_>) -> hook::Outcome {
         add_component(pool, concat!("mod_wsgi/", env!("CARGO_PKG_VERSION")));
         if let Ok(python) = found() {
             add_component(pool, &format!("Python/{}", python.version));
         }
+        hook::Outcome::Go
     }
 }
 

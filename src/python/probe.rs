@@ -31,8 +31,8 @@ if sys.version_info >= (3, 11):
     say("wanted", get("INSTSONAME") or get("LDLIBRARY"))
 "#;
 
-/// What `executable` is, or what is wrong with it.
-pub fn run(executable: &Path, user: &User) -> Result<Python, String> {
+/// What `executable` is, or what is wrong with it; and its shared library, or why it cannot be embedded.
+pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, String>), String> {
     let shown = executable.display();
     let answer = os::run_as(executable, &["-P", "-c", QUESTION], user, DEADLINE).map_err(|why| {
         format!("{shown} cannot be run as the Apache user {user}: {why}; try 'sudo -u {user} {shown} -V'")
@@ -62,13 +62,14 @@ pub fn run(executable: &Path, user: &User) -> Result<Python, String> {
         ));
     }
     let places = || facts.iter().filter(|(name, _)| *name == "library").map(|(_, path)| PathBuf::from(path));
-    let library = places().find(|path| path.is_file()).ok_or_else(|| no_library(executable, &fact))?;
-    Ok(Python {
+    let library = places().find(|path| path.is_file()).ok_or_else(|| no_library(executable, &fact));
+    let python = Python {
         executable: executable.to_path_buf(),
         version: version.to_owned(),
         prefix: fact.get("prefix").copied().unwrap_or_default().to_owned(),
-        library,
-    })
+        library: None,
+    };
+    Ok((python, library))
 }
 
 fn at_least_3_11(version: &str) -> bool {

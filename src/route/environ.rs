@@ -26,6 +26,13 @@ impl<'r> Environ<'r> {
         environ
     }
 
+    /// The entries as bytes.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        // SAFETY: made of text that lives as the request, which this does not outlive.
+        #[allow(unsafe_code)]
+        self.entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) })
+    }
+
     /// The entries for the engine.
     pub fn entries(&self) -> &[Pair] {
         &self.entries

@@ -1,5 +1,5 @@
 //! From a URL to an application: which script, in which interpreter, and what it is told of the request.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod checks;
 mod environ;
@@ -10,7 +10,7 @@ pub use groups::{Route, is_known};
 
 use crate::apache::{Request, Status, hook};
 use crate::config::Kind;
-use crate::embedded;
+use crate::{daemon, embedded};
 
 /// The handler name that WSGIScriptAlias sets, and that SetHandler and AddHandler may name.
 const HANDLER: &[u8] = b"wsgi-script";
@@ -56,14 +56,20 @@ impl hook::Handle for Handler {
             return status;
         }
         let route = Route::of(r, alias);
-        if !route.process_group.is_empty() {
+        if let Some(allowed) = &r.dir_config().restrict_process
+            && !allowed.iter().any(|name| **name == *route.process_group)
+        {
             let group = String::from_utf8_lossy(&route.process_group);
-            r.log(
-                wire::message::NO_PROCESS_GROUP,
-                format_args!("No WSGI daemon process called '{group}' has been configured."),
+            let text = format!(
+                "Daemon process called '{group}' cannot be accessed by this WSGI application: see WSGIRestrictProcess"
             );
+            r.log(wire::message::GROUP_FORBIDDEN, text);
             return Status(500);
         }
-        embedded::serve(r, alias, &route)
+        if route.process_group.is_empty() {
+            embedded::serve(r, alias, &route)
+        } else {
+            daemon::serve(r, alias, &route)
+        }
     }
 }

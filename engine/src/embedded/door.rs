@@ -3,7 +3,7 @@
 
 use super::{Apache, Handle};
 use crate::host;
-use crate::python::{self, Entry, Problem, Py};
+use crate::python::{self, Problem, Py};
 use crate::startup::{self, Django, Plan, Script, Settings, WarmUp};
 use crate::wsgi::{self, Block, Facts, Pages};
 use once_cell::sync::OnceCell;
@@ -42,33 +42,29 @@ impl SendExchange {
 }
 
 /// What the bootstrap calls: meets the Apache half and gives python-main to the engine.
-pub struct Embed;
-
-impl Entry for Embed {
-    fn run(py: Py<'_>, address: usize) -> python::Result<()> {
-        // SAFETY: the Apache half put the address of a table that lives as the process into the bootstrap.
-        let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
-        if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
-            let text = format!(
-                "{}: mod_wsgi.so speaks version {} of the door, _mod_wsgi.abi3.so {VERSION}; install both files together",
-                message::ENGINE_MISMATCH,
-                host.version
-            );
-            return Err(Problem::Runtime.raise(py, text));
-        }
-        let _ = HOST.set(host);
-        host::set(Box::new(Apache(host)));
-        std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
-        let result = python::initialise().and_then(|()| {
-            // SAFETY: the settings live as the process.
-            let settings = settings(unsafe { &*host.settings });
-            startup::run(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
-        });
-        result.map_err(|why| {
-            (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
-            Problem::Runtime.raise(py, why)
-        })
+pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
+    // SAFETY: the Apache half put the address of a table that lives as the process into the bootstrap.
+    let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
+    if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
+        let text = format!(
+            "{}: mod_wsgi.so speaks version {} of the door, _mod_wsgi.abi3.so {VERSION}; install both files together",
+            message::ENGINE_MISMATCH,
+            host.version
+        );
+        return Err(Problem::Runtime.raise(py, text));
     }
+    let _ = HOST.set(host);
+    host::set(Box::new(Apache(host)));
+    std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
+    let result = python::initialise().and_then(|()| {
+        // SAFETY: the settings live as the process.
+        let settings = settings(unsafe { &*host.settings });
+        startup::run(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
+    });
+    result.map_err(|why| {
+        (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
+        Problem::Runtime.raise(py, why)
+    })
 }
 
 /// A time of the configuration: never negative, and nothing a clock cannot add.
@@ -87,6 +83,7 @@ fn settings(from: &table::Settings) -> Settings {
     let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
     Settings {
         python_path: text(from.python_path),
+        home: Vec::new(),
         restrict_stdin: from.restrict_stdin,
         restrict_stdout: from.restrict_stdout,
         restrict_signal: from.restrict_signal,
@@ -94,6 +91,7 @@ fn settings(from: &table::Settings) -> Settings {
         case_sensitive: from.case_sensitive,
         multithread: from.multithread,
         multiprocess: from.multiprocess,
+        run_once: false,
         switch_interval: from.switch_interval,
         environ,
         apache_version: from.apache_version,
@@ -103,6 +101,7 @@ fn settings(from: &table::Settings) -> Settings {
         processes: from.processes,
         threads: from.threads,
         restrict_exit: from.restrict_exit,
+        daemon: false,
         board: (from.board >= 0).then_some(from.board),
         slots: from.slots,
         generation: from.generation,
@@ -183,6 +182,8 @@ extern "C" fn serve(request: *const Request) -> Outcome {
                     https: request.https,
                     received: request.received as f64 / 1e6,
                     warm_up: false,
+                    queued: 0.0,
+                    taken: 0.0,
                 },
                 plan: &|| plan(&request.target),
                 pages: Pages { own: request.own_pages, details: request.error_details },
@@ -197,7 +198,7 @@ extern "C" fn preload(target: *const Target) {
     guard((), || {
         // SAFETY: a target that lives during this call.
         let target = unsafe { &*target };
-        startup::preload(&script(target), || plan(target));
+        let _ = startup::preload(&script(target), || plan(target));
     });
 }
 

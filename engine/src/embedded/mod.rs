@@ -3,7 +3,7 @@
 
 mod door;
 
-pub use door::Embed;
+pub use door::embed;
 
 use crate::host::Host;
 use crate::wsgi::{Block, Link, Log};

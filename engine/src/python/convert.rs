@@ -278,3 +278,9 @@ pub fn borrow_file(fd: i32) -> Option<std::mem::ManuallyDrop<std::fs::File>> {
     // each call.
     (fd >= 0).then(|| std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(fd) }))
 }
+
+/// Another descriptor of an open file, for ourselves.
+pub fn duplicate(fd: i32) -> std::io::Result<std::os::fd::OwnedFd> {
+    let file = borrow_file(fd).ok_or_else(|| std::io::Error::from_raw_os_error(libc::EBADF))?;
+    std::os::fd::AsFd::as_fd(&*file).try_clone_to_owned()
+}

@@ -39,6 +39,16 @@ pub fn thread_number() -> usize {
     NUMBER.get()
 }
 
+/// The first numbers are those of threads that [`set_thread_number`] names. Before any thread has one.
+pub fn reserve_thread_numbers(count: usize) {
+    THREADS.fetch_max(count, Ordering::Relaxed);
+}
+
+/// The calling thread has one of the reserved numbers.
+pub fn set_thread_number(number: usize) {
+    NUMBER.set(number);
+}
+
 fn states() -> &'static mut States {
     if STATES.get().is_null() {
         STATES.set(Box::into_raw(Box::default()));

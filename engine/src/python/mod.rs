@@ -22,12 +22,14 @@ mod threads;
 
 pub use attach::Py;
 pub use cell::GilCell;
-pub use convert::borrow_file;
+pub use convert::{borrow_file, duplicate};
 pub use error::{Problem, Raised};
-pub use interpreter::{Interpreter, delete_states_of_this_thread, thread_number};
+pub use interpreter::{
+    Interpreter, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
+};
 pub use object::{Kept, KeptBytes, Kind, Obj};
 pub use once::{Entry, module_definition};
-pub use threads::{Standing, interrupt, modules, native_id, thread_ident};
+pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
 
 pub(crate) use pyo3::ffi;
 

@@ -1,21 +1,30 @@
-//! The extension module that Python loads: one function, `embed(address)`.
+//! The extension module that Python loads: the functions `embed(address)` and `work()`, of which the bootstrap calls one.
 
 use super::class::guarded;
 use super::{Obj, Py, Result, ffi};
 use std::ffi::c_void;
 
-/// What the module's function does with the address it is given. Runs once, attached, on the thread that runs Python's
-/// start.
+/// What the module's functions do. One of them runs, once, attached, on the thread that runs Python's start; it takes over
+/// the thread, and answers when the process is to go on without us.
 pub trait Entry {
-    /// Takes over the thread; answers when the process is to go on without us.
-    fn run(py: Py<'_>, address: usize) -> Result<()>;
+    /// In an Apache child, whose table is at this address.
+    fn embed(py: Py<'_>, address: usize) -> Result<()>;
+    /// In a process of our own.
+    fn work(py: Py<'_>) -> Result<()>;
+}
+
+extern "C" fn work<E: Entry>(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
+    guarded(|py| {
+        E::work(py)?;
+        Ok(Obj::none(py))
+    })
 }
 
 extern "C" fn embed<E: Entry>(_: *mut ffi::PyObject, address: *mut ffi::PyObject) -> *mut ffi::PyObject {
     guarded(|py| {
         // SAFETY: METH_O passes one live object.
         let address = unsafe { Obj::borrowed(py, address)? }.as_int()?;
-        E::run(py, address as usize)?;
+        E::embed(py, address as usize)?;
         Ok(Obj::none(py))
     })
 }
@@ -28,6 +37,12 @@ pub fn module_definition<E: Entry>() -> *mut c_void {
             ml_meth: ffi::PyMethodDefPointer { PyCFunction: embed::<E> },
             ml_flags: ffi::METH_O,
             ml_doc: c"Meets the Apache half at an address; for the bootstrap alone.".as_ptr(),
+        },
+        ffi::PyMethodDef {
+            ml_name: c"work".as_ptr(),
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: work::<E> },
+            ml_flags: ffi::METH_NOARGS,
+            ml_doc: c"Serves a process group; for the bootstrap alone.".as_ptr(),
         },
         ffi::PyMethodDef::zeroed(),
     ];

@@ -70,6 +70,12 @@ pub fn interrupt(_: Py<'_>, ident: u64, class: &Obj<'_>) -> i32 {
     unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, class.ptr()) }
 }
 
+/// The calling thread does not raise what [`interrupt`] wanted, if it has not yet.
+pub fn forget_interrupt(_: Py<'_>) {
+    // SAFETY: attached; null takes a pending exception back.
+    unsafe { ffi::PyThreadState_SetAsyncExc(thread_ident() as _, std::ptr::null_mut()) };
+}
+
 /// Number of modules in `sys.modules`.
 pub fn modules(_: Py<'_>) -> usize {
     // SAFETY: attached; both answer borrowed or plain values, and set no exception for a dict.

@@ -8,7 +8,7 @@ use super::Runtime;
 use super::report::frames_of_threads;
 use super::space::Space;
 use crate::python::{Kept, Obj, Py, Raised, Result};
-use crate::wsgi::Call;
+use crate::wsgi::{Call, Interrupt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -146,7 +146,10 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
         if stuck.len() == 1 { "a thread" } else { "threads" },
     );
     let level = msg::IMPORT_DEADLOCK.level();
-    crate::host::message(msg::IMPORT_DEADLOCK, text);
+    crate::host::message(msg::IMPORT_DEADLOCK, &text);
+    if let Some(renewal) = crate::host::renewal() {
+        renewal.import_deadlock(&format!("the import of {} does not get on", modules.join(", ")));
+    }
     for line in super::report::lines(runtime, super::watch::current().as_ref(), false) {
         crate::host::log(level, line.as_bytes());
     }
@@ -157,12 +160,46 @@ fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) {
     let request = Call::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
     let Some(call) = request else { return };
     // Said first: its thread may come to its end before `interrupt` does.
-    call.set_interrupted(true);
+    call.set_interrupted(Some(Interrupt::ImportDeadlock));
     let interrupt = || -> Result<bool> {
         let class = space.class(py, c"ImportDeadlock")?;
         let native = space.class(py, c"native")?.attr(c"interrupt")?;
         space.ask(py, c"interrupt", &[&Obj::int(py, stuck.waiting)?, &class, &native])?.is_true()
     };
     let interrupted = interrupt().unwrap_or_else(|raised| forget(py, raised));
-    call.set_interrupted(interrupted);
+    call.set_interrupted(interrupted.then_some(Interrupt::ImportDeadlock));
+}
+
+/// Has the thread of a request raise `mod_wsgi.RequestTimeout`, if it is still at it, and says where it stands.
+pub fn interrupt_request(call: &Arc<Call>, why: Interrupt) {
+    let space = call.space.clone();
+    space.visit(|py| {
+        let stand = || -> Result<Vec<String>> {
+            let frames = frames_of_threads(py, &space, None)?;
+            let frame = frames.into_iter().find(|(ident, _)| *ident == call.thread() as i64);
+            let Some((_, frame)) = frame else { return Ok(Vec::new()) };
+            let lines = space.ask(py, c"frame_lines", &[&frame])?;
+            (0..lines.count())
+                .map(|at| Ok(String::from_utf8_lossy(&lines.item(at)?.lossy()).into_owned()))
+                .collect()
+        };
+        let stack = stand().unwrap_or_else(|raised| forget(py, raised));
+        if !call.inside.get(py) {
+            return;
+        }
+        let text = format!(
+            "a request of '{}' has lasted for {:.1} s and is interrupted (request-timeout); it stands at:",
+            String::from_utf8_lossy(&call.script),
+            call.age().as_secs_f64()
+        );
+        call.message(msg::REQUEST_TIMEOUT, text);
+        for line in stack {
+            call.log(msg::REQUEST_TIMEOUT.level(), line.as_bytes());
+        }
+        // Logging lets nobody else run, but it may have ended all the same: then there is nobody to interrupt.
+        if call.inside.get(py) {
+            call.set_interrupted(Some(why));
+            crate::python::interrupt(py, call.thread(), space.request_timeout(py));
+        }
+    });
 }

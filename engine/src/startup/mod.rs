@@ -36,12 +36,13 @@ pub use advice::advice;
 pub use app::{App, Django, Plan, Seen, Serving, WarmUp};
 pub use ending::stop;
 pub use first::Turn;
+pub use imports::interrupt_request;
 pub use record::Record;
 pub use script::Script;
 pub use settings::Settings;
 pub use space::{Space, WeakSpace};
 pub use start::{Refusal, start};
-pub use watch::requests_come;
+pub use watch::{report_now as report, requests_come};
 
 use crate::python::{Interpreter, Py, delete_states_of_this_thread};
 use board::Board;
@@ -68,7 +69,7 @@ pub struct Runtime {
 static RUNTIME: OnceCell<Runtime> = OnceCell::new();
 static GATE: Gate = Gate::new();
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -123,7 +124,8 @@ impl Runtime {
 
     /// Threads that may wait for a start: the others are left for what needs no Python.
     fn may_wait(&self) -> usize {
-        (usize::try_from(self.settings.threads).unwrap_or(1) / 2).max(1)
+        let threads = usize::try_from(self.settings.threads).unwrap_or(1);
+        if self.settings.daemon { threads } else { threads / 2 }.max(1)
     }
 
     /// No other application serves in the interpreter.
@@ -166,11 +168,40 @@ pub fn leave_copy(status: i32) -> ! {
     os::end_process(status)
 }
 
-/// Starts an application before any request asks for it; what goes wrong is logged.
-pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) {
-    if let Some(app) = application(script, plan) {
-        let _ = start(&app, Seen::NOTHING, script::modified(script.path), None);
+/// Starts an application before any request asks for it; what goes wrong is logged. False: it does not serve.
+pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> bool {
+    let app = application(script, plan);
+    app.is_some_and(|app| start(&app, Seen::NOTHING, script::modified(script.path), None).is_ok())
+}
+
+/// Microseconds of the clock that nobody sets.
+pub fn clock() -> i64 {
+    os::now()
+}
+
+/// Waits until the main interpreter's GIL is to be had.
+pub fn visit_main() {
+    if let Some(runtime) = RUNTIME.get() {
+        runtime.spaces.main().visit(|_| ());
     }
+}
+
+/// Files that the applications of the process are made of, as far as they are loaded: neither Python's own nor installed
+/// ones.
+pub fn own_files() -> Vec<String> {
+    let Some(runtime) = RUNTIME.get() else { return Vec::new() };
+    let apps: Vec<Arc<App>> = {
+        let apps = runtime.apps.read().unwrap_or_else(PoisonError::into_inner);
+        apps.values().flatten().cloned().collect()
+    };
+    let files = apps.iter().filter_map(|app| {
+        let space = app.serving()?.space.clone();
+        space.visit(|py| space.own_files(py, &app.path))
+    });
+    let mut files: Vec<String> = files.flatten().collect();
+    files.sort();
+    files.dedup();
+    files
 }
 
 /// Has what waits in an interpreter released, by a thread of its own: finalizers run then, which may take for ever.

@@ -66,6 +66,12 @@ class ImportDeadlock(BaseException):
     __module__ = "mod_wsgi"
 
 
+class RequestTimeout(BaseException):
+    """The request has lasted longer than request-timeout allows; it is interrupted (interrupt-timeout)."""
+
+    __module__ = "mod_wsgi"
+
+
 class Restricted:
     """Stands for a standard stream that the configuration forbids."""
 
@@ -93,12 +99,16 @@ def prepare(config, stderr, stdout):
         restrict_exit()
     if config["main"]:
         forget_bootstrap()
+        if config["service"]:
+            end_at_sigterm()
         if config["switch_interval"] > 0:
             sys.setswitchinterval(config["switch_interval"])
     if not config["multithread"]:
         # The one request thread stands for the main thread of other servers: threads it starts are waited for.
         threading._DummyThread.__init__ = not_daemonic(threading._DummyThread.__init__)
     add_directories(config["python_path"])
+    if config["home"]:
+        sys.path.insert(0, config["home"])
     add_modules(config)
 
 
@@ -120,8 +130,19 @@ def restore_environ(pristine):
 
 def forget_bootstrap():
     main = sys.modules.get("__main__")
-    for name in ("os", "ExtensionFileLoader", "ModuleSpec", "path", "loader", "engine"):
+    for name in ("os", "faulthandler", "ExtensionFileLoader", "ModuleSpec", "path", "loader", "engine"):
         vars(main).pop(name, None)
+
+
+def end_at_sigterm():
+    """A service script ends by SystemExit, so that its `finally` blocks and exit functions run."""
+    import signal
+
+    def leave(signum, frame):
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, leave)
 
 
 def restrict_signals():
@@ -194,6 +215,7 @@ def add_modules(config):
     module.ClientDisconnected = ClientDisconnected
     module.ExitRefused = ExitRefused
     module.ImportDeadlock = ImportDeadlock
+    module.RequestTimeout = RequestTimeout
     spec = PathFinder.find_spec("mod_wsgi")
     if spec is not None and spec.submodule_search_locations:
         # The package of that name from PyPI: its submodules stay importable.

@@ -107,6 +107,11 @@ def walk(frame):
     return stack[::-1]
 
 
+def frame_lines(frame):
+    """Where one thread stands."""
+    return stack_lines(walk(frame), {})
+
+
 def stack_lines(stack, sources):
     entries = []
     for frame in stack:

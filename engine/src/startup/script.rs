@@ -44,8 +44,14 @@ impl Space {
         let module = serving.module(py).ok_or(serving.seen)?;
         let fresh = any
             || !script.reload
-            || (is_unchanged(&module, script.modified) && !self.wants_reload(py, &module, script.path));
+            || (self.is_of(&module, script) && !self.wants_reload(py, &module, script.path));
         if fresh { Ok(module) } else { Err(serving.seen) }
+    }
+
+    /// The module was made of the script as it is. A request may have waited since httpd looked at the file: then it is
+    /// looked at once more.
+    fn is_of(&self, module: &Obj<'_>, script: &Script<'_>) -> bool {
+        is_unchanged(module, script.modified) || is_unchanged(module, modified(script.path))
     }
 
     /// `reload_required(path)` of the script, if it defines one. An exception in it is logged and means no.

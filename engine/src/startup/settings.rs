@@ -11,6 +11,8 @@ const INTERFACE: [i64; 3] = [6, 1, 1];
 pub struct Settings {
     /// Directories joined by colons.
     pub python_path: Vec<u8>,
+    /// What is put first on sys.path.
+    pub home: Vec<u8>,
     /// WSGIRestrictStdin
     pub restrict_stdin: bool,
     /// WSGIRestrictStdout
@@ -25,6 +27,8 @@ pub struct Settings {
     pub multithread: bool,
     /// `wsgi.multiprocess`
     pub multiprocess: bool,
+    /// `wsgi.run_once`
+    pub run_once: bool,
     /// Seconds; 0 when not set.
     pub switch_interval: f64,
     /// The process's environment before any application ran.
@@ -41,6 +45,8 @@ pub struct Settings {
     pub processes: i32,
     /// Threads of each.
     pub threads: i32,
+    /// This is a process of a process group: nobody but applications needs its threads.
+    pub daemon: bool,
     /// `os._exit()` is refused.
     pub restrict_exit: bool,
     /// Descriptor of the start board that the processes of the server share; none: one of this process alone.
@@ -67,6 +73,8 @@ impl Settings {
         set("main", Obj::bool(py, name.is_empty()))?;
         set("application_group", Obj::latin1(py, name)?)?;
         set("python_path", Obj::path(py, &self.python_path)?)?;
+        set("home", Obj::path(py, &self.home)?)?;
+        set("service", Obj::bool(py, self.daemon && self.threads == 0))?;
         set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
         set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
         set("restrict_signal", Obj::bool(py, self.restrict_signal))?;
@@ -97,7 +105,7 @@ impl Settings {
         set("wsgi.version", &Obj::tuple(py, &[&Obj::int(py, 1)?, &Obj::int(py, 0)?])?)?;
         set("wsgi.multithread", &Obj::bool(py, self.multithread))?;
         set("wsgi.multiprocess", &Obj::bool(py, self.multiprocess))?;
-        set("wsgi.run_once", &Obj::bool(py, false))?;
+        set("wsgi.run_once", &Obj::bool(py, self.run_once))?;
         set("wsgi.file_wrapper", file_wrapper)?;
         set("wsgi.input_terminated", &Obj::bool(py, true))?;
         set("mod_wsgi.version", &version(py, INTERFACE)?)?;

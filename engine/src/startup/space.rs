@@ -35,6 +35,7 @@ struct Contents {
     names: Names,
     file_wrapper: Kept,
     client_disconnected: Kept,
+    request_timeout: Kept,
     plain_files: [Kept; 2],
     /// The module of `prepare.py` and of `report.py`.
     support: Kept,
@@ -54,6 +55,10 @@ pub struct Names {
     pub request_start: Kept,
     /// `mod_wsgi.application_start`
     pub application_start: Kept,
+    /// `mod_wsgi.queue_start`
+    pub queue_start: Kept,
+    /// `mod_wsgi.daemon_start`
+    pub daemon_start: Kept,
 }
 
 impl Space {
@@ -105,9 +110,12 @@ impl Space {
                 thread_id: interned("mod_wsgi.thread_id")?,
                 request_start: interned("mod_wsgi.request_start")?,
                 application_start: interned("mod_wsgi.application_start")?,
+                queue_start: interned("mod_wsgi.queue_start")?,
+                daemon_start: interned("mod_wsgi.daemon_start")?,
             },
             file_wrapper: file_wrapper.keep(),
             client_disconnected: support.attr(c"ClientDisconnected")?.keep(),
+            request_timeout: support.attr(c"RequestTimeout")?.keep(),
             plain_files: [io.attr(c"BufferedReader")?.keep(), io.attr(c"FileIO")?.keep()],
             builtins: Obj::import(py, c"builtins")?.module_dict()?.keep(),
             support: support.keep(),
@@ -131,9 +139,9 @@ impl Space {
     /// Where code runs, for log lines.
     pub fn context(&self) -> String {
         if self.name.is_empty() {
-            return "main interpreter in embedded mode".into();
+            return format!("main interpreter {}", host::place());
         }
-        format!("sub-interpreter '{}' in embedded mode", String::from_utf8_lossy(&self.name))
+        format!("sub-interpreter '{}' {}", String::from_utf8_lossy(&self.name), host::place())
     }
 
     /// Has an object of so many bytes released by the next thread that attaches here.
@@ -213,6 +221,11 @@ impl Space {
     /// `mod_wsgi.ClientDisconnected`
     pub fn client_disconnected<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
         self.contents().client_disconnected.get(py)
+    }
+
+    /// `mod_wsgi.RequestTimeout`
+    pub fn request_timeout<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+        self.contents().request_timeout.get(py)
     }
 
     /// A file object of Python's own, whose `close()` does nothing but close.

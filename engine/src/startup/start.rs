@@ -7,6 +7,7 @@ use super::crew::Task;
 use super::first::Waiting;
 use super::record::Record;
 use super::{GATE, RUNTIME, Runtime, lock, os, verdict};
+use crate::host::{self, Renewal, Renewed};
 use crate::wsgi::RequestLog;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub enum Refusal {
     Busy,
     /// The process ends.
     Stopping,
+    /// Another process has taken the place of this one.
+    Elsewhere,
 }
 
 impl Refusal {
@@ -38,7 +41,7 @@ impl Refusal {
                 ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32
             }
             Self::Busy => 2,
-            Self::Stopping => 1,
+            Self::Stopping | Self::Elsewhere => 1,
         }
     }
 }
@@ -88,6 +91,14 @@ pub fn start(
         drop(inner);
         let mut wait = || may_wait(&mut waiting, app, runtime, log);
         match consult(runtime, app, key, hung, until, &mut wait) {
+            // What failed here once is tried in a process that knows nothing of it.
+            Ok(())
+                if was == State::Failed
+                    && let Some(renewal) = host::renewal() =>
+            {
+                app.leave(ticket, was);
+                return Err(replaced(runtime, app, key, renewal, until));
+            }
             Ok(()) if wait() => {
                 mine = true;
                 let attempt = Attempt::new(app, runtime, (ticket, was), modified, log.cloned());
@@ -108,6 +119,17 @@ pub fn start(
                 return Err(refusal);
             }
         }
+    }
+}
+
+/// The application failed here: another process tries it again, which is waited for.
+fn replaced(runtime: &Runtime, app: &App, key: u64, renewal: &dyn Renewal, until: Instant) -> Refusal {
+    let attempts = |record: Option<Record>| record.map_or(0, |record| record.attempts);
+    let before = attempts(runtime.board.record(key));
+    let failed_again = || GATE.is_closed() || attempts(runtime.board.record(key)) != before;
+    match renewal.failed(&app.path, until, &failed_again) {
+        Renewed::Elsewhere => Refusal::Elsewhere,
+        Renewed::Here => refused(runtime, key),
     }
 }
 

@@ -82,6 +82,14 @@ pub fn requests_come() {
     }
 }
 
+/// Writes the stacks of all threads to the log, below a message.
+pub fn report_now(number: Message, text: &str) {
+    match WATCH.get() {
+        Some(watch) => watch.report(number, text, None),
+        None => host::message(number, text),
+    }
+}
+
 /// The attempt that is being made.
 pub fn current() -> Option<Arc<Attempt>> {
     lock(&WATCH.get()?.attempt).clone()

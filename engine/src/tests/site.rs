@@ -206,7 +206,13 @@ impl Ask<'_> {
             environ: self.environ.iter().map(|(name, value)| (&name[..], &value[..])),
             length: self.length,
             head_only: self.head_only,
-            facts: Facts { https: self.https, received: 1_700_000_000.5, warm_up: false },
+            facts: Facts {
+                https: self.https,
+                received: 1_700_000_000.5,
+                warm_up: false,
+                queued: 0.0,
+                taken: 0.0,
+            },
             plan: &StartPlan::default,
             pages: Pages::default(),
         };

@@ -187,6 +187,15 @@ impl Call {
         Ok(there)
     }
 
+    /// Sends what was added; the file it was of may go afterwards.
+    pub fn settle(&self, py: Py<'_>) -> Result<()> {
+        if !self.gone.get(py) {
+            let there = self.blocking(py, "write", |link| link.settle())?;
+            self.gone.set(py, !there);
+        }
+        Ok(())
+    }
+
     /// Makes a regular file the body, from `offset` on. Answers false if the file cannot be handed over.
     pub fn file(&self, py: Py<'_>, fd: i32, offset: u64, size: u64) -> Result<bool> {
         let available = size.saturating_sub(offset);

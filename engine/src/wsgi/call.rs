@@ -7,7 +7,7 @@ use crate::python::{GilCell, Problem, Py, Raised, native_id, thread_ident, threa
 use crate::startup::{self, Space, Turn};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 use wire::door::ReadError;
@@ -50,8 +50,20 @@ pub struct Call {
     native: u64,
     /// Its turn among the first requests of the application.
     turn: Option<Turn>,
-    /// The watchdog has interrupted it.
-    interrupted: AtomicBool,
+    /// It has been interrupted: an [`Interrupt`], or 0.
+    interrupted: AtomicU8,
+    /// Code of the application runs for it, which can be interrupted.
+    pub inside: GilCell<bool>,
+}
+
+/// Why a request is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Interrupt {
+    /// It waits for an import that does not get on.
+    ImportDeadlock = 1,
+    /// It has lasted longer than it may.
+    Timeout = 2,
 }
 
 /// The requests that are running, by the number of their thread.
@@ -93,7 +105,8 @@ impl Call {
             thread: thread_ident(),
             native: native_id(),
             turn,
-            interrupted: AtomicBool::new(false),
+            interrupted: AtomicU8::new(0),
+            inside: GilCell::new(false),
         })
     }
 
@@ -118,13 +131,17 @@ impl Call {
     }
 
     /// Its thread is made to raise, so that others get on.
-    pub fn set_interrupted(&self, interrupted: bool) {
-        self.interrupted.store(interrupted, Ordering::SeqCst);
+    pub fn set_interrupted(&self, why: Option<Interrupt>) {
+        self.interrupted.store(why.map_or(0, |why| why as u8), Ordering::SeqCst);
     }
 
     /// See [`Call::set_interrupted`].
-    pub fn was_interrupted(&self) -> bool {
-        self.interrupted.load(Ordering::SeqCst)
+    pub fn was_interrupted(&self) -> Option<Interrupt> {
+        match self.interrupted.load(Ordering::SeqCst) {
+            0 => None,
+            1 => Some(Interrupt::ImportDeadlock),
+            _ => Some(Interrupt::Timeout),
+        }
     }
 
     /// The next of the application's first requests may have its turn: this one has sent its headers, or waits for its

@@ -64,6 +64,10 @@ pub struct Facts {
     pub received: f64,
     /// It is a warm-up request: `mod_wsgi.warmup` is there, and True.
     pub warm_up: bool,
+    /// When the Apache child began to look for a process, seconds since the epoch; 0: it did not.
+    pub queued: f64,
+    /// When a thread of that process took the request, likewise.
+    pub taken: f64,
 }
 
 /// Makes the environ of a request. `pairs` are the text entries; a later one replaces an earlier one of its name.
@@ -89,6 +93,10 @@ pub fn build<'a, 'py>(
     set(&names.thread_id, Obj::int(py, thread_number() as i64)?)?;
     set(&names.request_start, Obj::float(py, facts.received)?)?;
     set(&names.application_start, Obj::float(py, now())?)?;
+    if facts.taken > 0.0 {
+        set(&names.queue_start, Obj::float(py, facts.queued)?)?;
+        set(&names.daemon_start, Obj::float(py, facts.taken)?)?;
+    }
     if facts.warm_up {
         environ.dict_set(&Obj::str(py, "mod_wsgi.warmup")?, &Obj::bool(py, true))?;
     }

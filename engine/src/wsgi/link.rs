@@ -20,6 +20,12 @@ pub trait Link: Send {
     fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()>;
     /// Sends what was added. Blocks. False: the client has gone.
     fn flush(&mut self) -> bool;
+    /// As `flush`, and what was added may be changed or removed afterwards: the server has it.
+    fn settle(&mut self) -> bool {
+        self.flush()
+    }
+    /// The application is about to be called: nobody else may be asked to serve the request from here on.
+    fn started(&mut self) {}
 }
 
 /// The request's error log, usable beside the link.

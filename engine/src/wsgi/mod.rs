@@ -14,14 +14,15 @@ mod validate;
 mod warm;
 
 pub use adapter::Adapter;
-pub use call::{Call, Stream};
-pub use environ::{Facts, Keys};
+pub use call::{Call, Interrupt, Stream};
+pub use environ::{Facts, Keys, now};
 pub use input::Input;
 pub use link::{Block, Link, Log, RequestLog};
 pub use stream::{LogStream, class as log_class};
 pub use warm::warm_up;
 
-use crate::python::{Obj, Py, Raised, Result, modules};
+use crate::host::{self, Renewed};
+use crate::python::{Obj, Py, Raised, Result, forget_interrupt, modules};
 use crate::startup::{self, Plan, Script, Seen};
 use std::sync::Arc;
 use wire::door::{End, Outcome, ReadError};
@@ -89,7 +90,13 @@ where
                 let module = space.module(py, &serving, script, loaded)?;
                 let Some(environ) = environ.take() else { return Ok(error(500)) };
                 let before = if first { modules(py) } else { 0 };
+                call.inside.set(py, true);
                 let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
+                call.inside.set(py, false);
+                if call.was_interrupted().is_some() {
+                    // It may have ended before it was interrupted: the next request must not pay for it.
+                    forget_interrupt(py);
+                }
                 if startup::is_copy() {
                     // The application has forked, and its child came back here. Locks may be held by threads it has not.
                     startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
@@ -103,6 +110,14 @@ where
             match attempt {
                 Ok(outcome) => break outcome,
                 // Scripts are loaded by the thread that runs Python's start, never by a request's own.
+                // Where another process can take the place of this one, no process runs two versions of a script.
+                Err(_) if !loaded && let Some(renewal) = host::renewal() => {
+                    call.give_turn();
+                    match renewal.changed(script.path, script.modified) {
+                        Renewed::Elsewhere => break Outcome::of(End::Elsewhere, 0),
+                        Renewed::Here => loaded = true,
+                    }
+                }
                 Err(seen) if !loaded => {
                     call.give_turn();
                     match startup::start(&app, seen, script.modified, Some(&log)) {
@@ -168,6 +183,7 @@ fn answer<'a, 'py>(
     facts: &Facts,
 ) -> Result<()> {
     let environ = environ::build(py, call, pairs, facts)?;
+    call.quick(py, "start", |link| link.started())?;
     let start_response = call.space.adapter_instance(py, call)?.attr(c"start_response")?;
     let iterable = application.call(&[&environ, &start_response])?;
     respond::respond(call, &iterable)
@@ -189,7 +205,17 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         // A child that the application forked: sys.exit() ends it.
         return Outcome::of(End::Exit, raised.exit_status(py));
     }
-    if call.was_interrupted() {
+    if raised.is(call.space.request_timeout(py)) {
+        raised.forget(py);
+        let text = format!(
+            "a request of '{}' was interrupted after {:.1} s (request-timeout)",
+            String::from_utf8_lossy(&call.script),
+            call.age().as_secs_f64()
+        );
+        call.message(message::REQUEST_INTERRUPTED, text);
+        return end(504);
+    }
+    if call.was_interrupted() == Some(Interrupt::ImportDeadlock) {
         let text = "this request waited for an import that does not get on, and was interrupted";
         call.space.log_exception(py, raised, Some(call), message::IMPORT_DEADLOCK, text);
         let outcome = end(503);

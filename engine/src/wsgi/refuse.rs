@@ -18,6 +18,9 @@ pub fn refuse_call(refusal: &Refusal, app: &App, pages: Pages, call: &Arc<Call>)
 }
 
 fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Outcome {
+    if matches!(refusal, Refusal::Elsewhere) {
+        return Outcome::of(End::Elsewhere, 0);
+    }
     let id = if let Refusal::Failed(record) = refusal { record.id } else { 0 };
     let retry_after = refusal.retry_after();
     if !pages.own {
@@ -26,7 +29,9 @@ fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Ou
     let text = match refusal {
         Refusal::Failed(record) => failed(record, app, pages.details),
         Refusal::Busy => page("The application is starting. Please try again in a moment."),
-        Refusal::Stopping => page("The server is restarting. Please try again in a moment."),
+        Refusal::Stopping | Refusal::Elsewhere => {
+            page("The server is restarting. Please try again in a moment.")
+        }
     };
     let (seconds, length) = (retry_after.to_string(), text.len().to_string());
     let headers: [(&[u8], &[u8]); 4] = [

@@ -65,7 +65,7 @@ fn send_file(call: &Arc<Call>, wrapper: &Obj<'_>) -> Result<bool> {
     // A plain file may be closed before it is sent, for the descriptor was duplicated; nobody can tell. Anything
     // else may do more in close(), which must come after the last block.
     if !call.space.is_plain_file(py, &file) {
-        call.flush(py)?;
+        call.settle(py)?;
     }
     Ok(true)
 }

@@ -65,7 +65,7 @@ pub fn warm_up(
     let log = log.unwrap_or_else(|| RequestLog::new(Box::new(Process)));
     let call = Call::new(space.clone(), script.path, None, Box::new(Nobody(status.clone())), log, None);
     let pairs = request.environ.iter().map(|(name, value)| (&name[..], &value[..]));
-    let facts = Facts { https: request.https, received: now(), warm_up: true };
+    let facts = Facts { https: request.https, received: now(), warm_up: true, queued: 0.0, taken: 0.0 };
     let outcome = Call::current_while(Some(call.clone()), || {
         let outcome = super::run(py, &call, script, module, pairs, &facts, false);
         call.flush_streams(py);
@@ -75,7 +75,7 @@ pub fn warm_up(
     match outcome.end {
         End::Error => outcome.status,
         // An exception after the headers.
-        End::Truncated | End::Exit => 500,
+        End::Truncated | End::Exit | End::Elsewhere => 500,
         _ if call.close_raised.get(py) => 500,
         End::Complete | End::Short => status.load(Ordering::Relaxed),
     }

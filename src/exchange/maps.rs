@@ -7,8 +7,8 @@
 //! EnableMMAP); where that cannot be, `EnableMMAP Off` turns both off.
 #![allow(unsafe_code)]
 
-use super::{os, signals};
 use crate::apache::brigade::Owner;
+use crate::embedded::{os, signals};
 use std::ffi::c_void;
 use std::fs::{File, Metadata};
 use std::mem::ManuallyDrop;

@@ -1,9 +1,10 @@
 //! The way of an answer: status and headers are held until something is sent, so that an application that fails before
 //! that still gets an error page.
 
-use super::{Exchange, maps, os};
+use super::{Exchange, maps};
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
+use wire::door::Outcome;
 
 /// Status and headers as the application gave them, of the request's pool.
 pub struct Head<'r> {
@@ -88,10 +89,6 @@ impl Exchange<'_> {
 
     /// Sends what was added. False: the client has gone.
     pub fn flush(&mut self) -> bool {
-        if os::is_copy() {
-            // A process that the application forked does not write to the client: its parent does.
-            return false;
-        }
         self.send_head();
         self.answer.flush()
     }
@@ -118,5 +115,18 @@ impl Exchange<'_> {
         self.flush();
         self.answer.break_off();
         Status::OK
+    }
+
+    /// Nothing was sent: the server's error page goes out, with what is known of a failed start.
+    pub fn refuse(&self, outcome: Outcome) -> Status {
+        let r = self.request;
+        if outcome.id != 0 {
+            let id = r.pool().c_string(format!("{:08x}", outcome.id).as_bytes());
+            r.environment().set(c"WSGI_ERROR_ID", id);
+        }
+        if outcome.status == 503 {
+            r.retry_after(if outcome.retry_after > 0 { outcome.retry_after } else { 10 });
+        }
+        Status(outcome.status)
     }
 }

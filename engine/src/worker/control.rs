@@ -1,0 +1,187 @@
+//! The supervisor's channel, signals, and the end of the process: one thread that never touches Python, so that nothing
+//! an application does can stop it.
+
+use super::limits::Limits;
+use super::{Worker, os};
+use crate::host::{self, Host};
+use crate::startup;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use wire::control::{LONGEST, Message, Reason};
+use wire::{Level, message as msg};
+
+/// Signals that mean something here.
+pub const SIGNALS: [libc::c_int; 5] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXCPU];
+
+/// What Python's end may take when httpd has gone and everything must be over soon.
+const HURRY: Duration = Duration::from_millis(1200);
+
+/// The worker's own log goes to the supervisor, who writes it as httpd does.
+pub struct SupervisorLog(pub &'static Worker);
+
+impl Host for SupervisorLog {
+    fn log(&self, level: Level, line: &[u8]) {
+        let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
+        if self.0.is_orphan() || os::send_datagram(self.0.control.as_raw_fd(), &message.bytes()).is_err() {
+            os::write_stderr(line);
+        }
+    }
+
+    fn logs(&self, level: Level) -> bool {
+        level as i32 as u8 <= self.0.settings.level
+    }
+
+    fn place(&self) -> String {
+        format!("of daemon process '{}'", self.0.name())
+    }
+
+    fn renewal(&self) -> Option<&dyn host::Renewal> {
+        Some(self.0)
+    }
+}
+
+impl Worker {
+    /// Says something to the supervisor, if there is one.
+    pub fn tell(&self, message: &Message) -> bool {
+        // A supervisor that does not read has a full queue; what it is told then is told again or not needed.
+        !self.is_orphan() && os::send_datagram(self.control.as_raw_fd(), &message.bytes()).is_ok()
+    }
+
+    /// Asks for a process in this one's place.
+    pub fn ask_for_successor(&self, reason: Reason, text: &str) {
+        self.tell(&Message::Replace { reason, text: text.as_bytes().to_vec() });
+    }
+
+    /// The supervisor has gone; another one starts others, for which this process makes way.
+    pub fn is_orphan(&self) -> bool {
+        self.orphan.load(Ordering::SeqCst)
+    }
+
+    /// The thread that sees to everything but requests. Ends the process.
+    pub fn rule(&'static self) -> ! {
+        let mut limits = Limits::new(self);
+        loop {
+            let control = (!self.is_orphan()).then(|| self.control.as_fd());
+            let pause = if self.is_orphan() { Duration::from_millis(100) } else { limits.pause() };
+            let [told, signalled, httpd_ended] =
+                os::poll([control, Some(self.signals.as_fd()), Some(self.httpd.as_fd())], pause);
+            if httpd_ended {
+                self.end(Reason::Stop, Duration::ZERO, HURRY);
+            }
+            if signalled {
+                os::signals(&self.signals, &SIGNALS).into_iter().for_each(|signal| self.on_signal(signal));
+            }
+            if told {
+                self.hear();
+            }
+            if self.is_orphan() && self.may_go() {
+                self.end(Reason::Generation, self.grace(), self.shutdown());
+            }
+            limits.look();
+        }
+    }
+
+    /// How long requests have when the process is replaced.
+    pub fn grace(&self) -> Duration {
+        bound(self.settings.graceful_timeout)
+    }
+
+    /// How long those that are left have then, and exit functions.
+    pub fn shutdown(&self) -> Duration {
+        bound(self.settings.shutdown_timeout)
+    }
+
+    /// A later supervisor's processes serve, or this one never did.
+    fn may_go(&self) -> bool {
+        let served_by = self.claims.served_by.load(Ordering::SeqCst);
+        !self.serving.load(Ordering::SeqCst) || (served_by != 0 && served_by != self.settings.supervisor)
+    }
+
+    fn hear(&'static self) {
+        let mut bytes = vec![0; LONGEST];
+        let Ok(count @ 1..) = os::receive(self.control.as_raw_fd(), &mut bytes) else {
+            self.orphan.store(true, Ordering::SeqCst);
+            return;
+        };
+        match Message::parse(&bytes[..count]) {
+            Ok(Message::Serve) => {
+                if !self.serving.swap(true, Ordering::SeqCst)
+                    && let Err(error) = self.serve()
+                {
+                    self.fail(&format!("its request threads cannot be started: {error}"));
+                }
+            }
+            Ok(Message::Drain { reason, grace, shutdown }) => {
+                let time = |ms| if ms == u32::MAX { FOR_EVER } else { Duration::from_millis(u64::from(ms)) };
+                self.end(reason, time(grace), time(shutdown));
+            }
+            _ => {}
+        }
+    }
+
+    fn on_signal(&'static self, signal: libc::c_int) {
+        let (reason, text) = match signal {
+            libc::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 has come"),
+            libc::SIGUSR1 => (Reason::Graceful, "SIGUSR1 has come"),
+            libc::SIGHUP => (Reason::Hangup, "SIGHUP has come"),
+            libc::SIGXCPU => (Reason::CpuTime, "cpu-time-limit is reached"),
+            libc::SIGINT => (Reason::Shutdown, "SIGINT has come"),
+            _ => (Reason::Shutdown, "SIGTERM has come"),
+        };
+        if self.is_orphan() || self.settings.threads == 0 {
+            self.end(reason, self.grace(), self.shutdown());
+        }
+        self.ask_for_successor(reason, text);
+    }
+
+    /// It cannot serve.
+    pub fn fail(&self, why: &str) -> ! {
+        if !self.tell(&Message::Failed(why.as_bytes().to_vec())) {
+            os::write_stderr(why.as_bytes());
+        }
+        os::end_process(1, false)
+    }
+
+    /// Takes nothing more, lets requests finish within `grace`, cuts those that are left after `shutdown`, runs exit
+    /// functions, and ends the process.
+    fn end(&'static self, reason: Reason, grace: Duration, shutdown: Duration) -> ! {
+        let begun = Instant::now();
+        self.stop_accepting();
+        self.changes.drain();
+        while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
+            let [_, _, httpd_ended] =
+                os::poll([None, None, Some(self.httpd.as_fd())], Duration::from_millis(10));
+            if httpd_ended {
+                break;
+            }
+        }
+        self.send_threads_home();
+        let text = format!(
+            "process {} of group '{}' ends ({}), after {} requests",
+            std::process::id(),
+            self.name(),
+            reason.name(),
+            self.served.load(Ordering::SeqCst)
+        );
+        host::message(msg::WORKER_ENDS, text);
+        let ended = startup::stop(shutdown);
+        self.slot.clear();
+        os::end_process(0, ended.quiet)
+    }
+
+    /// Requests are served or on their way, but for those that have lasted longer than they may.
+    fn has_work(&self, at_once: bool) -> bool {
+        let claimed = self.slot.claimed() as usize;
+        !at_once && claimed > self.stale_requests()
+    }
+}
+
+/// So long that it is for ever.
+pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// A time of the configuration, of which 0 is none.
+fn bound(seconds: f64) -> Duration {
+    if seconds > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(FOR_EVER) } else { FOR_EVER }
+}

@@ -1,0 +1,170 @@
+//! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
+
+use super::Worker;
+use crate::host;
+use crate::startup;
+use crate::wsgi::{Call, Interrupt};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+use wire::control::Reason;
+use wire::message as msg;
+
+/// How often requests are looked at while one of their limits is set, and everything else.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
+
+/// What the monitor knows.
+pub struct Limits {
+    worker: &'static Worker,
+    begun: Instant,
+    asked: bool,
+    interrupted: Vec<(Arc<Call>, Instant)>,
+    /// When the helper got the GIL last, milliseconds since the beginning.
+    alive: Arc<AtomicI64>,
+}
+
+fn seconds(number: f64) -> Option<Duration> {
+    (number > 0.0).then(|| Duration::try_from_secs_f64(number).unwrap_or(super::control::FOR_EVER))
+}
+
+impl Limits {
+    /// Begins to look.
+    pub fn new(worker: &'static Worker) -> Self {
+        let limits = Self {
+            worker,
+            begun: Instant::now(),
+            asked: false,
+            interrupted: Vec::new(),
+            alive: Arc::new(AtomicI64::new(0)),
+        };
+        if worker.settings.deadlock_timeout > 0.0 {
+            limits.watch_gil();
+        }
+        limits
+    }
+
+    /// A helper takes the GIL of the main interpreter again and again.
+    fn watch_gil(&self) {
+        let (alive, begun) = (self.alive.clone(), self.begun);
+        let often = Duration::from_secs_f64((self.worker.settings.deadlock_timeout / 4.0).clamp(0.05, 1.0));
+        let body = move || {
+            loop {
+                startup::visit_main();
+                alive.store(begun.elapsed().as_millis() as i64, Ordering::SeqCst);
+                std::thread::sleep(often);
+            }
+        };
+        let _ = std::thread::Builder::new().name("wsgi-gil".into()).spawn(body);
+    }
+
+    /// Until the next look.
+    pub fn pause(&self) -> Duration {
+        if self.worker.settings.request_timeout > 0.0 { LOOKS.0 } else { LOOKS.1 }
+    }
+
+    /// Looks at everything.
+    pub fn look(&mut self) {
+        if !self.worker.serving.load(Ordering::SeqCst) {
+            return;
+        }
+        self.look_at_requests();
+        self.look_at_imports();
+        if self.asked {
+            return;
+        }
+        let settings = &self.worker.settings;
+        if settings.maximum_requests > 0
+            && self.worker.served.load(Ordering::SeqCst) >= settings.maximum_requests
+        {
+            self.ask(Reason::Requests, format!("it has served {} requests", settings.maximum_requests));
+        } else if seconds(settings.restart_interval).is_some_and(|limit| self.begun.elapsed() >= limit) {
+            self.ask(Reason::Interval, format!("it has run for {} s", settings.restart_interval));
+        } else if let Some(idle) = seconds(settings.inactivity_timeout).and_then(|limit| self.is_idle(limit))
+        {
+            self.ask(Reason::Inactivity, format!("nothing has happened for {:.1} s", idle.as_secs_f64()));
+        } else if let Some(limit) = seconds(settings.deadlock_timeout) {
+            let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);
+            let since = Duration::from_millis(since.max(0) as u64);
+            if since >= limit {
+                let text = format!("no thread got the GIL for {:.1} s; the stacks:", since.as_secs_f64());
+                startup::report(msg::DEADLOCK, &text);
+                self.ask(Reason::Deadlock, format!("no thread got the GIL for {:.1} s", since.as_secs_f64()));
+            }
+        }
+    }
+
+    fn ask(&mut self, reason: Reason, text: String) {
+        self.asked = true;
+        self.worker.ask_for_successor(reason, &text);
+    }
+
+    /// How long nothing has happened, if that is too long; only once something has.
+    fn is_idle(&self, limit: Duration) -> Option<Duration> {
+        let last = self.worker.activity.load(Ordering::SeqCst);
+        let idle = Duration::from_micros((startup::clock() - last).max(0) as u64);
+        let busy = self.worker.slot.claimed() as usize > self.worker.stale_requests();
+        (last > 0 && !busy && idle >= limit).then_some(idle)
+    }
+
+    /// Requests beyond request-timeout are interrupted, if interrupt-timeout is set, and those that do not end then have
+    /// the process replaced.
+    fn look_at_requests(&mut self) {
+        let Some(limit) = seconds(self.worker.settings.request_timeout) else { return };
+        let interrupt = seconds(self.worker.settings.interrupt_timeout);
+        let running = Call::running();
+        self.interrupted.retain(|(call, _)| running.iter().any(|other| Arc::ptr_eq(call, other)));
+        let mut escalate = None;
+        for call in running.iter().filter(|call| call.age() > limit) {
+            let known = self.interrupted.iter().find(|(known, _)| Arc::ptr_eq(known, call));
+            match (interrupt, known) {
+                (Some(_), None) => {
+                    self.interrupted.push((call.clone(), Instant::now()));
+                    let call = call.clone();
+                    let body = move || {
+                        startup::interrupt_request(&call, Interrupt::Timeout);
+                        startup::thread_exit();
+                    };
+                    let _ = std::thread::Builder::new().name("wsgi-interrupt".into()).spawn(body);
+                }
+                (Some(patience), Some((_, since))) if since.elapsed() < patience => {}
+                _ => escalate = Some(call.clone()),
+            }
+        }
+        if let Some(call) = escalate
+            && !self.asked
+        {
+            let script = String::from_utf8_lossy(&call.script).into_owned();
+            let text = format!(
+                "a request of '{script}' has lasted for {:.1} s; the limit is {:.1} s",
+                call.age().as_secs_f64(),
+                limit.as_secs_f64()
+            );
+            startup::report(msg::REQUEST_TIMEOUT, &format!("{text}; the stacks of all threads:"));
+            self.ask(Reason::RequestTimeout, text);
+        }
+    }
+
+    /// Modules that came with requests are watched too, where that is wanted.
+    fn look_at_imports(&mut self) {
+        if self.worker.settings.reload == 2 && self.worker.watch_is_due() {
+            let worker = self.worker;
+            let body = move || {
+                worker.send_files();
+                startup::thread_exit();
+            };
+            let spawned = std::thread::Builder::new().name("wsgi-files".into()).spawn(body);
+            if let Err(error) = spawned {
+                host::message(msg::THREADS_SHORT, format_args!("no thread can be started: {error}"));
+            }
+        }
+    }
+}
+
+impl Worker {
+    /// Requests that have lasted longer than they may, and are not waited for any more.
+    pub fn stale_requests(&self) -> usize {
+        let Some(limit) = seconds(self.settings.request_timeout) else { return 0 };
+        let limit = limit + seconds(self.settings.interrupt_timeout).unwrap_or_default();
+        Call::running().iter().filter(|call| call.age() > limit).count()
+    }
+}

@@ -1,0 +1,200 @@
+//! Daemon mode: the engine in a process of its own, which serves one process group.
+//!
+//! The supervisor has executed the group's python with a bootstrap that calls [`Work`]. The process's main thread is
+//! python-main, as in any Python; requests come over connections of Apache's children ([`serve`]), each a [`link`]; one
+//! thread that never touches Python listens to the supervisor and looks at limits ([`control`], [`limits`]).
+#![deny(unsafe_code)]
+
+mod conn;
+mod control;
+mod limits;
+mod link;
+mod os;
+mod renewal;
+mod serve;
+mod service;
+mod settings;
+
+use crate::host;
+use crate::python::{self, Problem, Py};
+use crate::startup::{self, Plan, Script};
+use once_cell::sync::OnceCell;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use wire::claims::{Claims, Slot};
+use wire::control::Message;
+use wire::message;
+use wire::worker::{self as told, descriptor};
+
+/// This process.
+pub struct Worker {
+    settings: told::Settings,
+    token: [u8; 16],
+    control: OwnedFd,
+    listener: OwnedFd,
+    httpd: OwnedFd,
+    signals: OwnedFd,
+    wake: OwnedFd,
+    claims: &'static Claims,
+    slot: &'static Slot,
+    place: u32,
+    incarnation: u32,
+    door: serve::Door,
+    changes: renewal::Changes,
+    serving: AtomicBool,
+    orphan: AtomicBool,
+    home: AtomicBool,
+    /// Threads at a request.
+    busy: AtomicU32,
+    /// Requests that have ended.
+    served: AtomicU64,
+    /// When something happened last, microseconds; 0: nothing has.
+    activity: AtomicI64,
+    /// Requests that had ended when files were sent to the supervisor.
+    watched: AtomicU64,
+}
+
+static WORKER: OnceCell<Worker> = OnceCell::new();
+
+/// What the bootstrap of a worker calls, on the process's main thread.
+pub fn work(py: Py<'_>) -> python::Result<()> {
+    let worker = match begin() {
+        Ok(worker) => worker,
+        Err(why) => return Err(Problem::Runtime.raise(py, why)),
+    };
+    host::set(Box::new(control::SupervisorLog(worker)));
+    std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
+    let result = python::initialise().and_then(|()| {
+        python::reserve_thread_numbers(worker.settings.threads as usize);
+        let settings = settings::of(&worker.settings);
+        startup::run(py, settings, || worker.get_ready())
+    });
+    match result {
+        Ok(()) => Ok(()),
+        Err(why) => worker.fail(&why),
+    }
+}
+
+/// Takes what the supervisor left.
+fn begin() -> Result<&'static Worker, String> {
+    let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
+    os::close_in_copies(os::OURS.into_iter());
+    drop(os::inherited(descriptor::ENGINE));
+    os::keep(descriptor::BOARD);
+    let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
+    let settings = told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
+    let (claims, slots) = os::claims(&os::inherited(descriptor::CLAIMS)).map_err(|e| failed("claims", e))?;
+    let pid = std::process::id();
+    let free = |slot: &Slot| {
+        let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
+        taken.is_ok()
+    };
+    let place = slots.iter().position(free).ok_or("there is no place left among the claims of the group")?;
+    // No earlier worker of the place had it: its connections must not be taken for ours.
+    let incarnation = (startup::clock() as u32) | 1;
+    os::set_title(&settings.title);
+    os::set_locale(&settings.locale);
+    // Those of a service are Python's.
+    let signals: &[i32] = if settings.threads == 0 { &[] } else { &control::SIGNALS };
+    let worker = Worker {
+        token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
+        control: os::inherited(descriptor::CONTROL),
+        listener: os::inherited(descriptor::LISTENER),
+        httpd: os::inherited(descriptor::HTTPD),
+        signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
+        wake: os::wake_descriptor().map_err(|e| failed("eventfd", e))?,
+        claims,
+        slot: &slots[place],
+        place: place as u32,
+        incarnation,
+        door: serve::Door::new().map_err(|e| failed("epoll", e))?,
+        changes: renewal::Changes::default(),
+        serving: AtomicBool::new(false),
+        orphan: AtomicBool::new(false),
+        home: AtomicBool::new(false),
+        busy: AtomicU32::new(0),
+        served: AtomicU64::new(0),
+        activity: AtomicI64::new(0),
+        watched: AtomicU64::new(u64::MAX),
+        settings,
+    };
+    WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
+    WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
+}
+
+impl Worker {
+    /// Name of the group, for messages.
+    fn name(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.settings.group)
+    }
+
+    /// Python runs: starts the applications, and the thread that rules.
+    fn get_ready(&'static self) {
+        if self.settings.threads == 0 {
+            return self.become_service();
+        }
+        let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| self.rule());
+        let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
+            let failed = self.start_applications();
+            if self.settings.reload == 2 {
+                self.send_files();
+            }
+            self.tell(&Message::Ready { failed });
+            startup::thread_exit();
+        });
+        if let Err(error) = ruler.and(starter) {
+            self.fail(&format!("no thread can be started: {error}"));
+        }
+    }
+
+    /// Starts those that start with the process, in the order of the configuration; answers how many failed.
+    fn start_applications(&self) -> u32 {
+        let mut failed = 0;
+        for plan in self.settings.plans.iter().filter(|plan| plan.preload) {
+            let script = Script {
+                path: &plan.script,
+                group: &plan.group,
+                callable: &plan.callable,
+                modified: -1,
+                reload: false,
+            };
+            failed += u32::from(!startup::preload(&script, || settings::plan(plan)));
+        }
+        failed
+    }
+
+    /// How an application starts that is met for the first time.
+    fn plan(&self, key: u64, callable: &[u8]) -> Plan {
+        let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
+        known.map_or_else(|| Plan { callable: callable.to_vec(), ..Plan::default() }, settings::plan)
+    }
+
+    fn note_activity(&self) {
+        if self.settings.inactivity_timeout > 0.0 {
+            self.activity.store(startup::clock(), Ordering::SeqCst);
+        }
+    }
+
+    fn count_request(&self) {
+        self.served.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Requests have ended since files were sent last, and may have imported something.
+    fn watch_is_due(&self) -> bool {
+        let served = self.served.load(Ordering::SeqCst);
+        self.watched.swap(served, Ordering::SeqCst) != served
+    }
+
+    /// Tells the supervisor which files the applications are made of.
+    fn send_files(&self) {
+        let mut message = Vec::new();
+        for file in startup::own_files() {
+            if message.len() + file.len() > wire::control::LONGEST / 2 {
+                self.tell(&Message::Watch(std::mem::take(&mut message)));
+            }
+            message.extend_from_slice(file.as_bytes());
+            message.push(0);
+        }
+        self.tell(&Message::Watch(message));
+    }
+}

@@ -1,0 +1,297 @@
+//! The request threads: they wait together for connections and for requests on connections that are kept open.
+//!
+//! A thread is claimed before a request is sent ([`wire::claims`]), so a request that comes finds one. A thread that has
+//! nothing to do claims itself when a connection waits at the listening socket, which all workers of the group share;
+//! one that has just served takes the next connection of that queue before it lets others claim it.
+
+use super::conn::{Conn, malformed};
+use super::link::{Remote, RemoteLog};
+use super::{Worker, os};
+use crate::python::set_thread_number;
+use crate::startup::Script;
+use crate::wsgi::{self, Facts, Pages};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wire::door::{End, Outcome};
+use wire::frame::{self, Kind};
+use wire::{message, request};
+
+const LISTENER: u64 = u64::MAX;
+const WAKE: u64 = u64::MAX - 1;
+
+/// What of an answer is sent together with its end: more may not fit into the socket's buffer.
+const AT_ONCE: usize = 128 << 10;
+
+/// Connections, and what threads wait with.
+pub struct Door {
+    epoll: os::Epoll,
+    conns: Mutex<Vec<Option<Arc<Conn>>>>,
+}
+
+impl Door {
+    /// Without a connection.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
+    }
+
+    fn conns(&self) -> std::sync::MutexGuard<'_, Vec<Option<Arc<Conn>>>> {
+        self.conns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    /// Starts the request threads; they take requests from now on.
+    pub fn serve(&'static self) -> io::Result<()> {
+        os::set_nonblocking(self.listener.as_raw_fd());
+        self.door.epoll.add(self.wake.as_raw_fd(), WAKE)?;
+        self.slot.open(self.incarnation);
+        self.door.epoll.add_shared(self.listener.as_raw_fd(), LISTENER)?;
+        for number in 1..=self.settings.threads {
+            let body = move || {
+                set_thread_number(number as usize);
+                self.work();
+                crate::startup::thread_exit();
+            };
+            let stack = usize::try_from(self.settings.stack).unwrap_or(8 << 20);
+            std::thread::Builder::new().name(format!("wsgi-{number}")).stack_size(stack).spawn(body)?;
+        }
+        Ok(())
+    }
+
+    /// Takes nothing from the queue any more, and no claims; what is claimed is served.
+    pub fn stop_accepting(&self) {
+        self.slot.close();
+        self.door.epoll.remove(self.listener.as_raw_fd());
+    }
+
+    /// Has the threads end.
+    pub fn send_threads_home(&self) {
+        self.home.store(true, Ordering::SeqCst);
+        os::wake(&self.wake);
+    }
+
+    fn work(&'static self) {
+        let mut payload = Vec::new();
+        loop {
+            let Some(token) = self.door.epoll.wait() else { continue };
+            match token {
+                WAKE => {
+                    if self.home.load(Ordering::SeqCst) {
+                        return;
+                    }
+                }
+                LISTENER => {
+                    if self.slot.claim(self.incarnation, self.settings.threads) == Some(true) {
+                        self.take_queue(&mut payload);
+                    } else if self.slot.is_open() {
+                        // The others are claimed by children whose requests are on their way.
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                }
+                index => {
+                    let conn = self.door.conns().get(index as usize).cloned().flatten();
+                    if let Some(conn) = conn
+                        && self.exchange(&conn, &mut payload)
+                    {
+                        self.take_queue(&mut payload);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves what waits in the queue, as long as something does. The thread is claimed, by itself.
+    fn take_queue(&'static self, payload: &mut Vec<u8>) {
+        loop {
+            let accepted = if self.slot.is_open() {
+                os::accept(self.listener.as_raw_fd())
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+            let Ok((fd, user)) = accepted else {
+                self.slot.release(self.incarnation);
+                return;
+            };
+            if user != self.settings.peer && user != 0 {
+                let text =
+                    format!("user #{user} has connected to the socket of process group '{}'", self.name());
+                crate::host::message(message::STRANGER, text);
+                continue;
+            }
+            os::set_buffer(fd.as_raw_fd(), libc::SO_SNDBUF, self.settings.send_buffer);
+            os::set_buffer(fd.as_raw_fd(), libc::SO_RCVBUF, self.settings.receive_buffer);
+            let conn = self.welcome(fd);
+            if !self.exchange(&conn, payload) {
+                return;
+            }
+        }
+    }
+
+    fn welcome(&self, fd: std::os::fd::OwnedFd) -> Arc<Conn> {
+        let mut conns = self.door.conns();
+        let index = conns.iter().position(Option::is_none).unwrap_or(conns.len());
+        let conn = Arc::new(Conn::new(fd, index));
+        if index == conns.len() {
+            conns.push(None);
+        }
+        conns[index] = Some(conn.clone());
+        drop(conns);
+        let entry = match self.slot.entries.get(index) {
+            Some(entry) => {
+                entry.started.store(0, Ordering::SeqCst);
+                entry.claimed.store(1, Ordering::SeqCst);
+                index as u32
+            }
+            None => u32::MAX,
+        };
+        conn.put(|out| {
+            frame::Hello {
+                versions: (*frame::VERSIONS.start(), *frame::VERSIONS.end()),
+                token: self.token,
+                slot: self.place,
+                incarnation: self.incarnation,
+                entry,
+            }
+            .put(out);
+        });
+        conn.send();
+        let _ = self.door.epoll.add_silent(conn.fd(), index as u64);
+        conn
+    }
+
+    /// Serves one request on a connection. True: the thread keeps its claim, and a connection waits in the queue.
+    fn exchange(&'static self, conn: &Arc<Conn>, payload: &mut Vec<u8>) -> bool {
+        self.busy.fetch_add(1, Ordering::SeqCst);
+        let served = self.request(conn, payload);
+        self.busy.fetch_sub(1, Ordering::SeqCst);
+        match served {
+            Ok(Some(kept)) => {
+                if self.door.epoll.again(conn.fd(), conn.index as u64).is_err() {
+                    self.forget(conn);
+                }
+                kept
+            }
+            Ok(None) => {
+                self.forget(conn);
+                false
+            }
+            Err(error) => {
+                if error.kind() == io::ErrorKind::InvalidData {
+                    let text = format!("a connection to process group '{}' is closed: {error}", self.name());
+                    crate::host::message(message::LINK_BROKEN, text);
+                }
+                self.forget(conn);
+                false
+            }
+        }
+    }
+
+    /// The connection has ended. A claim that its child made for it is taken back.
+    fn forget(&self, conn: &Arc<Conn>) {
+        self.door.epoll.remove(conn.fd());
+        self.unclaim(conn);
+        if let Some(place) = self.door.conns().get_mut(conn.index) {
+            *place = None;
+        }
+    }
+
+    fn unclaim(&self, conn: &Conn) {
+        match self.slot.entries.get(conn.index) {
+            Some(entry) if entry.claimed.swap(0, Ordering::SeqCst) == 0 => {}
+            _ => self.slot.release(self.incarnation),
+        }
+    }
+
+    /// `None`: the connection has ended. Whether the thread kept its claim, for there is something in the queue.
+    fn request(&'static self, conn: &Arc<Conn>, payload: &mut Vec<u8>) -> io::Result<Option<bool>> {
+        let (head, environ);
+        {
+            let mut input = conn.input.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(header) = conn.header(&mut input)? else { return Ok(None) };
+            if header.kind != Kind::Request {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a request was expected"));
+            }
+            conn.payload(&mut input, header.len, payload)?;
+            (head, environ) = request::parse(payload).map_err(malformed)?;
+        }
+        let taken = wsgi::now();
+        if !head.ignore_activity {
+            self.note_activity();
+        }
+        let entry = self.slot.entries.get(conn.index);
+        let link = Box::new(Remote::new(conn.clone(), entry, head.body_follows));
+        let log = Box::new(RemoteLog::new(conn.clone(), head.level));
+        let length = environ
+            .clone()
+            .find(|(name, _)| *name == b"CONTENT_LENGTH")
+            .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+        let outcome = wsgi::serve(
+            wsgi::Request {
+                script: Script {
+                    path: head.script,
+                    group: head.group,
+                    callable: head.callable,
+                    modified: head.modified,
+                    reload: head.reload && self.settings.reload > 0,
+                },
+                environ,
+                length,
+                head_only: head.head_only,
+                facts: Facts {
+                    https: head.https,
+                    received: head.received as f64 / 1e6,
+                    warm_up: false,
+                    queued: head.queued as f64 / 1e6,
+                    taken,
+                },
+                plan: &|| self.plan(head.plan, head.callable),
+                pages: Pages { own: head.own_pages, details: head.error_details },
+            },
+            link,
+            log,
+        );
+        self.finish(conn, outcome);
+        if !head.ignore_activity {
+            self.note_activity();
+        }
+        let kept = self.let_claim_go(conn, outcome);
+        self.count_request();
+        if conn.is_broken() || !conn.is_at_rest() {
+            if kept {
+                self.slot.release(self.incarnation);
+            }
+            return Ok(None);
+        }
+        Ok(Some(kept))
+    }
+
+    /// What may take long is sent while the thread is still claimed.
+    fn finish(&self, conn: &Conn, outcome: Outcome) {
+        if crate::startup::is_copy() {
+            // The application has forked, and its child came back here.
+            crate::startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+        }
+        if conn.waiting() > AT_ONCE {
+            conn.send();
+        }
+    }
+
+    /// Sends the end. The claim goes before, so that the child finds an idle thread when it has read it, unless somebody
+    /// waits in the queue.
+    fn let_claim_go(&self, conn: &Conn, outcome: Outcome) -> bool {
+        let kept = self.claims.queued.load(Ordering::SeqCst) > 0 && self.slot.is_open();
+        match self.slot.entries.get(conn.index) {
+            Some(entry) => entry.claimed.store(0, Ordering::SeqCst),
+            None => {}
+        }
+        if !kept {
+            self.slot.release(self.incarnation);
+        }
+        conn.put(|out| frame::put_end(out, outcome));
+        conn.send();
+        kept
+    }
+}

@@ -1,0 +1,82 @@
+//! A group with `threads=0`: a service. Its scripts run on the process's main thread, one after another, and the process
+//! ends with the last; another one is started then.
+
+use super::{Worker, os, settings};
+use crate::startup::{self, Script};
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use wire::control::{LONGEST, Message};
+
+/// What Python's end may take when httpd has gone.
+const HURRY: Duration = Duration::from_millis(1200);
+
+impl Worker {
+    /// Python runs: runs the scripts, and listens to the supervisor meanwhile.
+    pub(super) fn become_service(&'static self) {
+        static DONE: AtomicBool = AtomicBool::new(false);
+        let scripts = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
+            self.tell(&Message::Ready { failed: 0 });
+            for plan in self.settings.plans.iter().filter(|plan| plan.preload) {
+                let script = Script {
+                    path: &plan.script,
+                    group: &plan.group,
+                    callable: &plan.callable,
+                    modified: -1,
+                    reload: false,
+                };
+                startup::preload(&script, || settings::plan(plan));
+            }
+            DONE.store(true, Ordering::SeqCst);
+            os::wake(&self.wake);
+        });
+        let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| {
+            let shutdown = self.wait_for_the_end(&DONE);
+            if !DONE.load(Ordering::SeqCst) {
+                os::interrupt_main_thread();
+                let until = Instant::now() + shutdown;
+                while !DONE.load(Ordering::SeqCst) && Instant::now() < until {
+                    os::poll([Some(self.wake.as_fd())], Duration::from_millis(20));
+                }
+            }
+            let ended = startup::stop(shutdown.min(self.shutdown()));
+            self.slot.clear();
+            os::end_process(0, ended.quiet)
+        });
+        if let Err(error) = scripts.and(ruler) {
+            self.fail(&format!("no thread can be started: {error}"));
+        }
+    }
+
+    /// The scripts have ended, or are to end; answers how long that may take.
+    fn wait_for_the_end(&self, done: &AtomicBool) -> Duration {
+        loop {
+            let control = (!self.is_orphan()).then(|| self.control.as_fd());
+            let fds = [control, Some(self.httpd.as_fd()), Some(self.wake.as_fd())];
+            let pause = if self.is_orphan() { Duration::from_millis(100) } else { super::control::FOR_EVER };
+            let [told, httpd_ended, woken] = os::poll(fds, pause);
+            if httpd_ended {
+                return HURRY;
+            }
+            if woken && done.load(Ordering::SeqCst) {
+                return self.shutdown();
+            }
+            if told {
+                let mut bytes = vec![0; LONGEST];
+                match os::receive(self.control.as_raw_fd(), &mut bytes) {
+                    Ok(count @ 1..) => {
+                        if matches!(Message::parse(&bytes[..count]), Ok(Message::Drain { .. })) {
+                            return self.shutdown();
+                        }
+                    }
+                    _ => self.orphan.store(true, Ordering::SeqCst),
+                }
+            }
+            let served_by = self.claims.served_by.load(Ordering::SeqCst);
+            if self.is_orphan() && served_by != self.settings.supervisor {
+                return self.shutdown();
+            }
+        }
+    }
+}

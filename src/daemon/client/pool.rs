@@ -1,0 +1,218 @@
+//! Connections to the processes of a group, kept open from request to request.
+
+use super::stream::Stream;
+use crate::apache::Request;
+use crate::daemon::groups::Live;
+use crate::daemon::os;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use wire::claims::{Condition, Entry, Slot};
+use wire::frame::{Hello, Kind};
+
+/// How often a request that waits in the queue looks whether the group has gone down.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The connections of this process to one group that no request is on; the one that was used last is used first.
+#[derive(Default)]
+pub struct Pool {
+    idle: Mutex<Vec<Conn>>,
+    /// All that are open.
+    open: AtomicUsize,
+}
+
+/// A connection.
+pub struct Conn {
+    /// What goes over it.
+    pub stream: Stream,
+    slot: &'static Slot,
+    entry: Option<&'static Entry>,
+    incarnation: u32,
+    pool: &'static Pool,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub enum Problem {
+    /// No thread was idle in time.
+    Late,
+    /// The queue was full.
+    Full,
+    /// The socket cannot be connected to.
+    Socket(io::Error),
+    /// No process serves.
+    Down,
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        self.pool.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Conn {
+    /// The application has been called for the request that was sent.
+    pub fn is_started(&self) -> bool {
+        self.entry.is_none_or(|entry| entry.started.load(Ordering::SeqCst) != 0)
+    }
+
+    /// Claims a thread. `None`: the process takes nothing any more.
+    fn claim(&self, most: u32) -> Option<bool> {
+        let entry = self.entry?;
+        entry.started.store(0, Ordering::SeqCst);
+        entry.claimed.store(1, Ordering::SeqCst);
+        let claimed = self.slot.claim(self.incarnation, most);
+        if claimed != Some(true) {
+            entry.claimed.store(0, Ordering::SeqCst);
+        }
+        claimed
+    }
+}
+
+/// Threads that may be claimed of a process. Where there is one process, a request that finds no idle thread may as well
+/// wait there as in the queue, unless it must know when that takes too long.
+fn most(live: &Live) -> u32 {
+    if live.processes() == 1 && live.group.queue_timeout == 0 {
+        live.threads().saturating_add(live.group.listen_backlog)
+    } else {
+        live.threads()
+    }
+}
+
+/// How long an answer may take, as far as reading and writing are concerned.
+pub fn patience(live: &Live, r: Request<'_>) -> Duration {
+    match live.group.socket_timeout {
+        0 => r.server().timeout(),
+        seconds => Duration::from_secs(seconds.into()),
+    }
+}
+
+impl Pool {
+    fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection with a thread behind it. Waits for one in the group's queue, until then.
+    pub fn take(
+        &'static self,
+        live: &'static Live,
+        r: Request<'_>,
+        until: Option<Instant>,
+    ) -> Result<Conn, Problem> {
+        let most = most(live);
+        {
+            let mut idle = self.idle();
+            let mut at = idle.len();
+            while at > 0 {
+                at -= 1;
+                match idle[at].claim(most) {
+                    Some(true) => return Ok(idle.remove(at)),
+                    Some(false) => {}
+                    None => drop(idle.remove(at)),
+                }
+            }
+        }
+        let _waits = Waits::begin(live);
+        self.connect(live, r, until)
+    }
+
+    /// For the next request.
+    pub fn give_back(&self, conn: Conn) {
+        // Without a place among the claims it cannot be claimed.
+        if conn.entry.is_some() {
+            self.idle().push(conn);
+        }
+    }
+
+    fn connect(
+        &'static self,
+        live: &'static Live,
+        r: Request<'_>,
+        until: Option<Instant>,
+    ) -> Result<Conn, Problem> {
+        if is_down(live) {
+            return Err(Problem::Down);
+        }
+        let mut wait = Duration::from_secs(live.group.connect_timeout.into());
+        if let Some(until) = until {
+            wait = wait.min(until.saturating_duration_since(Instant::now()));
+        }
+        let late = || until.is_some_and(|until| Instant::now() >= until);
+        let (send, receive) = (live.group.send_buffer_size, live.group.receive_buffer_size);
+        let socket = os::connect(&live.path, wait, send, receive).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock if late() => Problem::Late,
+            io::ErrorKind::WouldBlock => Problem::Full,
+            _ => Problem::Socket(error),
+        })?;
+        let patience = patience(live, r);
+        os::set_socket_timeout(socket.as_raw_fd(), patience);
+        let mut stream = Stream::new(socket);
+        let give_up = Instant::now() + patience;
+        loop {
+            let now = Instant::now();
+            let end = until.map_or(give_up, |until| until.min(give_up));
+            let rest = end.saturating_duration_since(now);
+            if rest.is_zero() {
+                return Err(Problem::Late);
+            }
+            if os::poll(&[stream.fd()], rest.min(LOOK))[0] {
+                break;
+            }
+            if is_down(live) {
+                return Err(Problem::Down);
+            }
+        }
+        let hello = greeting(&mut stream).map_err(Problem::Socket)?;
+        if !hello.is_understood() || hello.token != live.token {
+            return Err(Problem::Socket(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "somebody else answers there, or another version of mod_wsgi",
+            )));
+        }
+        let slot = live.slots.get(hello.slot as usize).ok_or(Problem::Down)?;
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(Conn {
+            stream,
+            slot,
+            entry: slot.entries.get(hello.entry as usize),
+            incarnation: hello.incarnation,
+            pool: self,
+        })
+    }
+}
+
+/// None serves, and none starts.
+fn is_down(live: &Live) -> bool {
+    if live.slots.iter().any(Slot::is_open) {
+        return false;
+    }
+    live.claims.condition() == Condition::Down || (live.python.is_err() && live.threads() > 0)
+}
+
+fn greeting(stream: &mut Stream) -> io::Result<Hello> {
+    let header = stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    if header.kind != Kind::Hello {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let payload = stream.payload(header.len)?;
+    Hello::parse(&payload).map_err(super::stream::malformed)
+}
+
+/// A request waits in the queue, until this is dropped.
+struct Waits(&'static Live);
+
+impl Waits {
+    fn begin(live: &'static Live) -> Self {
+        live.claims.queued.fetch_add(1, Ordering::SeqCst);
+        Self(live)
+    }
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        let queued = &self.0.claims.queued;
+        let _ = queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
+    }
+}

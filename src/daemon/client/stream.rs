@@ -1,0 +1,131 @@
+//! What comes from a process: frames, bytes, and descriptors.
+
+use crate::daemon::os;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use wire::codec::Malformed;
+use wire::frame::{HEADER, Header};
+
+/// Bytes received at a time.
+const CHUNK: usize = 64 << 10;
+
+/// One end of a connection.
+pub struct Stream {
+    fd: OwnedFd,
+    bytes: Box<[u8]>,
+    start: usize,
+    end: usize,
+    files: Vec<OwnedFd>,
+}
+
+/// What came is not what a process sends.
+pub fn malformed(why: Malformed) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_string())
+}
+
+impl Stream {
+    /// A new connection.
+    pub fn new(fd: OwnedFd) -> Self {
+        Self { fd, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0, files: Vec::new() }
+    }
+
+    /// Its descriptor.
+    pub fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Sends all of it.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        os::send_all(self.fd(), &mut [IoSlice::new(bytes)])
+    }
+
+    /// Sends a frame's header and its payload.
+    pub fn send_frame(&self, header: Header, payload: &[u8]) -> io::Result<()> {
+        os::send_all(self.fd(), &mut [IoSlice::new(&header.bytes()), IoSlice::new(payload)])
+    }
+
+    /// Nothing is left that has been received.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Something can be read within this time, or has been.
+    pub fn is_ready(&self, within: std::time::Duration) -> bool {
+        !self.is_empty() || os::poll(&[self.fd()], within)[0]
+    }
+
+    /// Receives more; false: the other side has closed.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if self.end == self.bytes.len() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        let count = os::receive(self.fd.as_raw_fd(), &mut self.bytes[self.end..], &mut self.files)?;
+        self.end += count;
+        Ok(count > 0)
+    }
+
+    /// The next frame's header; `None`: the connection has ended before it.
+    pub fn header(&mut self) -> io::Result<Option<Header>> {
+        while self.end - self.start < HEADER {
+            if !self.fill()? {
+                let clean = self.is_empty();
+                return if clean { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+            }
+        }
+        let mut bytes = [0; HEADER];
+        bytes.copy_from_slice(&self.bytes[self.start..self.start + HEADER]);
+        self.start += HEADER;
+        Header::parse(bytes).map(Some).map_err(malformed)
+    }
+
+    /// Up to `most` bytes of a payload, where they are.
+    pub fn some(&mut self, most: usize) -> io::Result<&[u8]> {
+        if self.is_empty() && !self.fill()? {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let start = self.start;
+        self.start += most.min(self.end - start);
+        Ok(&self.bytes[start..self.start])
+    }
+
+    /// A payload of so many bytes; memory is taken as they come.
+    pub fn payload(&mut self, len: usize) -> io::Result<Vec<u8>> {
+        let mut payload = Vec::with_capacity(len.min(CHUNK));
+        while payload.len() < len {
+            let part = self.some(len - payload.len())?;
+            payload.extend_from_slice(part);
+        }
+        Ok(payload)
+    }
+
+    /// Fills a block of a payload, straight from the socket where nothing has been received yet.
+    pub fn block(&mut self, into: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < into.len() {
+            let rest = &mut into[done..];
+            done += if self.is_empty() {
+                match os::receive(self.fd.as_raw_fd(), rest, &mut self.files)? {
+                    0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    count => count,
+                }
+            } else {
+                let part = self.some(rest.len())?;
+                rest[..part.len()].copy_from_slice(part);
+                part.len()
+            };
+        }
+        Ok(())
+    }
+
+    /// The descriptor that came with a FILE frame. More than are announced are never kept.
+    pub fn file(&mut self) -> io::Result<OwnedFd> {
+        if self.files.is_empty() || self.files.len() > 8 {
+            self.files.clear();
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(self.files.remove(0))
+    }
+}

@@ -1,0 +1,253 @@
+//! The process groups of the configuration in force: each with its socket, its claims and its python.
+
+use super::kept::{Kept, KeptGroup};
+use super::os;
+use crate::apache::{Pool, Server, hook, log, mpm};
+use crate::config::ServerConfig;
+use crate::config::daemon::{self, Group};
+use crate::python::Python;
+use std::os::fd::{IntoRawFd, RawFd};
+use std::sync::{Arc, Mutex, PoisonError};
+use wire::claims::{Claims, Slot};
+use wire::codec::{Writer, hash};
+use wire::{Level, frame, message};
+
+/// Fewest places among the claims of a group: of its processes, their successors, and those that drain.
+const FEWEST_SLOTS: u32 = 16;
+
+/// A group.
+pub struct Live {
+    /// What was typed.
+    pub group: Arc<Group>,
+    /// The virtual host that defines it; `None`: the main server.
+    pub host: Option<Vec<u8>>,
+    /// Its number among the main server's and virtual hosts', by which its log is found.
+    pub server: usize,
+    /// Its number in all generations.
+    pub key: u64,
+    /// Where its socket is.
+    pub path: Vec<u8>,
+    /// The socket.
+    pub listener: RawFd,
+    /// The file of its claims.
+    pub claims_file: RawFd,
+    /// Its claims.
+    pub claims: &'static Claims,
+    /// The places among them.
+    pub slots: &'static [Slot],
+    /// What only its processes know.
+    pub token: [u8; 16],
+    /// Who its processes run as.
+    pub identity: Identity,
+    /// What they run; or why they cannot.
+    pub python: Result<Python, String>,
+    /// Connections of this process to them.
+    pub pool: super::client::Pool,
+}
+
+/// Who a process runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Name of the user, by which further groups are found.
+    pub name: Option<String>,
+    /// Home directory of the user.
+    pub home: Option<Vec<u8>>,
+}
+
+impl Identity {
+    /// That of a group: Apache's own, but for what is typed.
+    pub fn of(group: &Group) -> Self {
+        let (uid, gid, name) = mpm::unixd_user();
+        let mut identity = match &group.user {
+            Some(user) => Self { uid: user.uid, gid, name: user.name.clone(), home: user.home.clone() },
+            None => {
+                let home = crate::apache::users::user_numbered(uid).and_then(|user| user.home);
+                Self { uid, gid, name, home }
+            }
+        };
+        if let Some(gid) = group.group {
+            identity.gid = gid;
+        }
+        identity
+    }
+}
+
+impl Live {
+    /// Threads of a process.
+    pub fn threads(&self) -> u32 {
+        self.group.threads
+    }
+
+    /// Processes.
+    pub fn processes(&self) -> u32 {
+        self.group.processes.unwrap_or(1)
+    }
+
+    /// Its name, for messages.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.group.name)
+    }
+}
+
+/// Those of the configuration in force; children inherit them.
+static GROUPS: Mutex<Vec<&'static Live>> = Mutex::new(Vec::new());
+
+/// All groups.
+pub fn all() -> Vec<&'static Live> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The group of this name.
+pub fn find(name: &[u8]) -> Option<&'static Live> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|live| live.group.name == name).copied()
+}
+
+/// There is none.
+pub fn none() -> bool {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+}
+
+/// Forgets them, when the configuration goes.
+pub struct Forget;
+
+impl crate::apache::AtEnd for Forget {
+    fn run() {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        super::check::forget();
+    }
+}
+
+/// What a group is known by in all generations: if any of this differs it is another group, with processes and a socket
+/// of its own.
+fn key(group: &Group, identity: &Identity, slots: u32) -> u64 {
+    let mut text = Vec::new();
+    let mut writer = Writer(&mut text);
+    writer
+        .text(&group.name)
+        .u32(identity.uid)
+        .u32(identity.gid)
+        .text(group.chroot.as_deref().unwrap_or_default());
+    writer.u32(group.socket_user.unwrap_or(u32::MAX)).u32(slots).u16(*frame::VERSIONS.end());
+    hash(&text)
+}
+
+/// Makes the groups of this configuration, or finds their sockets. A socket that cannot be made stops the server's start;
+/// on a restart of a running server it is logged.
+pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Outcome {
+    let mut groups: Vec<&'static Live> = Vec::new();
+    let generation = mpm::generation();
+    for (group, server) in daemon::all(main) {
+        let identity = Identity::of(group);
+        let slots = (group.processes.unwrap_or(1).saturating_mul(4)).max(FEWEST_SLOTS);
+        let key = key(group, &identity, slots);
+        let found = kept.groups.iter().find(|kept| kept.key == key).cloned();
+        let kept_group = match found {
+            Some(kept_group) => {
+                os::set_backlog(kept_group.listener, group.listen_backlog);
+                kept_group
+            }
+            None => match create(pool, main.config(), group, &identity, key, slots) {
+                Ok(kept_group) => {
+                    kept.groups.push(kept_group.clone());
+                    kept_group
+                }
+                Err(why) => {
+                    log::server_message(Some(main), message::SOCKET_FAILED, &why);
+                    if generation == 0 {
+                        return hook::Outcome::Stop;
+                    }
+                    continue;
+                }
+            },
+        };
+        let Ok((claims, slots)) = os::claims(kept_group.claims, kept_group.slots as usize) else { continue };
+        let position = main.all().position(|other| other.raw() == server.raw()).unwrap_or(0);
+        let python = super::check::found(group);
+        if let Err(why) = &python {
+            let text = format!(
+                "the python of process group '{}' cannot be used: {why}; its processes, if there are any, serve on",
+                String::from_utf8_lossy(&group.name)
+            );
+            log::server(
+                Some(main),
+                Level::Critical,
+                format!("{}: {text}", message::GROUP_UNUSABLE).as_bytes(),
+            );
+        }
+        groups.push(Box::leak(Box::new(Live {
+            group: group.clone(),
+            host: server.is_virtual().then(|| server.name().to_vec()),
+            server: position,
+            key,
+            path: kept_group.path,
+            listener: kept_group.listener,
+            claims_file: kept_group.claims,
+            claims,
+            slots,
+            token: kept_group.token,
+            identity,
+            python,
+            pool: super::client::Pool::default(),
+        })));
+    }
+    *GROUPS.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+    hook::Outcome::Go
+}
+
+fn create(
+    pool: Pool<'_>,
+    config: &ServerConfig,
+    group: &Group,
+    identity: &Identity,
+    key: u64,
+    slots: u32,
+) -> Result<KeptGroup, String> {
+    let prefix = match &config.socket.prefix {
+        Some(prefix) => prefix.clone(),
+        None => crate::apache::runtime_path(pool, c"wsgi"),
+    };
+    let owner = if config.socket.rotation == Some(false) {
+        format!("u{}", identity.uid)
+    } else {
+        mpm::generation().to_string()
+    };
+    let name = format!(".{}.{owner}.{}.sock", std::process::id(), group.id);
+    let path = [&prefix[..], name.as_bytes()].concat();
+    let shown = String::from_utf8_lossy(&path).into_owned();
+    if path.len() > os::LONGEST_PATH {
+        return Err(format!(
+            "the socket of process group '{}' cannot be made: its path '{shown}' has {} characters, and {} is the most; \
+             shorten WSGISocketPrefix",
+            String::from_utf8_lossy(&group.name),
+            path.len(),
+            os::LONGEST_PATH
+        ));
+    }
+    let user = group.socket_user.unwrap_or(mpm::unixd_user().0);
+    let owner = crate::apache::users::is_root().then_some(user);
+    let _ = std::fs::remove_file(&*shown);
+    let listener = os::listen(&path, owner, group.listen_backlog).map_err(|(what, error)| {
+        let remedy = match error.kind() {
+            std::io::ErrorKind::NotFound => "make its directory, or name another with WSGISocketPrefix",
+            std::io::ErrorKind::PermissionDenied => {
+                "let the server's user write to its directory, or name another with WSGISocketPrefix"
+            }
+            std::io::ErrorKind::StorageFull => {
+                "the file system is full: make room, or move it with WSGISocketPrefix"
+            }
+            _ => "see WSGISocketPrefix",
+        };
+        format!(
+            "the socket '{shown}' of process group '{}' cannot be made: {what} ({error}); {remedy}",
+            String::from_utf8_lossy(&group.name)
+        )
+    })?;
+    let zeros = vec![0; Claims::size(slots as usize)];
+    let claims = os::memory(c"mod_wsgi claims", &zeros, false).map_err(|e| format!("no claims: {e}"))?;
+    let token = os::random().map_err(|e| format!("no token: {e}"))?;
+    Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
+}

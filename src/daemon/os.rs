@@ -1,0 +1,333 @@
+//! What daemon mode needs of the operating system: sockets, files in memory, processes by descriptor.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_void};
+use std::io::{self, IoSlice};
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::time::Duration;
+use wire::claims::{Claims, Slot};
+
+fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
+    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
+}
+
+fn owned(answer: libc::c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the calls that this is used for answer a new descriptor or a negative number.
+    checked(answer).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Microseconds of the clock that nobody sets.
+pub fn clock() -> i64 {
+    crate::embedded::os::monotonic()
+}
+
+/// A file in memory that holds `bytes` and can never change its size again; nor its content, if `frozen`.
+pub fn memory(name: &CStr, bytes: &[u8], frozen: bool) -> io::Result<OwnedFd> {
+    use std::io::Write;
+    // SAFETY: a C string.
+    let fd =
+        owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(bytes)?;
+    let mut seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    if frozen {
+        seals |= libc::F_SEAL_WRITE;
+    }
+    // SAFETY: sets a property of an open file.
+    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
+    Ok(file.into())
+}
+
+/// All bytes of a file in memory.
+pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    // SAFETY: the descriptor is open, and is not closed here.
+    let file = mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(fd) });
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
+}
+
+/// Maps the claims of a group for as long as the process lives.
+pub fn claims(fd: RawFd, slots: usize) -> io::Result<(&'static Claims, &'static [Slot])> {
+    let len = Claims::size(slots);
+    // SAFETY: a new mapping of a file of that size, which is sealed against shrinking; it is never unmapped, and made of
+    // atomics, of which any bytes are values.
+    unsafe {
+        let start =
+            libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let claims: &'static Claims = &*start.cast();
+        Ok((claims, claims.slots(slots)))
+    }
+}
+
+fn address(path: &[u8]) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {
+    // SAFETY: a structure of numbers.
+    let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as _;
+    if path.len() >= address.sun_path.len() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (into, byte) in address.sun_path.iter_mut().zip(path) {
+        *into = *byte as _;
+    }
+    Ok((address, size_of::<libc::sockaddr_un>() as _))
+}
+
+/// Longest path of a socket.
+pub const LONGEST_PATH: usize = 107;
+
+/// A listening socket at `path`, which belongs to this user and nobody else may connect to.
+pub fn listen(path: &[u8], user: Option<u32>, backlog: u32) -> Result<OwnedFd, (&'static str, io::Error)> {
+    let failed = |step| move |error| (step, error);
+    let c_path = std::ffi::CString::new(path)
+        .map_err(|_| ("its path holds a NUL", io::Error::from(io::ErrorKind::InvalidInput)))?;
+    let (address, len) = address(path).map_err(failed("its path is too long"))?;
+    // SAFETY: system calls on live structures; the mask is put back, and this process has one thread.
+    unsafe {
+        let socket = owned(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0))
+            .map_err(failed("it cannot be created"))?;
+        let mask = libc::umask(0o177);
+        let bound = checked(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len));
+        libc::umask(mask);
+        bound.map_err(failed("it cannot be bound"))?;
+        if let Some(user) = user {
+            checked(libc::chown(c_path.as_ptr(), user, u32::MAX))
+                .map_err(failed("its owner cannot be set"))?;
+        }
+        checked(libc::listen(socket.as_raw_fd(), i32::try_from(backlog).unwrap_or(i32::MAX)))
+            .map_err(failed("it cannot listen"))?;
+        Ok(socket)
+    }
+}
+
+/// Another length of its queue.
+pub fn set_backlog(listener: RawFd, backlog: u32) {
+    // SAFETY: a listening socket may be told again.
+    unsafe { libc::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX)) };
+}
+
+fn set_time(fd: RawFd, option: libc::c_int, time: Duration) {
+    let time = libc::timeval { tv_sec: time.as_secs() as _, tv_usec: time.subsec_micros() as _ };
+    // SAFETY: a live structure.
+    unsafe {
+        libc::setsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            option,
+            (&raw const time).cast(),
+            size_of::<libc::timeval>() as _,
+        );
+    }
+}
+
+/// How long one read or write on a connection may wait.
+pub fn set_socket_timeout(fd: RawFd, time: Duration) {
+    set_time(fd, libc::SO_RCVTIMEO, time);
+    set_time(fd, libc::SO_SNDTIMEO, time);
+}
+
+/// Sizes of a socket's buffers; 0 leaves them.
+pub fn set_buffers(fd: RawFd, send: u32, receive: u32) {
+    for (option, size) in [(libc::SO_SNDBUF, send), (libc::SO_RCVBUF, receive)] {
+        if size > 0 {
+            let size = i32::try_from(size).unwrap_or(i32::MAX);
+            // SAFETY: a live number.
+            unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, option, (&raw const size).cast(), 4) };
+        }
+    }
+}
+
+/// Connects to a listening socket; waits, if its queue is full, for that long (unix(7): SO_SNDTIMEO).
+pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Result<OwnedFd> {
+    let (address, len) = address(path)?;
+    // SAFETY: system calls on live structures.
+    unsafe {
+        let socket = owned(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0))?;
+        set_buffers(socket.as_raw_fd(), send, receive);
+        set_time(socket.as_raw_fd(), libc::SO_SNDTIMEO, wait.max(Duration::from_micros(1)));
+        loop {
+            match checked(libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len)) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map(|_| socket),
+            }
+        }
+    }
+}
+
+/// Receives into `into`, and descriptors that come along; 0: the other side has closed.
+pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    #[repr(align(8))]
+    struct Control([u8; 128]);
+    let mut control = Control([0; 128]);
+    let mut piece = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    // SAFETY: live structures and buffers; descriptors that were received are new and ours.
+    unsafe {
+        let mut message: libc::msghdr = mem::zeroed();
+        message.msg_iov = &mut piece;
+        message.msg_iovlen = 1;
+        message.msg_control = control.0.as_mut_ptr().cast();
+        message.msg_controllen = control.0.len() as _;
+        let count = loop {
+            let count = libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC);
+            match usize::try_from(count).map_err(|_| io::Error::last_os_error()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        let mut header = libc::CMSG_FIRSTHDR(&message);
+        while !header.is_null() {
+            if (*header).cmsg_level == libc::SOL_SOCKET && (*header).cmsg_type == libc::SCM_RIGHTS {
+                let bytes = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let data = libc::CMSG_DATA(header).cast::<RawFd>();
+                for index in 0..bytes / size_of::<RawFd>() {
+                    files.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
+                }
+            }
+            header = libc::CMSG_NXTHDR(&message, header);
+        }
+        Ok(count)
+    }
+}
+
+/// Sends all of it.
+pub fn send_all(fd: RawFd, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
+    let mut rest = pieces;
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        // SAFETY: live pieces.
+        let sent = unsafe {
+            let mut message: libc::msghdr = mem::zeroed();
+            message.msg_iov = rest.as_ptr().cast_mut().cast();
+            message.msg_iovlen = rest.len() as _;
+            libc::sendmsg(fd, &message, libc::MSG_NOSIGNAL)
+        };
+        match usize::try_from(sent).map_err(|_| io::Error::last_os_error()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(sent) => IoSlice::advance_slices(&mut rest, sent),
+        }
+    }
+    Ok(())
+}
+
+/// Two connected sockets for datagrams.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: room for two descriptors, which are new.
+    unsafe {
+        checked(libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()))?;
+        Ok((OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])))
+    }
+}
+
+/// Sends a datagram, without waiting.
+pub fn send_datagram(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // SAFETY: live bytes.
+    let sent = unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) };
+    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Receives a datagram, without waiting; empty: the other side has closed.
+pub fn receive_datagram(fd: RawFd, into: &mut Vec<u8>) -> io::Result<()> {
+    into.resize(wire::control::LONGEST, 0);
+    // SAFETY: a live buffer.
+    let count = unsafe { libc::recv(fd, into.as_mut_ptr().cast(), into.len(), libc::MSG_DONTWAIT) };
+    let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+    into.truncate(count);
+    Ok(())
+}
+
+/// A process, known by a descriptor that can be read when it has ended.
+pub fn process(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: answers a new descriptor or -1.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as libc::c_int)
+}
+
+/// Waits until one of them can be read, or for that long; answers which can.
+pub fn poll(fds: &[RawFd], most: Duration) -> Vec<bool> {
+    let mut polls: Vec<libc::pollfd> =
+        fds.iter().map(|&fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }).collect();
+    let timeout = i32::try_from(most.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: a live array.
+    unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as _, timeout) };
+    polls.iter().map(|poll| poll.revents != 0).collect()
+}
+
+/// Bytes that nobody can guess.
+pub fn random() -> io::Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    // SAFETY: live room for that many.
+    let count = unsafe { libc::getrandom(bytes.as_mut_ptr().cast::<c_void>(), bytes.len(), 0) };
+    if count == bytes.len() as isize { Ok(bytes) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How a child process ended: wait status, and the most memory it had, KiB.
+pub fn reap(pid: u32) -> Option<(i32, i64)> {
+    let mut status = 0;
+    // SAFETY: live structures.
+    unsafe {
+        let mut usage: libc::rusage = mem::zeroed();
+        let ended = libc::wait4(pid as libc::pid_t, &mut status, libc::WNOHANG, &mut usage);
+        (ended == pid as libc::pid_t).then_some((status, usage.ru_maxrss as i64))
+    }
+}
+
+/// Ends a process at once.
+pub fn kill(pid: u32) {
+    // SAFETY: a child of ours that was not reaped, so its number is its own.
+    unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
+}
+
+/// A descriptor that the parent keeps for as long as it lives is closed in this process alone.
+pub fn close(fd: RawFd) {
+    // SAFETY: nobody uses it in this process any more.
+    unsafe { libc::close(fd) };
+}
+
+/// Forks: `None` in the new process.
+pub fn fork() -> io::Result<Option<u32>> {
+    // SAFETY: this process has one thread, so the new one may do whatever this one may.
+    let pid = checked(unsafe { libc::fork() })?;
+    Ok(u32::try_from(pid).ok().filter(|pid| *pid > 0))
+}
+
+/// This process becomes a supervisor: a session of its own, and signals as a process has them, but for those that are
+/// meant for httpd.
+pub fn become_supervisor() {
+    // SAFETY: calls on numbers; the process has one thread.
+    unsafe {
+        libc::setsid();
+        for signal in 1..=31 {
+            let action = match signal {
+                libc::SIGPIPE | libc::SIGHUP | libc::SIGUSR1 | libc::SIGUSR2 | libc::SIGWINCH => {
+                    libc::SIG_IGN
+                }
+                _ => libc::SIG_DFL,
+            };
+            libc::signal(signal, action);
+        }
+        let mut none: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut());
+    }
+}
+
+/// Ends this process without the exit handlers of httpd's, whose copy it is.
+pub fn end(status: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(status) }
+}
+
+/// The process this one was forked from.
+pub fn parent() -> u32 {
+    // SAFETY: it only answers.
+    unsafe { libc::getppid() as u32 }
+}

@@ -1,0 +1,77 @@
+//! How a process ended, in words.
+
+use std::time::Duration;
+
+/// `exit status 1`, `signal 11 (SIGSEGV)`
+pub fn how(status: i32) -> String {
+    if libc::WIFSIGNALED(status) {
+        let signal = libc::WTERMSIG(status);
+        return format!("signal {signal} ({})", name(signal));
+    }
+    format!("exit status {}", libc::WEXITSTATUS(status))
+}
+
+/// It ended by exit(0).
+pub fn is_clean(status: i32) -> bool {
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
+}
+
+/// What ends of this kind are usually about.
+pub fn hint(status: i32) -> &'static str {
+    if !libc::WIFSIGNALED(status) {
+        return "code of an application may have called os._exit()";
+    }
+    match libc::WTERMSIG(status) {
+        libc::SIGKILL => {
+            "somebody killed it: the system for want of memory (see its log), or an administrator"
+        }
+        libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT => {
+            "an extension module is at fault, usually; the stacks that it left stand above"
+        }
+        libc::SIGXCPU => "it had used cpu-time-limit",
+        _ => "a signal that nobody caught",
+    }
+}
+
+fn name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGILL => "SIGILL",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGINT => "SIGINT",
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGSYS => "SIGSYS",
+        _ => "see signal(7)",
+    }
+}
+
+/// Time before the next process is started when `count` have failed in a row: none, 1, 2, 4 … 60 s.
+pub fn delay(count: u32) -> Duration {
+    match count {
+        0 => Duration::ZERO,
+        count => Duration::from_secs(1 << (count - 1).min(6)).min(Duration::from_secs(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_named() {
+        assert_eq!(how(0x0100), "exit status 1");
+        assert_eq!(how(11), "signal 11 (SIGSEGV)");
+        assert!(is_clean(0) && !is_clean(0x0100) && !is_clean(9));
+    }
+
+    #[test]
+    fn delays_grow() {
+        let delays: Vec<u64> = (0..9).map(|count| delay(count).as_secs()).collect();
+        assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    }
+}

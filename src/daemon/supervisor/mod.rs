@@ -1,0 +1,212 @@
+//! The supervisor: a process of its own, one for each configuration, that starts the processes of the groups, replaces
+//! them one after another, and knows their fate. It runs no user code, and reacts at once: it sleeps on descriptors.
+//!
+//! It is a copy of httpd's parent, with that one's rights, so it never acts upon what processes of groups could have
+//! written other than by their messages, and these may only ask for what costs nobody else anything.
+
+mod death;
+mod group;
+mod launch;
+mod process;
+mod settings;
+mod watch;
+
+use super::groups::{self, Live};
+use super::os;
+use crate::apache::{Server, log, mpm};
+use group::Group;
+use std::cell::RefCell;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+use watch::Watch;
+use wire::control::{Message, Reason};
+use wire::message as msg;
+
+/// When httpd has gone, everything is over after this.
+const HURRY: Duration = Duration::from_millis(1400);
+
+/// What all parts of the supervisor know.
+pub struct Context {
+    /// The main server.
+    pub main: Server<'static>,
+    /// Number of this supervisor.
+    pub serial: u64,
+    /// The engine, open since this process began: an upgrade on disk never mixes versions.
+    pub engine: OwnedFd,
+    /// httpd's parent.
+    pub httpd: OwnedFd,
+    /// Channels of supervisors of earlier configurations.
+    pub predecessors: Vec<RawFd>,
+    /// Files whose change replaces processes.
+    pub watch: RefCell<Watch>,
+}
+
+impl Context {
+    /// Says something to earlier supervisors.
+    pub fn tell_predecessors(&self, message: &Message) {
+        for channel in &self.predecessors {
+            let _ = os::send_datagram(*channel, &message.bytes());
+        }
+    }
+
+    /// The server whose log a group's lines go to.
+    pub fn server(&self, live: &Live) -> Server<'static> {
+        self.main.all().nth(live.server).unwrap_or(self.main)
+    }
+}
+
+struct Supervisor {
+    context: Context,
+    channel: OwnedFd,
+    groups: Vec<Group>,
+    /// Groups that a later supervisor has.
+    taken: Vec<u64>,
+    /// Why everything ends, and when at the latest.
+    ending: Option<Instant>,
+}
+
+/// What the process does that `start` has forked.
+pub fn run(main: Server<'static>, serial: u64, channel: OwnedFd, predecessors: Vec<RawFd>) -> ! {
+    let httpd_pid = os::parent();
+    os::become_supervisor();
+    mpm::close_listeners();
+    let begun = || -> Result<Supervisor, String> {
+        let httpd = os::process(httpd_pid).map_err(|e| format!("httpd's parent: {e}"))?;
+        let file = crate::embedded::os::engine_file();
+        let engine = std::fs::File::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        let watch = Watch::new().map_err(|e| format!("inotify: {e}"))?;
+        let context =
+            Context { main, serial, engine: engine.into(), httpd, predecessors, watch: RefCell::new(watch) };
+        crate::embedded::remember(main);
+        let plans = settings::plans(main);
+        let groups = groups::all().into_iter().map(|live| Group::new(live, &plans)).collect();
+        Ok(Supervisor { context, channel, groups, taken: Vec::new(), ending: None })
+    };
+    match begun() {
+        Ok(mut supervisor) => supervisor.work(),
+        Err(why) => {
+            let text = format!("the supervisor of the process groups cannot work: {why}");
+            log::server_message(Some(main), msg::PROCESS_SETUP, text);
+            // httpd starts another one at once, which would fail as well.
+            std::thread::sleep(Duration::from_secs(5));
+            os::end(1)
+        }
+    }
+}
+
+impl Supervisor {
+    fn work(&mut self) -> ! {
+        let text = format!("supervisor {} of {} process groups", std::process::id(), self.groups.len());
+        log::server_message(Some(self.context.main), msg::SUPERVISOR_STARTED, text);
+        for group in &self.groups {
+            self.context.tell_predecessors(&Message::Has(group.live.key));
+        }
+        self.context.tell_predecessors(&Message::Complete);
+        loop {
+            let now = Instant::now();
+            let mut next = now + Duration::from_secs(3600);
+            for group in &mut self.groups {
+                next = next.min(group.act(&self.context, now));
+            }
+            if let Some(until) = self.ending {
+                next = next.min(until);
+            }
+            if self.may_end(now) {
+                self.end();
+            }
+            self.wait(next.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// Sleeps until something happens, and sees to it.
+    fn wait(&mut self, most: Duration) {
+        let mut fds =
+            vec![self.context.httpd.as_raw_fd(), self.channel.as_raw_fd(), self.context.watch.borrow().fd()];
+        if self.ending.is_some() {
+            fds[0] = -1;
+        }
+        for group in &self.groups {
+            group.descriptors(&mut fds);
+        }
+        // A moment more: what was due at that time is due then.
+        let ready = os::poll(&fds, most + Duration::from_millis(1));
+        if ready[0] {
+            self.stop(Reason::Stop, HURRY, true);
+        }
+        if ready[1] {
+            self.hear();
+        }
+        if ready[2] {
+            let files = self.context.watch.borrow().changed();
+            for file in files {
+                self.groups.iter_mut().for_each(|group| group.file_changed(&self.context, &file));
+            }
+        }
+        let ready: Vec<RawFd> =
+            fds.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(fd, _)| fd).collect();
+        for group in &mut self.groups {
+            group.look(&self.context, &ready);
+        }
+    }
+
+    /// Messages of httpd's parent, and of later supervisors.
+    fn hear(&mut self) {
+        let mut bytes = Vec::new();
+        while os::receive_datagram(self.channel.as_raw_fd(), &mut bytes).is_ok() && !bytes.is_empty() {
+            match Message::parse(&bytes) {
+                Ok(Message::Has(key)) => self.taken.push(key),
+                Ok(Message::Complete) => {
+                    let taken = std::mem::take(&mut self.taken);
+                    for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
+                        group.leave(Reason::Generation, None);
+                    }
+                }
+                Ok(Message::Served(key)) => {
+                    for group in self.groups.iter_mut().filter(|group| group.live.key == key) {
+                        group.leave(Reason::Generation, None);
+                    }
+                }
+                Ok(Message::Stop) => {
+                    let longest = self.groups.iter().map(|group| group.live.group.shutdown_timeout).max();
+                    self.stop(Reason::Stop, Duration::from_secs(longest.unwrap_or(0).into()) + HURRY, false);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn stop(&mut self, reason: Reason, within: Duration, hurry: bool) {
+        self.ending = Some(Instant::now() + within);
+        for group in &mut self.groups {
+            let limit = hurry.then_some(Duration::from_millis(900));
+            group.leave(reason, Some(limit));
+        }
+    }
+
+    fn may_end(&self, now: Instant) -> bool {
+        let gone = self.groups.iter().all(Group::is_gone);
+        match self.ending {
+            Some(until) => gone || now >= until,
+            // All groups are a later supervisor's.
+            None => gone && self.groups.iter().all(Group::is_leaving) && !self.is_last(),
+        }
+    }
+
+    /// A supervisor without groups stays: it is the one of the configuration in force.
+    fn is_last(&self) -> bool {
+        self.groups.is_empty() && self.taken.is_empty()
+    }
+
+    fn end(&mut self) -> ! {
+        for group in &mut self.groups {
+            group.kill_all();
+        }
+        if self.ending.is_some() {
+            for group in &self.groups {
+                use std::os::unix::ffi::OsStrExt;
+                let _ = std::fs::remove_file(std::ffi::OsStr::from_bytes(&group.live.path));
+            }
+        }
+        os::end(0)
+    }
+}

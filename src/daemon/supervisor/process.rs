@@ -1,0 +1,75 @@
+//! A process of a group, as its supervisor knows it.
+
+use crate::daemon::os;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+use wire::control::{Message, Reason};
+
+/// A process.
+pub struct Process {
+    /// Its pid.
+    pub pid: u32,
+    /// Can be read when it has ended.
+    pub ended: OwnedFd,
+    /// Its channel.
+    pub control: OwnedFd,
+    /// When it was forked.
+    pub begun: Instant,
+    /// Applications that failed to start in it, once it has said so.
+    pub failed: Option<u32>,
+    /// It is to be replaced.
+    pub replace: Option<Reason>,
+    /// It is killed then.
+    pub kill_at: Option<Instant>,
+    /// It was killed by us.
+    pub killed: bool,
+}
+
+impl Process {
+    /// One that has just been forked.
+    pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd) -> Self {
+        let begun = Instant::now();
+        Self { pid, ended, control, begun, failed: None, replace: None, kill_at: None, killed: false }
+    }
+
+    /// Says something to it.
+    pub fn tell(&self, message: &Message) {
+        let _ = os::send_datagram(self.control.as_raw_fd(), &message.bytes());
+    }
+
+    /// What it has said.
+    pub fn hear(&self) -> Vec<Message> {
+        let (mut bytes, mut messages) = (Vec::new(), Vec::new());
+        while os::receive_datagram(self.control.as_raw_fd(), &mut bytes).is_ok() && !bytes.is_empty() {
+            // What is no message is no message: the process runs user code.
+            messages.extend(Message::parse(&bytes).ok());
+            if messages.len() >= 1000 {
+                break;
+            }
+        }
+        messages
+    }
+
+    /// Has it finish what it has and end; it is killed if that takes too long. `None` is no bound.
+    pub fn drain(&mut self, reason: Reason, grace: Option<Duration>, shutdown: Option<Duration>) {
+        let ms = |time: Option<Duration>| {
+            time.map_or(u32::MAX, |time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX - 1))
+        };
+        self.tell(&Message::Drain { reason, grace: ms(grace), shutdown: ms(shutdown) });
+        self.kill_at = grace.zip(shutdown).and_then(|(grace, shutdown)| {
+            Instant::now().checked_add(grace + shutdown + Duration::from_millis(500))
+        });
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.killed = true;
+        self.kill_at = None;
+        os::kill(self.pid);
+    }
+
+    /// What can be read when something happens.
+    pub fn descriptors(&self, into: &mut Vec<RawFd>) {
+        into.extend([self.ended.as_raw_fd(), self.control.as_raw_fd()]);
+    }
+}

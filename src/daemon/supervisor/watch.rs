@@ -1,0 +1,80 @@
+//! Files that applications are made of (`reload=imports`): the system tells when one of them changes.
+#![allow(unsafe_code)]
+
+use std::collections::HashMap;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Most directories that are watched: the system counts them for each user.
+const MOST: usize = 4096;
+
+/// Watched directories.
+pub struct Watch {
+    inotify: OwnedFd,
+    /// By their numbers.
+    directories: HashMap<i32, PathBuf>,
+}
+
+impl Watch {
+    /// Without any.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: answers a new descriptor or -1.
+        let fd = unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the new descriptor is ours.
+        Ok(Self { inotify: unsafe { OwnedFd::from_raw_fd(fd) }, directories: HashMap::new() })
+    }
+
+    /// Can be read when something has changed.
+    pub fn fd(&self) -> RawFd {
+        self.inotify.as_raw_fd()
+    }
+
+    /// Watches the directory of a file, for files are replaced rather than written to.
+    pub fn add(&mut self, file: &Path) {
+        let Some(directory) = file.parent() else { return };
+        if self.directories.len() >= MOST || self.directories.values().any(|known| known == directory) {
+            return;
+        }
+        let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return };
+        let events = libc::IN_CLOSE_WRITE | libc::IN_MOVED_TO | libc::IN_ATTRIB;
+        // SAFETY: a C string.
+        let number = unsafe { libc::inotify_add_watch(self.fd(), path.as_ptr(), events | libc::IN_ONLYDIR) };
+        if number >= 0 {
+            self.directories.insert(number, directory.to_path_buf());
+        }
+    }
+
+    /// The files that have changed.
+    pub fn changed(&self) -> Vec<PathBuf> {
+        const HEADER: usize = size_of::<libc::inotify_event>();
+        let mut files = Vec::new();
+        let mut bytes = [0u8; 16 << 10];
+        loop {
+            // SAFETY: a live buffer.
+            let count = unsafe { libc::read(self.fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
+            let Ok(count @ 1..) = usize::try_from(count) else { break };
+            let mut at = 0;
+            while at + HEADER <= count {
+                // SAFETY: the system writes whole events; they are read as bytes are, without alignment.
+                let event: libc::inotify_event =
+                    unsafe { bytes[at..].as_ptr().cast::<libc::inotify_event>().read_unaligned() };
+                let end = (at + HEADER + event.len as usize).min(count);
+                let name = &bytes[at + HEADER..end];
+                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+                if let Some(directory) = self.directories.get(&event.wd) {
+                    files.push(directory.join(OsStr::from_bytes(name)));
+                }
+                at = end;
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
+    }
+}
