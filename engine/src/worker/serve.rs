@@ -283,9 +283,8 @@ impl Worker {
     /// waits in the queue.
     fn let_claim_go(&self, conn: &Conn, outcome: Outcome) -> bool {
         let kept = self.claims.queued.load(Ordering::SeqCst) > 0 && self.slot.is_open();
-        match self.slot.entries.get(conn.index) {
-            Some(entry) => entry.claimed.store(0, Ordering::SeqCst),
-            None => {}
+        if let Some(entry) = self.slot.entries.get(conn.index) {
+            entry.claimed.store(0, Ordering::SeqCst);
         }
         if !kept {
             self.slot.release(self.incarnation);
