@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, net, process, thread};
 
-use crate::cell::module_files;
+use crate::cell::{Mode, mode, module_files};
 use crate::config::Base;
 use crate::log::Expectations;
 use crate::server::Server;
@@ -23,6 +23,7 @@ pub struct Httpd {
     pub(crate) config: String,
     children: u32,
     python_home: bool,
+    group: Option<Vec<String>>,
     extra_modules: Vec<String>,
     environment: Vec<(String, String)>,
 }
@@ -46,6 +47,7 @@ pub fn httpd() -> Httpd {
         config: String::new(),
         children: 1,
         python_home: true,
+        group: Some(vec!["threads=5".into()]),
         extra_modules: Vec::new(),
         environment: Vec::new(),
     }
@@ -92,6 +94,35 @@ impl Httpd {
     pub fn no_python_home(mut self) -> Self {
         self.python_home = false;
         self
+    }
+
+    /// Options of the process group, should this run be about one: they stand behind `threads=5`, and the last one wins.
+    pub fn group(mut self, options: &str) -> Self {
+        let options = self.fill(options);
+        self.group.get_or_insert_default().push(options);
+        self
+    }
+
+    /// Leaves it to the test to define process groups and to choose one.
+    pub fn no_group(mut self) -> Self {
+        self.group = None;
+        self
+    }
+
+    /// Directories to import from, separated by colons: a directive for Apache's children, an option for a group.
+    pub fn python_path(self, directories: &str) -> Self {
+        match mode() {
+            Mode::Embedded => self.config(&format!("WSGIPythonPath {directories}")),
+            Mode::Daemon => self.group(&format!("python-path={directories}")),
+        }
+    }
+
+    /// Seconds after which Python's threads take turns.
+    pub fn switch_interval(self, seconds: &str) -> Self {
+        match mode() {
+            Mode::Embedded => self.config(&format!("WSGISwitchInterval {seconds}")),
+            Mode::Daemon => self.group(&format!("switch-interval={seconds}")),
+        }
     }
 
     /// A variable in Apache's own environment.
@@ -168,12 +199,14 @@ impl Httpd {
 
     pub(crate) fn write_config(&self) {
         let module = module_files()[0].file_name().expect("name").to_string_lossy().into_owned();
+        let group = self.group.as_ref().map(|options| options.join(" "));
         let base = Base {
             dir: self.dir.to_str().expect("directory name is text"),
             port: self.port,
             module: &format!("module/{module}"),
             children: self.children,
             python_home: self.python_home,
+            group: group.as_deref(),
             extra_modules: &self.extra_modules,
         };
         fs::write(self.dir.join("httpd.conf"), base.text() + &self.config).expect("httpd.conf");
@@ -201,10 +234,12 @@ pub struct ConfigTest {
     pub config: String,
 }
 
-/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask.
+/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask, and short enough for the path of a
+/// UNIX socket in it.
 fn fresh_directory() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let test = thread::current().name().unwrap_or("main").replace("::", ".");
+    let test: String = test.chars().take(48).collect();
     let root = env::temp_dir().join(format!("mod_wsgi-tests-{}", process::id()));
     let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir_all(&dir).expect("directory of the test");

@@ -1,4 +1,5 @@
-//! What a run of the tests is about: which module (SUBJECT), which MPM (MPM), which Python (PYTHON).
+//! What a run of the tests is about: which module (SUBJECT), which MPM (MPM), which Python (PYTHON), and in whose
+//! processes applications run (MODE).
 //!
 //! All of it comes from the environment, so that one test binary serves every cell; `tests/run` sets it.
 
@@ -38,6 +39,15 @@ impl Mpm {
     }
 }
 
+/// Where the ordinary helpers place an application.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// In Apache's children.
+    Embedded,
+    /// In the processes of one group, see `Httpd::group`.
+    Daemon,
+}
+
 /// Which module is tested: `SUBJECT=ours` (default) or `SUBJECT=mod_wsgi`.
 pub fn subject() -> Subject {
     match env::var("SUBJECT").as_deref() {
@@ -63,6 +73,28 @@ pub fn mpm() -> Mpm {
         Ok("prefork") => Mpm::Prefork,
         Ok(other) => panic!("MPM={other}: must be event, worker or prefork"),
     }
+}
+
+/// Where applications run: `MODE=embedded` (default) or `MODE=daemon`.
+pub fn mode() -> Mode {
+    match env::var("MODE").as_deref() {
+        Err(_) | Ok("" | "embedded") => Mode::Embedded,
+        Ok("daemon") => Mode::Daemon,
+        Ok(other) => panic!("MODE={other}: must be embedded or daemon"),
+    }
+}
+
+/// The one of two expectations that holds in the mode of this run.
+pub fn by_mode<T>(embedded: T, daemon: T) -> T {
+    match mode() {
+        Mode::Embedded => embedded,
+        Mode::Daemon => daemon,
+    }
+}
+
+/// Whether a process that runs applications serves several requests at a time.
+pub fn threaded() -> bool {
+    by_mode(mpm().is_threaded(), true)
 }
 
 /// Which Python runs the applications: `PYTHON=3.11` (default), `3.12`, `3.13`.

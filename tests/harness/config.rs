@@ -2,10 +2,13 @@
 //!
 //! One child only, so that "the same process" means something; spare slots, so that a graceful restart finds room.
 
-use crate::cell::{Mpm, Subject, mpm, subject, venv};
+use crate::cell::{Mode, Mpm, Subject, mode, mpm, subject, venv};
 use crate::os;
 
 const MODULES: &str = "/usr/lib/apache2/modules";
+
+/// The process group applications run in when MODE=daemon.
+pub const GROUP: &str = "compliance";
 
 /// Modules the tests' configurations use, beside the MPM and the module under test.
 const LOADED: &[&str] = &[
@@ -33,6 +36,8 @@ pub struct Base<'a> {
     pub module: &'a str,
     pub children: u32,
     pub python_home: bool,
+    /// Options of the group, unless the test says itself which groups there are.
+    pub group: Option<&'a str>,
     pub extra_modules: &'a [String],
 }
 
@@ -60,6 +65,9 @@ impl Base<'_> {
         if subject() == Subject::ModWsgi {
             // Its default is compiled in and shared by every server of the machine.
             text.push_str(&format!("WSGISocketPrefix {dir}/run/wsgi\n"));
+        }
+        if let (Mode::Daemon, Some(options)) = (mode(), self.group) {
+            text.push_str(&format!("WSGIDaemonProcess {GROUP} {options}\nWSGIProcessGroup {GROUP}\n"));
         }
         text
     }

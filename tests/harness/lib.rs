@@ -29,8 +29,12 @@ pub mod poll;
 pub mod text;
 
 pub use builder::{ConfigTest, Httpd, httpd, offers};
-pub use cell::{Mpm, Subject, differs, mpm, python, python_version, repository, skip, subject, venv};
+pub use cell::{
+    Mode, Mpm, Subject, by_mode, differs, mode, mpm, python, python_version, repository, skip, subject,
+    threaded, venv,
+};
 pub use client::{Connection, Request};
+pub use config::GROUP;
 pub use log::Level;
 pub use os::give_to_www_data;
 pub use response::Response;
@@ -54,6 +58,28 @@ macro_rules! needs {
     ($directive:literal) => {
         if !$crate::offers($directive) {
             $crate::skip(concat!($directive, " is not offered"));
+            return;
+        }
+    };
+}
+
+/// Leaves the test, counted as skipped, unless applications run in Apache's children: it is about them.
+#[macro_export]
+macro_rules! embedded_only {
+    () => {
+        if $crate::mode() != $crate::Mode::Embedded {
+            $crate::skip("about Apache's children");
+            return;
+        }
+    };
+}
+
+/// Leaves the test, counted as skipped, unless applications run in a process group: it is about them.
+#[macro_export]
+macro_rules! daemon_only {
+    () => {
+        if $crate::mode() != $crate::Mode::Daemon {
+            $crate::skip("about process groups");
             return;
         }
     };
