@@ -95,7 +95,7 @@ fn wsgi_keys() {
     let (env, types) = (&all["environ"], &all["types"]);
     assert_eq!(env["wsgi.version"], json!([1, 0]));
     assert_eq!(env["wsgi.url_scheme"], "http");
-    assert_eq!(env["wsgi.multithread"], mpm().is_threaded());
+    assert_eq!(env["wsgi.multithread"], threaded());
     assert_eq!(env["wsgi.run_once"], false);
     assert_eq!(env["wsgi.input_terminated"], true);
     for (name, kind) in [
@@ -114,6 +114,7 @@ fn wsgi_keys() {
 /// Whether Apache may run more than one child, not how many it runs now.
 #[test]
 fn multiprocess() {
+    embedded_only!();
     for (children, expected) in [(1, false), (2, true)] {
         let s = showing().children(children).start();
         assert_eq!(environ(&s, "/")["wsgi.multiprocess"], expected, "{children} children");
@@ -126,7 +127,7 @@ fn mod_wsgi_keys() {
     let all = show(&s, "/app/x");
     let env = &all["environ"];
     let port = s.port().to_string();
-    assert_eq!(env["mod_wsgi.process_group"], "");
+    assert_eq!(env["mod_wsgi.process_group"], by_mode("", GROUP));
     assert_eq!(env["mod_wsgi.application_group"], format!("localhost:{port}|/app"));
     assert_eq!(env["mod_wsgi.callable_object"], "application");
     assert_eq!(env["mod_wsgi.request_handler"], "wsgi-script");
@@ -135,7 +136,8 @@ fn mod_wsgi_keys() {
     assert_eq!(env["mod_wsgi.path_info"], "/x");
     assert_eq!(env["mod_wsgi.listener_host"], "127.0.0.1");
     assert_eq!(env["mod_wsgi.listener_port"], port);
-    assert_eq!(env["mod_wsgi.server_pid"], all["pid"].to_string());
+    let (server_pid, pid) = (env["mod_wsgi.server_pid"].as_str().unwrap(), all["pid"].to_string());
+    assert_eq!(server_pid == pid, mode() == Mode::Embedded, "{server_pid} is the child's");
     assert_eq!(env["mod_wsgi.version"].as_array().unwrap().len(), 3);
     assert_eq!(env["mod_wsgi.version"][0], 6);
     assert!(!env["mod_wsgi.request_id"].as_str().unwrap().is_empty());
@@ -151,7 +153,9 @@ fn mod_wsgi_keys() {
     ] {
         assert_eq!(all["types"][name], kind, "{name}");
     }
-    assert_eq!((&env["mod_wsgi.queue_start"], &env["mod_wsgi.daemon_start"]), (&json!("0.0"), &json!("0.0")));
+    for name in ["mod_wsgi.queue_start", "mod_wsgi.daemon_start"] {
+        assert_eq!(env[name] == "0.0", mode() == Mode::Embedded, "{name} = {}", env[name]);
+    }
     assert!(env.as_object().unwrap().keys().all(|name| !name.starts_with("mod_wsgi.x-")), "internal keys");
 }
 

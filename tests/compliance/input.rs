@@ -2,7 +2,7 @@
 
 use harness::*;
 
-use crate::{answering, serving};
+use crate::{answering, body_goes_first, serving};
 
 /// Answers with the value of an expression in which `input` is wsgi.input.
 fn evaluating(expression: &str) -> Httpd {
@@ -76,7 +76,10 @@ fn without_body() {
 #[test]
 fn echo_of_all_sizes() {
     let s = httpd().config("WSGIScriptAlias / {apps}/echo.wsgi\nWSGIChunkedRequest On").start();
-    for size in [1usize, 1023, 8191, 8192, 8193, 65535, 65536, 65537, 1 << 20, (8 << 20) + 1] {
+    let sizes = [1usize, 1023, 8191, 8192, 8193, 65535, 65536, 65537, 1 << 20, (8 << 20) + 1];
+    // Answering while it reads, the application waits for a child that waits for it.
+    let limit = if body_goes_first() { 65537 } else { usize::MAX };
+    for size in sizes.into_iter().filter(|size| *size <= limit) {
         let body: Vec<u8> = (0..size).map(|i| (i * 7 % 251) as u8).collect();
         assert!(s.post("/", &body).body == body, "{size} bytes with a length");
         let chunks: Vec<&[u8]> = body.chunks(size.div_ceil(3).max(1)).collect();
@@ -122,6 +125,7 @@ fn chunked_by_directory() {
 /// A chunk is readable as soon as it has come, not when all have.
 #[test]
 fn chunks_arrive_one_by_one() {
+    skip_if!(body_goes_first(), "no answer before the whole body");
     let s = serving(
         r"
         def application(environ, start_response):
@@ -216,6 +220,15 @@ fn expect_continue() {
     // Not read: the application answers before the client sends.
     let s = serving(&answering("result = 'no'")).start();
     let mut c = s.raw(head);
+    if body_goes_first() {
+        assert!(
+            c.some(100).starts_with(b"HTTP/1.1 100 "),
+            "it asks for the body, whatever the application does"
+        );
+        c.send(b"abc");
+        assert_eq!(c.response().text(), "no");
+        return;
+    }
     let r = c.response();
     assert_eq!((r.status, r.interim.len()), (200, 0));
 }

@@ -1,7 +1,8 @@
-//! What mod_wsgi 6 does in embedded mode, feature by feature, asked of a real Apache.
+//! What mod_wsgi 6 does, feature by feature, asked of a real Apache.
 //!
 //! The suite has two subjects: our module, and the original (`SUBJECT=mod_wsgi`). A test is right only once it passes
 //! on the original; where the two differ on purpose the test says so in one line, and `../DIFFERENCES.notes` lists it.
+//! It runs in two modes: with applications in Apache's children, and in the processes of a group (`MODE=daemon`).
 
 mod broken_scripts;
 mod closing;
@@ -26,7 +27,7 @@ mod streams;
 mod tls;
 mod validate;
 
-use harness::{Httpd, Response, Server, httpd};
+use harness::{GROUP, Httpd, Mode, Response, Server, Subject, by_mode, differs, httpd, mode, subject};
 use serde_json::Value;
 
 /// A server with this application at its root.
@@ -64,6 +65,25 @@ fn answering(statements: &str) -> String {
          \x20   start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', str(len(result)))])\n\
          \x20   return [result]\n"
     )
+}
+
+/// The process group the ordinary helpers place an application in, as aliases and import scripts name it.
+fn process_group() -> &'static str {
+    by_mode("%{GLOBAL}", GROUP)
+}
+
+/// Whether an answer broken off in the middle of its chunks looks whole to the client.
+fn truncation_is_hidden() -> bool {
+    differs(
+        by_mode(false, true),
+        false,
+        "in daemon mode the original's child ends the body as if it were complete",
+    )
+}
+
+/// The original in daemon mode: its child sends the whole body before it looks for an answer.
+fn body_goes_first() -> bool {
+    (subject(), mode()) == (Subject::ModWsgi, Mode::Daemon)
 }
 
 /// An application with these lines as its body.

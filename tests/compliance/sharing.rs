@@ -85,7 +85,7 @@ fn the_main_interpreters_main_thread_is_not_a_request_thread() {
     ))
     .config("WSGIApplicationGroup %{GLOBAL}")
     .start();
-    skip_if!(!mpm().is_threaded(), "a child without threads serves requests on its only one");
+    skip_if!(!threaded(), "a child without threads serves requests on its only one");
     assert_eq!(s.get("/").text(), "False");
 }
 

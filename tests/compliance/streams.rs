@@ -14,6 +14,7 @@ fn running(statements: &str) -> Httpd {
 
 #[test]
 fn every_way_to_the_log() {
+    let peer = differs(by_mode("client", "remote"), "client", "the same record in both modes");
     let s = running(
         "
         print('by print')
@@ -25,7 +26,7 @@ fn every_way_to_the_log() {
     )
     .expect_log(r"\[wsgi:error\] .*\[script [^]]*/app.wsgi\] by print$")
     .expect_log(r"\[wsgi:error\] .*\[script [^]]*/app.wsgi\] by errors$")
-    .expect_log(r"\[wsgi:error\] .*\[client 127.0.0.1:\d+\] .*by stderr$")
+    .expect_log(&format!(r"\[wsgi:error\] .*\[{peer} 127.0.0.1:\d+\] .*by stderr$"))
     .expect_log(r"\[wsgi:error\] .*ERROR:root:by logging$")
     .expect_log("line one$")
     .expect_log("line two$")
