@@ -7,6 +7,9 @@
 mod broken_scripts;
 mod closing;
 mod config_daemon;
+mod daemon_environ;
+mod daemon_groups;
+mod daemon_identity;
 mod directives;
 mod environ;
 mod failures;

@@ -36,7 +36,7 @@ pub use cell::{
 pub use client::{Connection, Request};
 pub use config::GROUP;
 pub use log::Level;
-pub use os::give_to_www_data;
+pub use os::{give_to_www_data, is_root};
 pub use response::Response;
 pub use server::Server;
 
