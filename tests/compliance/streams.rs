@@ -157,6 +157,23 @@ fn records_belong_to_their_request() {
     assert_eq!(s.logged(r"\] from /").len(), 4);
 }
 
+/// The id of the request that the access log and the environ have as well.
+#[test]
+fn records_carry_the_requests_id() {
+    let s = running(
+        "print('by print'); print('by errors', file=errors); result = environ['mod_wsgi.request_id']",
+    )
+    .config(r#"ErrorLogFormat "[%t] [%-m:%l] [pid %P:tid %T] [id %L] [client %a] %M""#)
+    .expect_log("by print$")
+    .expect_log("by errors$")
+    .start();
+    let id = s.get("/").text();
+    for text in ["by print$", "by errors$"] {
+        let line = s.wait_log(text);
+        assert!(line.contains(&format!("[id {id}] [client 127.0.0.1:")), "{id} not in {line}");
+    }
+}
+
 #[test]
 fn the_virtual_hosts_log() {
     let s = httpd()
