@@ -1,4 +1,4 @@
-//! What an application in a process group sees of the group: the flags in its environ, the numbers in `mod_wsgi`, threads.
+//! What an application in a process group sees of the group: flags in its environ, numbers in `mod_wsgi`, threads.
 
 use harness::*;
 

@@ -1,0 +1,161 @@
+//! When a group's process is replaced by itself, and what waits too long.
+
+use harness::poll::{until, within};
+use harness::*;
+use std::time::Duration;
+
+use crate::{answering, serving};
+
+/// Answers with its process; `/hold` takes until the file `go` is there.
+const PID: &str = "
+    import time
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(here + '/state/ran', 'a') as f:
+        f.write(environ['PATH_INFO'] + ' ')
+    if environ['PATH_INFO'] == '/hold':
+        open(here + '/state/held', 'w').close()
+        while not os.path.exists(here + '/go'):
+            time.sleep(0.01)
+    result = os.getpid()";
+
+fn group(options: &str) -> Httpd {
+    serving(&answering(PID)).group(options)
+}
+
+#[track_caller]
+fn pid(s: &Server) -> u32 {
+    let r = s.get("/");
+    r.text().parse().unwrap_or_else(|_| panic!("no pid: {} {}", r.status, r.text()))
+}
+
+/// A request under way that waits for the file `go`.
+fn held(s: &Server) -> Connection<'_> {
+    let held = s.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    until("the held request", || s.dir().join("state/held").exists().then_some(()));
+    held
+}
+
+fn alive(s: &Server, pid: u32) -> bool {
+    s.processes().iter().any(|p| p.pid == pid && p.state != 'Z')
+}
+
+#[test]
+fn maximum_requests() {
+    daemon_only!();
+    let s = group("maximum-requests=5").start();
+    let first = pid(&s);
+    for n in 2..=5 {
+        assert_eq!(pid(&s), first, "request {n}");
+    }
+    if subject() == Subject::ModWsgi {
+        assert_ne!(pid(&s), first, "the sixth");
+    }
+    // Ours may serve a little longer with the old process, until the new one is ready.
+    let second = until("another process", || Some(pid(&s)).filter(|pid| *pid != first));
+    until("the end of the first", || (!alive(&s, first)).then_some(()));
+    until("a third process", || (pid(&s) != second).then_some(()));
+}
+
+/// A group whose process serves one request each loses none of many.
+#[test]
+fn maximum_requests_of_one() {
+    daemon_only!();
+    let s = group("threads=1 maximum-requests=1").start();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..4 {
+        seen.insert(pid(&s));
+    }
+    assert!(
+        seen.len() >= differs(4, 2, "ours may serve with the old one until the new one is ready"),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn inactivity_timeout() {
+    daemon_only!();
+    let s = group("inactivity-timeout=1").start();
+    let before = pid(&s);
+    until("the end of the idle process", || (!alive(&s, before)).then_some(()));
+    assert_ne!(pid(&s), before);
+}
+
+/// A request under way is activity, however long it takes.
+#[test]
+fn inactivity_timeout_spares_requests() {
+    daemon_only!();
+    skip_if!(!mpm().is_threaded(), "one request at a time");
+    let s = group("inactivity-timeout=1").start();
+    let before = pid(&s);
+    let mut held = held(&s);
+    let ended = within(Duration::from_secs(3), || (!alive(&s, before)).then_some(()));
+    assert!(ended.is_none(), "ended in the middle of a request");
+    s.write_file("go", "");
+    assert_eq!(held.response().text(), before.to_string());
+}
+
+#[test]
+fn restart_interval() {
+    daemon_only!();
+    let s = group("restart-interval=1").start();
+    let before = pid(&s);
+    until("another process", || (pid(&s) != before).then_some(()));
+}
+
+/// A request that has waited longer than the limit is answered without running the application.
+#[test]
+fn queue_timeout() {
+    daemon_only!();
+    skip_if!(!mpm().is_threaded(), "one request at a time");
+    let s = group("threads=1 queue-timeout=1").allow_log("WSGI0084: ").start();
+    assert_eq!(s.get("/").status, 200);
+    let mut held = held(&s);
+    let mut queued = s.raw(b"GET /queued HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    // The original looks at the clock when a thread takes the request, ours when the time is over.
+    if subject() == Subject::ModWsgi {
+        within(Duration::from_millis(1500), || None::<()>);
+        s.write_file("go", "");
+    }
+    assert_eq!(queued.response().status, 504);
+    s.write_file("go", "");
+    assert_eq!(held.response().status, 200);
+    assert_eq!(s.get("/after").status, 200);
+    assert_eq!(s.read_file("state/ran"), "/ /hold /after ");
+}
+
+/// Requests beyond the threads wait for one.
+#[test]
+fn surplus_requests_wait() {
+    daemon_only!();
+    skip_if!(!mpm().is_threaded(), "one request at a time");
+    let s = group("threads=1").start();
+    let mut held = held(&s);
+    let mut waiting: Vec<_> =
+        (0..5).map(|_| s.raw(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).collect();
+    s.write_file("go", "");
+    for c in std::iter::once(&mut held).chain(&mut waiting) {
+        assert_eq!(c.response().status, 200);
+    }
+}
+
+/// A request that takes too long is told so with an exception, and the client with 504.
+#[test]
+fn request_timeout() {
+    daemon_only!();
+    let s = serving(&answering(
+        "
+        import time
+        if environ['PATH_INFO'] == '/slow':
+            while True:
+                time.sleep(0.01)
+        result = os.getpid()",
+    ))
+    .group("threads=1 request-timeout=1 interrupt-timeout=10")
+    .allow_log("(?i)timeout")
+    .allow_traceback()
+    .start();
+    let before = pid(&s);
+    let r = s.get("/slow");
+    assert_eq!((r.status, r.body.len()), (504, 0));
+    assert_eq!(pid(&s), before, "the process serves on");
+}
