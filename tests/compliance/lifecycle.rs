@@ -15,7 +15,7 @@ fn loses_requests() -> bool {
 }
 
 /// A server whose restarts may lose requests, if the subject is one that does.
-fn restarting(h: Httpd) -> Httpd {
+pub fn restarting(h: Httpd) -> Httpd {
     if loses_requests() {
         h.allow_log("WSGI0115|WSGI0116|WSGI0117|WSGI0118|WSGI0119|WSGI0146|WSGI0147")
     } else {
