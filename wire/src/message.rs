@@ -73,6 +73,26 @@ messages! {
         "A process could not be forked.",
         "It is tried again.",
         "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or see why memory is short.";
+    PRIORITY_FAILED 75 Warning,
+        "The priority of a process could not be set (cpu-priority=).",
+        "It runs with the server's.",
+        "The line says why; only root may raise it.";
+    CPU_LIMIT_FAILED 76 Warning,
+        "The limit of CPU time could not be set (cpu-time-limit=).",
+        "The process runs without it.",
+        "The line says why.";
+    MEMORY_LIMIT_FAILED 77 Warning,
+        "The limit of memory could not be set (memory-limit=).",
+        "The process runs without it.",
+        "The line says why.";
+    ADDRESS_LIMIT_FAILED 78 Warning,
+        "The limit of address space could not be set (virtual-memory-limit=).",
+        "The process runs without it.",
+        "The line says why.";
+    LOCALE_UNKNOWN 79 Warning,
+        "The system does not know the locale of a process group (locale=).",
+        "The process runs with that of the environment.",
+        "`locale -a` lists what there is; Debian: dpkg-reconfigure locales.";
     QUEUE_TIMEOUT 84 Error,
         "A request has waited for a thread of its process group for longer than queue-timeout allows.",
         "It gets 504 with Retry-After.",

@@ -83,6 +83,7 @@ fn settings(from: &table::Settings) -> Settings {
     let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
     Settings {
         python_path: text(from.python_path),
+        process_group: Vec::new(),
         home: Vec::new(),
         restrict_stdin: from.restrict_stdin,
         restrict_stdout: from.restrict_stdout,

@@ -207,7 +207,7 @@ def add_modules(config):
 
     module = ModuleType("mod_wsgi", "Apache's side, for the applications it runs.")
     module.version = config["version"]
-    module.process_group = ""
+    module.process_group = config["process_group"]
     module.application_group = config["application_group"]
     module.maximum_processes = config["maximum_processes"]
     module.threads_per_process = config["threads_per_process"]

@@ -11,6 +11,8 @@ const INTERFACE: [i64; 3] = [6, 1, 1];
 pub struct Settings {
     /// Directories joined by colons.
     pub python_path: Vec<u8>,
+    /// Name of the process group; empty: embedded mode.
+    pub process_group: Vec<u8>,
     /// What is put first on sys.path.
     pub home: Vec<u8>,
     /// WSGIRestrictStdin
@@ -73,6 +75,7 @@ impl Settings {
         set("main", Obj::bool(py, name.is_empty()))?;
         set("application_group", Obj::latin1(py, name)?)?;
         set("python_path", Obj::path(py, &self.python_path)?)?;
+        set("process_group", Obj::latin1(py, &self.process_group)?)?;
         set("home", Obj::path(py, &self.home)?)?;
         set("service", Obj::bool(py, self.daemon && self.threads == 0))?;
         set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;

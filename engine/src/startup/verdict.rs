@@ -86,6 +86,25 @@ impl Attempt {
     fn failed(&self, failure: &Failure) {
         let record = self.conclude(&failure.cause, failure.watched.clone());
         let took = lock(&self.times).import;
+        if self.runtime.settings.daemon
+            && record.attempts > 1
+            && record.cause.summary() == failure.cause.summary()
+        {
+            // It has been told in full, by another process.
+            let seconds = delay(record.attempts).as_secs();
+            let text = format!(
+                "{} once more, as before: {} (id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
+                failure.what,
+                record.cause.summary(),
+                record.id,
+                record.attempts,
+                std::process::id(),
+            );
+            self.say(failure.number, text);
+            self.app.inner().place = failure.place;
+            self.app.leave(self.serial, State::Failed);
+            return;
+        }
         let mut lines = vec![format!(
             "{}: {} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or as soon as one of its files \
              changes)",

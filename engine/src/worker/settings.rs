@@ -17,6 +17,7 @@ pub fn of(from: &told::Settings) -> Settings {
     let version = from.apache_version;
     Settings {
         python_path: from.python_path.clone(),
+        process_group: from.group.clone(),
         home: from.home.clone(),
         restrict_stdin: from.restrict_stdin,
         restrict_stdout: from.restrict_stdout,

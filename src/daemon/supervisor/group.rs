@@ -176,11 +176,23 @@ impl Group {
         }
     }
 
-    /// A start in this place has failed: the next one comes more slowly.
+    /// A start in this place has failed: the next one, here and in the other places that wait for one, comes more slowly.
     fn failed(&mut self, index: usize) {
-        let place = &mut self.places[index];
-        place.failures += 1;
-        place.next = Some(Instant::now() + death::delay(place.failures));
+        let failures = self.places[index].failures + 1;
+        let next = Some(Instant::now() + death::delay(failures));
+        for (at, place) in self.places.iter_mut().enumerate() {
+            let waits = place.current.as_ref().is_some_and(|process| process.replace.is_some());
+            if at == index || (waits && place.successor.is_none()) {
+                (place.failures, place.next) = (failures, next);
+            }
+        }
+    }
+
+    /// It is held: whether that is news.
+    fn hold(&mut self) -> bool {
+        let said = self.places.iter().any(|place| place.held);
+        self.places.iter_mut().for_each(|place| place.held = true);
+        !said
     }
 
     /// The descriptors of its processes.
@@ -277,9 +289,9 @@ impl Group {
         let better =
             place.current.as_ref().is_none_or(|current| failed == 0 || Some(failed) < current.failed);
         if !better {
-            let said = std::mem::replace(&mut place.held, true);
+            let news = self.hold();
             self.failed(index);
-            if !said {
+            if news {
                 self.say_holding(context, index, process.pid);
             }
             self.retire(process, Reason::FailedStart);
@@ -458,9 +470,9 @@ impl Group {
             self.places[index].failures = 0;
             self.places[index].next = Some(Instant::now() + SERVICE_PAUSE);
         } else if successor {
-            let said = std::mem::replace(&mut self.places[index].held, true);
+            let news = self.hold();
             self.failed(index);
-            if !said && self.places[index].current.is_some() {
+            if news && self.places[index].current.is_some() {
                 self.say_holding(context, index, process.pid);
             }
         } else if age >= GREW_OLD {

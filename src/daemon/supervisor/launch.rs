@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 use wire::control::Message;
+use wire::message as msg;
 use wire::worker::{Settings, descriptor};
 
 /// The first lines that its python runs: they load the engine.
@@ -149,7 +150,7 @@ impl Plan<'_> {
             if let Some(priority) = group.cpu_priority
                 && libc::setpriority(libc::PRIO_PROCESS, 0, priority) != 0
             {
-                warn("cpu-priority=", &io::Error::last_os_error());
+                warn(msg::PRIORITY_FAILED, "cpu-priority=", &io::Error::last_os_error());
             }
             self.become_user()?;
             if let Some(mask) = group.umask {
@@ -163,7 +164,7 @@ impl Plan<'_> {
                 if !self.may_miss_directory {
                     return Err((format!("home=: {what} cannot be entered"), error));
                 }
-                warn(&format!("{what} of the user"), &error);
+                warn(msg::PROCESS_SETUP, &format!("{what} of the user"), &error);
             }
             self.limit();
             reset_signals();
@@ -260,10 +261,17 @@ impl Plan<'_> {
         let group = &self.live.group;
         let cpu = u64::from(group.cpu_time_limit);
         let hard = cpu + 1 + u64::from(group.shutdown_timeout);
-        for (what, resource, soft, hard) in [
-            ("cpu-time-limit=", libc::RLIMIT_CPU, cpu, hard),
-            ("memory-limit=", libc::RLIMIT_DATA, group.memory_limit, group.memory_limit),
+        for (message, what, resource, soft, hard) in [
+            (msg::CPU_LIMIT_FAILED, "cpu-time-limit=", libc::RLIMIT_CPU, cpu, hard),
             (
+                msg::MEMORY_LIMIT_FAILED,
+                "memory-limit=",
+                libc::RLIMIT_DATA,
+                group.memory_limit,
+                group.memory_limit,
+            ),
+            (
+                msg::ADDRESS_LIMIT_FAILED,
                 "virtual-memory-limit=",
                 libc::RLIMIT_AS,
                 group.virtual_memory_limit,
@@ -273,15 +281,15 @@ impl Plan<'_> {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             // SAFETY: a live structure.
             if soft > 0 && unsafe { libc::setrlimit(resource, &limit) } != 0 {
-                warn(what, &io::Error::last_os_error());
+                warn(message, what, &io::Error::last_os_error());
             }
         }
     }
 }
 
 /// A step that the process can do without has failed.
-fn warn(what: &str, error: &io::Error) {
-    let line = format!("{}: {what}: {error}", wire::message::PROCESS_SETUP);
+fn warn(message: wire::Message, what: &str, error: &io::Error) {
+    let line = format!("{message}: {what}: {error}");
     let message = Message::Log { level: wire::Level::Warning as i32 as u8, line: line.into_bytes() };
     let _ = os::send_datagram(descriptor::CONTROL, &message.bytes());
 }
@@ -293,6 +301,7 @@ fn check_locale(name: &[u8]) {
     if unsafe { libc::setlocale(libc::LC_ALL, name.as_ptr()) }.is_null() {
         let shown = CStr::to_string_lossy(&name).into_owned();
         warn(
+            msg::LOCALE_UNKNOWN,
             &format!("locale={shown}"),
             &io::Error::other("the system does not know it ('locale -a' lists what it knows)"),
         );
