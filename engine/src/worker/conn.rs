@@ -23,6 +23,8 @@ pub struct Conn {
     /// Log lines, as frames, that another thread could not send because one was at it.
     lines: Mutex<Vec<u8>>,
     broken: AtomicBool,
+    /// Threads wait for it in the epoll.
+    pub is_waited_for: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -64,6 +66,7 @@ impl Conn {
             out: Mutex::default(),
             lines: Mutex::default(),
             broken: AtomicBool::new(false),
+            is_waited_for: AtomicBool::new(false),
         }
     }
 

@@ -166,14 +166,10 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, token)
     }
 
-    /// Nobody is told yet.
-    pub fn add_silent(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLONESHOT, token)
-    }
-
-    /// One thread is told, once.
-    pub fn again(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLONESHOT, token)
+    /// One thread is told, once. `known`: it was told before.
+    pub fn add_once(&self, fd: RawFd, token: u64, known: bool) -> io::Result<()> {
+        let what = if known { libc::EPOLL_CTL_MOD } else { libc::EPOLL_CTL_ADD };
+        self.control(what, fd, libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLONESHOT, token)
     }
 
     /// Nobody is told any more.

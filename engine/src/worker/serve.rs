@@ -158,7 +158,6 @@ impl Worker {
             .put(out);
         });
         conn.send();
-        let _ = self.door.epoll.add_silent(conn.fd(), index as u64);
         conn
     }
 
@@ -169,7 +168,9 @@ impl Worker {
         self.busy.fetch_sub(1, Ordering::SeqCst);
         match served {
             Ok(Some(kept)) => {
-                if self.door.epoll.again(conn.fd(), conn.index as u64).is_err() {
+                // Not before: a connection that ends while it is served is the business of the thread that serves it.
+                let known = conn.is_waited_for.swap(true, Ordering::SeqCst);
+                if self.door.epoll.add_once(conn.fd(), conn.index as u64, known).is_err() {
                     self.forget(conn);
                 }
                 kept
