@@ -11,7 +11,7 @@ use crate::log::Expectations;
 use crate::server::Server;
 use crate::subject;
 use crate::text::{dedent, fill};
-use crate::{Subject, os};
+use crate::{Subject, os, poll};
 
 pub const APACHE: &str = "/usr/sbin/apache2";
 
@@ -154,6 +154,12 @@ impl Httpd {
         self
     }
 
+    /// A process that runs Python crashes in this test; one of httpd's own still must not.
+    pub fn allow_crash(mut self) -> Self {
+        self.expected.crash = true;
+        self
+    }
+
     /// A line that may appear or not.
     pub fn allow_log(mut self, pattern: &str) -> Self {
         self.expected.allow(pattern);
@@ -184,6 +190,27 @@ impl Httpd {
             test.output,
             test.config
         );
+    }
+
+    /// Fails unless Apache refuses to run, when the configuration is checked or when it starts, and says all of this.
+    pub fn expect_refusal(self, words: &[&str]) {
+        self.write_config();
+        let mut command = self.command();
+        command.arg("-DFOREGROUND").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        os::own_session(&mut command);
+        let mut apache = command.spawn().expect("start of Apache");
+        let ended = poll::within(poll::PATIENCE, || apache.try_wait().expect("wait for Apache"));
+        if ended.is_none() {
+            os::signal(apache.id(), libc::SIGTERM);
+        }
+        let output = apache.wait_with_output().expect("output of Apache");
+        let log = fs::read(self.dir.join("logs/error.log")).unwrap_or_default();
+        let text =
+            [output.stdout, output.stderr, log].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        let _ = fs::remove_dir_all(&self.dir);
+        assert!(ended.is_some_and(|status| !status.success()), "started:\n{text}\nfor:\n{}", self.config);
+        let said = text.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(said, "no line with all of {words:?}:\n{text}\nfor:\n{}", self.config);
     }
 
     /// Fails unless Apache accepts the configuration.
@@ -234,12 +261,12 @@ pub struct ConfigTest {
     pub config: String,
 }
 
-/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask, and short enough for the path of a
-/// UNIX socket in it.
+/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask. Of a long name the end is enough: a
+/// UNIX socket in the directory has a path of 107 bytes at most.
 fn fresh_directory() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let test = thread::current().name().unwrap_or("main").replace("::", ".");
-    let test: String = test.chars().take(48).collect();
+    let test = &test[test.len().saturating_sub(40)..];
     let root = env::temp_dir().join(format!("mod_wsgi-tests-{}", process::id()));
     let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir_all(&dir).expect("directory of the test");

@@ -117,11 +117,16 @@ pub fn repository() -> PathBuf {
 /// The virtual environment of the cell's Python, made by `tests/setup/pythons.sh` in one of two places.
 pub fn venv() -> PathBuf {
     let version = python();
+    venv_of(&version)
+        .unwrap_or_else(|| panic!("no virtual environment for Python {version}: run tests/setup/pythons.sh"))
+}
+
+/// That of any Python, if it is there.
+pub fn venv_of(version: &str) -> Option<PathBuf> {
     [repository().join("target/venvs"), "/var/tmp/mod_wsgi-venvs".into()]
         .into_iter()
-        .map(|place| place.join(&version))
+        .map(|place| place.join(version))
         .find(|venv| venv.join(".done").exists())
-        .unwrap_or_else(|| panic!("no virtual environment for Python {version}: run tests/setup/pythons.sh"))
 }
 
 /// The files of the module under test, `mod_wsgi.so` (or the original's) first.

@@ -20,21 +20,24 @@ mod builder;
 mod cell;
 mod client;
 mod config;
+mod load;
 mod log;
 mod os;
 mod response;
 mod server;
 
+pub mod daemon;
 pub mod poll;
 pub mod text;
 
 pub use builder::{ConfigTest, Httpd, httpd, offers};
 pub use cell::{
     Mode, Mpm, Subject, by_mode, differs, mode, mpm, python, python_version, repository, skip, subject,
-    threaded, venv,
+    threaded, venv, venv_of,
 };
 pub use client::{Connection, Request};
 pub use config::GROUP;
+pub use load::{Answer, Load, Summary};
 pub use log::Level;
 pub use os::{give_to_www_data, is_root};
 pub use response::Response;

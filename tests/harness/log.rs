@@ -36,6 +36,10 @@ pub fn level(line: &str) -> Level {
 /// Lines that fail a test whatever their level, announced as part of something else or not.
 const FATAL: &[&str] = &["AH00052", "exit signal", "Fatal Python error", "panicked at"];
 
+/// What faulthandler writes, to stderr and without a record's head.
+const FAULTHANDLER: &[&str] =
+    &["Fatal Python error", "Current thread 0x", "Thread 0x", "  File \"", "Extension modules:"];
+
 /// Records of Apache itself that say nothing about the module under test. AH03092, AH03093: a connection lingers or is
 /// kept while the child ends and its pollset is gone already. AH00161, AH00484: the one child there may be is busy.
 /// AH00288: the worker MPM has no room for another child while old ones end.
@@ -46,6 +50,8 @@ const NOISE: &[&str] = &["AH03092:", "AH03093:", "AH00161:", "AH00484:", "AH0028
 pub struct Expectations {
     required: Vec<Regex>,
     allowed: Vec<Regex>,
+    /// A process of Python crashes on purpose: what faulthandler says of it is announced.
+    pub crash: bool,
 }
 
 impl Expectations {
@@ -85,6 +91,9 @@ impl Expectations {
                 continue;
             }
             let announced = self.required.iter().chain(&self.allowed).any(|pattern| pattern.is_match(line));
+            if self.crash && FAULTHANDLER.iter().any(|text| line.contains(text)) {
+                continue;
+            }
             if FATAL.iter().any(|text| line.contains(text)) || (level(line) <= Level::Warn && !announced) {
                 faults.push(format!("unexpected in the error log: {line}"));
             }
@@ -140,5 +149,16 @@ mod tests {
     fn crash_is_a_fault_even_if_announced() {
         let line = "[Thu Nov 20 10:00:00.1 2025] [core:notice] [pid 7] AH00052: child pid 9 exit signal Segmentation fault";
         assert_eq!(judge(|e| e.allow("AH00052"), &[line]), 1);
+        assert_eq!(judge(|e| e.crash = true, &[line]), 1);
+    }
+
+    #[test]
+    fn a_crash_of_python_may_be_announced() {
+        let line = "Fatal Python error: Segmentation fault";
+        assert_eq!(judge(|e| e.allow("Fatal"), &[line]), 1);
+        assert_eq!(
+            judge(|e| e.crash = true, &[line, "Current thread 0x00007f (most recent call first):"]),
+            0
+        );
     }
 }

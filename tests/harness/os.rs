@@ -52,7 +52,8 @@ pub fn processes() -> Vec<Process> {
     entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()).filter_map(process).collect()
 }
 
-fn process(pid: u32) -> Option<Process> {
+/// A process, unless it has gone.
+pub fn process(pid: u32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may itself contain blanks and parentheses: what we want stands behind the last one.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -62,6 +63,14 @@ fn process(pid: u32) -> Option<Process> {
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let command = String::from_utf8_lossy(&command).replace('\0', " ").trim_end().to_owned();
     Some(Process { pid, parent, session, state, command })
+}
+
+/// Whether `bytes` stand somewhere in much memory; searching that is what memmem(3) is fast at.
+pub fn contains(memory: &[u8], bytes: &[u8]) -> bool {
+    // SAFETY: both slices are valid for their lengths, and nothing is written.
+    let found =
+        unsafe { libc::memmem(memory.as_ptr().cast(), memory.len(), bytes.as_ptr().cast(), bytes.len()) };
+    !found.is_null()
 }
 
 /// Whether the process was started with `NAME=value` in its environment.

@@ -21,6 +21,11 @@ pub fn within<T>(deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> Op
     }
 }
 
+/// Leaves the machine to others for a moment.
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Waits until `probe` yields a value; fails the test, naming what was waited for, if it never does.
 pub fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, probe).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain for: {what}"))

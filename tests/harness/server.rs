@@ -1,5 +1,6 @@
 //! A running Apache: requests to it, a look at it, its end and the verdict.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ pub struct Server {
     apache: Mutex<Child>,
     /// Processes of the server that the test killed: their end is no crash.
     killed: Mutex<Vec<u32>>,
+    /// Sessions of its own that were seen to be led by children of the parent.
+    sessions: Mutex<BTreeSet<u32>>,
     /// What the log said when children were first told to end at once.
     before_term: Mutex<Option<Vec<String>>>,
     /// The last request sent and the last answer read, for the report of a failure.
@@ -44,6 +47,7 @@ impl Server {
             expected: Mutex::new(httpd.expected),
             apache: Mutex::new(apache),
             killed: Mutex::default(),
+            sessions: Mutex::default(),
             before_term: Mutex::default(),
             last: Mutex::default(),
         };
@@ -116,6 +120,12 @@ impl Server {
         fs::write(self.dir.join(name), crate::text::dedent(text)).expect("writing a file");
     }
 
+    /// Puts a new file in the place of an old one in one step, as careful deployments do.
+    pub fn replace_file(&self, name: &str, text: &str) {
+        self.write_file(&format!("{name}.new"), text);
+        fs::rename(self.dir.join(format!("{name}.new")), self.dir.join(name)).expect("replacing a file");
+    }
+
     /// Gives a file a modification time it did not have before, in the future if need be.
     pub fn touch(&self, name: &str) {
         let file = fs::File::options().append(true).open(self.dir.join(name)).expect("touch");
@@ -139,12 +149,18 @@ impl Server {
         self.processes().iter().filter(|p| p.parent == parent && p.state != 'Z').map(|p| p.pid).collect()
     }
 
-    /// Everything that belongs to this server: its session, and whatever carries its mark.
+    /// Everything that belongs to this server: its session, those of its daemons, and whatever carries its mark.
     pub fn processes(&self) -> Vec<Process> {
         let leader = self.pid();
         let mark = format!("MOD_WSGI_TEST={}", self.dir.display());
-        let ours = |p: &Process| p.session == leader || os::has_environment(p.pid, &mark);
-        os::processes().into_iter().filter(ours).collect()
+        let all = os::processes();
+        let mut sessions = self.sessions.lock().unwrap_or_else(|e| e.into_inner());
+        sessions.insert(leader);
+        sessions.extend(all.iter().filter(|p| p.parent == leader && p.session == p.pid).map(|p| p.pid));
+        let ours = |p: &Process| {
+            sessions.contains(&p.session) || sessions.contains(&p.parent) || os::has_environment(p.pid, &mark)
+        };
+        all.into_iter().filter(ours).collect()
     }
 
     fn signal(&self, signal: i32) {
