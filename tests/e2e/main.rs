@@ -1,6 +1,9 @@
 //! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
 
 mod cherrypy;
+mod daemon;
+mod daemon_load;
+mod daemon_transfer;
 mod django;
 mod django_alias;
 mod ending;
