@@ -2,7 +2,15 @@
 
 mod cherrypy;
 mod daemon;
+mod daemon_death;
+mod daemon_files;
+mod daemon_generations;
 mod daemon_load;
+mod daemon_outside;
+mod daemon_pythons;
+mod daemon_reload;
+mod daemon_robust;
+mod daemon_timeouts;
 mod daemon_transfer;
 mod django;
 mod django_alias;

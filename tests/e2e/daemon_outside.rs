@@ -1,0 +1,143 @@
+//! What comes from outside: the end of httpd's parent, other servers beside this one, restarts in a row.
+
+use std::fs;
+use std::time::Duration;
+
+use harness::poll::{until, within};
+use harness::*;
+
+use crate::daemon::*;
+use crate::starting::{noted, notes, now};
+
+fn application(name: &str) -> String {
+    script(&format!(
+        "
+        note('load', '{name}')
+        def application(environ, start_response):
+            return answer(environ, start_response, '{name}', os.getpid())"
+    ))
+}
+
+/// Nothing of ours outlives httpd, even if that had no chance to say so.
+#[test]
+fn the_parent_is_killed() {
+    needs!("WSGIDaemonProcess");
+    let s = serving(
+        group("", &application("v0"))
+            .file("sockets/.keep", "")
+            .config("WSGISocketPrefix {dir}/sockets/wsgi")
+            .allow_log("WSGI[0-9]+: "),
+        2,
+    );
+    let supervisors = s.supervisors();
+    let daemons: Vec<u32> = settled(&s, 2).into_iter().chain(supervisors).collect();
+    assert_eq!(daemons.len(), 3);
+    let mut others: Vec<u32> = s.processes().iter().map(|p| p.pid).collect();
+    others.retain(|pid| !daemons.contains(pid));
+    s.send(s.pid(), libc::SIGKILL);
+    let left = || daemons.iter().copied().filter(|pid| daemon::is_alive(*pid)).collect::<Vec<_>>();
+    let sockets = || fs::read_dir(s.dir().join("sockets")).map(|d| d.count()).unwrap_or_default();
+    within(Duration::from_secs(2), || (left().is_empty() && sockets() == 1).then_some(()));
+    let (left, sockets) = (left(), sockets());
+    // httpd's own children stay, whatever modules it has.
+    s.processes().iter().for_each(|p| s.send(p.pid, libc::SIGKILL));
+    assert_eq!(left, [0; 0], "processes that are still there");
+    assert_eq!(sockets - 1, 0, "files beside .keep in the directory of sockets");
+}
+
+/// Whatever is stopped in the usual way leaves nothing either.
+#[test]
+fn a_stop_leaves_nothing() {
+    needs!("WSGIDaemonProcess");
+    for graceful in [true, false] {
+        let h = group("", &application("v0")).file("sockets/.keep", "");
+        let s = serving(h.config("WSGISocketPrefix {dir}/sockets/wsgi"), 2);
+        let daemons = settled(&s, 2);
+        if graceful {
+            s.stop();
+        } else {
+            s.terminate();
+        }
+        gone(&daemons);
+        assert_eq!(fs::read_dir(s.dir().join("sockets")).unwrap().count(), 1, "only .keep");
+    }
+}
+
+/// One prefix and one name of a group, and each has its own processes all the same.
+#[test]
+fn two_servers_with_groups_of_one_name() {
+    needs!("WSGIDaemonProcess");
+    let one = group("", &application("one")).allow_log("WSGI[0-9]+: ");
+    let prefix = format!("WSGISocketPrefix {}/run/wsgi", one.dir().display());
+    let one = serving(one, 2);
+    let two = serving(group("", &application("two")).config(&prefix).allow_log("WSGI[0-9]+: "), 2);
+    let each_its_own = || {
+        for _ in 0..20 {
+            assert!(one.get("/app?x").text().starts_with("one "), "the first server's");
+            assert!(two.get("/app?x").text().starts_with("two "), "the second server's");
+        }
+    };
+    each_its_own();
+    let (of_one, of_two) = (settled(&one, 2), settled(&two, 2));
+    assert!(of_one.iter().all(|pid| !of_two.contains(pid)));
+    for (s, pid) in [(&one, of_one[0]), (&two, of_two[0])] {
+        s.send(pid, libc::SIGKILL);
+        newest(s, 3);
+    }
+    each_its_own();
+    one.graceful();
+    noted(&one, "load", 5);
+    each_its_own();
+    one.terminate();
+    for _ in 0..20 {
+        assert!(two.get("/app?x").text().starts_with("two "));
+    }
+}
+
+/// One after another before the application can have started: the last one counts, and nobody is without an answer.
+#[test]
+fn restarts_in_a_row() {
+    needs!("WSGIDaemonProcess");
+    let slow = script(
+        "
+        time.sleep(3)
+        note('load', 'v0')
+        def application(environ, start_response):
+            return answer(environ, start_response, 'v0', os.getpid())",
+    );
+    let s = serving(group("", &slow).allow_log("WSGI[0-9]+: "), 2);
+    let load = load(&s);
+    let mut last = 0.0;
+    for n in 1..=3 {
+        last = now();
+        load.mark("graceful");
+        s.graceful();
+        // httpd takes several signals for one unless it has seen the first.
+        within(Duration::from_millis(200), || {
+            (s.logged("AH00493|AH00298|AH00290|Graceful restart requested").len() >= n).then_some(())
+        });
+    }
+    let fresh = until("processes of the last generation", || {
+        let fresh: Vec<u32> = notes(&s, "load").iter().filter(|n| n.at > last + 3.0).map(|n| n.pid).collect();
+        (fresh.len() >= 2).then_some(fresh)
+    });
+    load.settled("the last generation serves", |a| pid_of(&a.body).is_some_and(|pid| fresh.contains(&pid)));
+    let workers = settled(&s, 2);
+    let summary = load.stop();
+    println!("{summary}");
+    summary.assert_none_lost();
+    assert!(workers.iter().all(|pid| fresh.contains(pid)), "{workers:?}, {fresh:?}");
+}
+
+/// SIGHUP to httpd ends its children at once, and the group is there again afterwards.
+#[test]
+fn a_restart_at_once() {
+    needs!("WSGIDaemonProcess");
+    let s = serving(group("", &application("v0")), 2);
+    let old = loaded(&s);
+    s.restart();
+    newest(&s, 4);
+    gone(&old);
+    until("the application", || (s.get("/app?x").status == 200).then_some(()));
+    settled(&s, 2);
+}

@@ -1,0 +1,159 @@
+//! What counts as new code: the script, modules that it imports, what the script itself says; and when nothing does.
+
+use std::time::Duration;
+
+use harness::*;
+
+use crate::daemon::*;
+use crate::starting::notes;
+
+/// A script that answers with its own version and that of a module it imports.
+fn importing(version: &str) -> String {
+    script(&format!(
+        "
+        import part
+        time.sleep(0.5)
+        note('load', '{version}')
+        def application(environ, start_response):
+            return answer(environ, start_response, '{version}', os.getpid(), part.VERSION)"
+    ))
+}
+
+fn site(options: &str) -> Server {
+    let h = group(&format!("python-path={{dir}}/lib {options}"), &importing("v0"));
+    serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2)
+}
+
+/// A new module serves while clients ask.
+#[test]
+fn modules_that_a_script_imports() {
+    needs!("WSGIDaemonProcess");
+    only_ours!("the original looks at scripts only");
+    let s = site("reload=imports");
+    let load = load(&s);
+    let old = loaded(&s);
+    for n in 1..=2 {
+        s.replace_file("lib/part.py", &format!("VERSION = 'p{n}'\n"));
+        load.settled(&format!("p{n} serves"), |a| a.body.contains(&format!(" p{n} ")));
+    }
+    s.replace_file("app.wsgi", &importing("v1"));
+    load.settled("the new script serves", |a| a.body.starts_with("v1 ") && a.body.contains(" p2 "));
+    let summary = load.stop();
+    println!("{summary}");
+    summary.assert_none_lost();
+    told(&s, old[0], "import_reload|part.py");
+    settled(&s, 2);
+}
+
+/// A module that does not compile is like a script that does not.
+#[test]
+fn a_module_that_is_broken_and_mended() {
+    needs!("WSGIDaemonProcess");
+    only_ours!("the original looks at scripts only");
+    let h = group("python-path={dir}/lib reload=imports", &importing("v0"))
+        .allow_log("WSGI[0-9]+: |SyntaxError")
+        .allow_traceback();
+    let s = serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2);
+    let load = load(&s);
+    s.replace_file("lib/part.py", "VERSION = (\n");
+    s.wait_log("SyntaxError");
+    load.goes_on(10);
+    assert!(load.latest().iter().all(|a| a.body.contains(" p0 ")), "{:?}", load.latest());
+    s.replace_file("lib/part.py", "VERSION = 'p1'\n");
+    load.settled("p1 serves", |a| a.body.contains(" p1 "));
+    load.stop().assert_none_lost();
+}
+
+/// Asks for a while, and finds that nothing was loaded again.
+#[track_caller]
+fn assert_stays(s: &Server, body: &str) {
+    let before = notes(s, "load").len();
+    let changed = poll::within(Duration::from_millis(1500), || {
+        let r = s.get("/app?x");
+        assert_eq!(r.status, 200);
+        (!r.text().starts_with(body) || notes(s, "load").len() != before).then_some(r.text())
+    });
+    assert_eq!(changed, None);
+}
+
+/// A script counts and a module does not, unless more is asked for.
+#[test]
+fn scripts_only() {
+    needs!("WSGIDaemonProcess");
+    let s = site("");
+    s.replace_file("lib/part.py", "VERSION = 'p1'\n");
+    assert_stays(&s, "v0 ");
+    assert!(s.get("/app?x").text().contains(" p0 "));
+}
+
+#[test]
+fn reload_off() {
+    needs!("WSGIDaemonProcess");
+    only_ours!("the original has WSGIScriptReloading for it");
+    let s = site("reload=off");
+    s.replace_file("lib/part.py", "VERSION = 'p1'\n");
+    s.replace_file("app.wsgi", &importing("v1"));
+    assert_stays(&s, "v0 ");
+}
+
+#[test]
+fn script_reloading_off() {
+    needs!("WSGIDaemonProcess");
+    let h = group("python-path={dir}/lib", &importing("v0")).config("WSGIScriptReloading Off");
+    let s = serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2);
+    s.replace_file("app.wsgi", &importing("v1"));
+    assert_stays(&s, "v0 ");
+}
+
+/// The script says itself when it is old.
+#[test]
+fn reload_required() {
+    needs!("WSGIDaemonProcess");
+    let s = serving(
+        group(
+            "",
+            &script(
+                "
+                note('load', 'v0')
+                BORN_FRESH = exists('stale')
+                def reload_required(path):
+                    return exists('stale') and not BORN_FRESH
+                def application(environ, start_response):
+                    return answer(environ, start_response, 'v0', os.getpid())",
+            ),
+        ),
+        2,
+    );
+    let old = loaded(&s);
+    let load = load(&s);
+    s.write_file("stale", "");
+    others_serve(&load, &old);
+    let summary = load.stop();
+    println!("{summary}");
+    summary.assert_none_lost();
+    gone(&old);
+    told(&s, old[0], "script_reload|reload_required");
+}
+
+/// One that raises means no, and says so.
+#[test]
+fn reload_required_that_raises() {
+    needs!("WSGIDaemonProcess");
+    let s = serving(
+        group(
+            "",
+            &script(
+                "
+                note('load', 'v0')
+                def reload_required(path):
+                    raise ValueError('cannot tell')
+                def application(environ, start_response):
+                    return answer(environ, start_response, 'v0', os.getpid())",
+            ),
+        )
+        .expect_traceback("ValueError: cannot tell")
+        .allow_log("WSGI[0-9]+: "),
+        2,
+    );
+    assert_stays(&s, "v0 ");
+}
