@@ -115,12 +115,17 @@ pub fn gone(pids: &[u32]) {
     until(&format!("the end of {pids:?}"), || (!pids.iter().any(|pid| daemon::is_alive(*pid))).then_some(()));
 }
 
-/// Waits until the server has so many workers, and one supervisor.
+/// Waits until so many processes that have loaded the script are left, and they are all the workers there are, of one
+/// supervisor. The original has none: its processes are children of httpd's parent.
 #[track_caller]
 pub fn settled(s: &Server, workers: usize) -> Vec<u32> {
     until(&format!("one supervisor and {workers} workers"), || {
-        let found = s.workers();
-        (s.supervisors().len() == 1 && found.len() == workers).then_some(found)
+        let mut left = loaded(s);
+        left.retain(|pid| daemon::is_alive(*pid));
+        let mut found = if subject() == Subject::Ours { s.workers() } else { left.clone() };
+        found.sort();
+        let one = subject() == Subject::ModWsgi || s.supervisors().len() == 1;
+        (one && found == left && left.len() == workers).then_some(left)
     })
 }
 

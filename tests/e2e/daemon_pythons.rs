@@ -9,6 +9,7 @@ use crate::daemon::*;
 const WHICH: &str = "
     import json, subprocess
     import mod_wsgi
+    note('load', mod_wsgi.process_group)
     def application(environ, start_response):
         program = 'import json, sys; print(json.dumps([sys.version, sys.prefix]))'
         started = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
