@@ -132,7 +132,7 @@ pub fn settled(s: &Server, workers: usize) -> Vec<u32> {
 /// Waits for the line that says why a process is replaced.
 #[track_caller]
 pub fn told(s: &Server, pid: u32, why: &str) -> String {
-    s.wait_log(&format!("pid {pid}.*(?:{why})|(?:{why}).*pid {pid}"))
+    s.wait_log(&format!("process {pid} .*(?:{why})"))
 }
 
 /// Whether a request was under way at some moment between two.

@@ -14,7 +14,7 @@ const DYING: &str = "
     note('load', 'v0')
     def application(environ, start_response):
         path = environ['PATH_INFO']
-        if path != '/':
+        if path not in ('', '/'):
             note('began', path)
         if path == '/null':
             ctypes.string_at(0)

@@ -26,7 +26,7 @@ fn the_python_of_a_group_is_gone_at_a_restart() {
     fs::rename(&env, &away).unwrap();
     load.mark("the python has gone");
     s.graceful();
-    s.wait_log(&format!("wsgi:(error|warn).*WSGI[0-9]+: .*{}", env.display()));
+    s.wait_log(&format!("wsgi:(crit|error|warn).*WSGI[0-9]+: .*{}", env.display()));
     load.goes_on(100);
     assert!(load.latest().iter().all(|a| old.contains(&pid(a))), "{:?}", load.latest());
     fs::rename(&away, &env).unwrap();

@@ -44,7 +44,7 @@ fn a_script_that_is_broken_and_mended() {
     let s = serving(
         group("", &version("v0"))
             .expect_traceback("ValueError: a broken deployment")
-            .allow_log("WSGI[0-9]+: .*app.wsgi"),
+            .allow_log("WSGI[0-9]+: .*app.wsgi|WSGI1031: "),
         2,
     );
     let load = load(&s);

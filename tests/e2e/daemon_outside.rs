@@ -103,7 +103,7 @@ fn restarts_in_a_row() {
             return answer(environ, start_response, 'v0', os.getpid())",
     );
     let s = serving(group("", &slow).allow_log("WSGI[0-9]+: "), 2);
-    let load = load(&s);
+    let (load, old) = (load(&s), loaded(&s));
     let mut last = 0.0;
     for n in 1..=3 {
         last = now();
@@ -114,16 +114,17 @@ fn restarts_in_a_row() {
             (s.logged("AH00493|AH00298|AH00290|Graceful restart requested").len() >= n).then_some(())
         });
     }
-    let fresh = until("processes of the last generation", || {
-        let fresh: Vec<u32> = notes(&s, "load").iter().filter(|n| n.at > last + 3.0).map(|n| n.pid).collect();
-        (fresh.len() >= 2).then_some(fresh)
+    // None of those before can have come to an end so soon.
+    let workers = until("processes of the last generation", || {
+        let fresh = |pid: &u32| !old.contains(pid);
+        (s.supervisors().len() <= 1).then(|| s.workers()).filter(|w| w.len() == 2 && w.iter().all(fresh))
     });
-    load.settled("the last generation serves", |a| pid_of(&a.body).is_some_and(|pid| fresh.contains(&pid)));
-    let workers = settled(&s, 2);
+    load.settled("the last generation serves", |a| pid_of(&a.body).is_some_and(|pid| workers.contains(&pid)));
+    let started = |pid: &u32| notes(&s, "load").iter().any(|n| n.pid == *pid && n.at > last + 3.0);
+    assert!(workers.iter().all(started), "started before the last restart: {workers:?}");
     let summary = load.stop();
     println!("{summary}");
     summary.assert_none_lost();
-    assert!(workers.iter().all(|pid| fresh.contains(pid)), "{workers:?}, {fresh:?}");
 }
 
 /// SIGHUP to httpd ends its children at once, and the group is there again afterwards.

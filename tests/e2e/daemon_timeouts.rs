@@ -18,7 +18,7 @@ const SLEEPING: &str = "
             time.sleep(0.01)
     def application(environ, start_response):
         path = environ['PATH_INFO']
-        if path != '/':
+        if path not in ('', '/'):
             note('began', path)
         try:
             if path == '/python':
