@@ -54,7 +54,8 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         hook::translate::<route::Translate>(&hook::AFTER_ALIAS);
         // A request for a script.
         hook::handler::<route::Handler>();
-        // A child ends: Python ends in it.
+        // A child ends: what waits for processes of ours is let go, and Python ends in it.
+        hook::child_stopping::<daemon::Stop>();
         hook::child_stopping::<embedded::Stop>();
     });
 }

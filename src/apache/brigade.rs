@@ -192,7 +192,8 @@ impl<'r> Brigade<'r> {
         self.finish();
     }
 
-    fn pass(&mut self) -> bool {
+    /// Hands what was added to the filters.
+    pub fn pass(&mut self) -> bool {
         // SAFETY: request, its filters and the brigade are live; the cleanup empties what a filter left.
         let status = unsafe {
             let status = sys::ap_pass_brigade((*self.request.raw()).output_filters, self.raw);

@@ -144,6 +144,8 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let identity = Identity::of(group);
         let slots = (group.processes.unwrap_or(1).saturating_mul(4)).max(FEWEST_SLOTS);
         let key = key(group, &identity, slots);
+        // Where somebody has removed the file another one is made; processes that there are serve what they have.
+        kept.groups.retain(|kept| kept.key != key || os::is_socket(&kept.path));
         let found = kept.groups.iter().find(|kept| kept.key == key).cloned();
         let kept_group = match found {
             Some(kept_group) => {
@@ -229,6 +231,18 @@ fn create(
     }
     let user = group.socket_user.unwrap_or(mpm::unixd_user().0);
     let owner = crate::apache::users::is_root().then_some(user);
+    let (uid, gid, name) = mpm::unixd_user();
+    let apache = crate::python::User { uid, gid, name };
+    let place = std::path::Path::new(&*shown);
+    if place.parent().is_some_and(std::path::Path::is_dir)
+        && let Some(obstacle) = crate::python::obstacle(place, &apache)
+    {
+        return Err(format!(
+            "the socket '{shown}' of process group '{}' could not be reached: {obstacle}; or move it with \
+             WSGISocketPrefix",
+            String::from_utf8_lossy(&group.name)
+        ));
+    }
     let _ = std::fs::remove_file(&*shown);
     let listener = os::listen(&path, owner, group.listen_backlog).map_err(|(what, error)| {
         let remedy = match error.kind() {

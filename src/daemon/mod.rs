@@ -15,6 +15,6 @@ mod scripts;
 mod supervisor;
 
 pub use check::run as check;
-pub use client::serve;
+pub use client::{Stop, serve};
 pub use groups::Forget;
 pub use parent::{LeaveParent, Prepare};

@@ -331,3 +331,17 @@ pub fn parent() -> u32 {
     // SAFETY: it only answers.
     unsafe { libc::getppid() as u32 }
 }
+
+/// There is a socket of that name.
+pub fn is_socket(path: &[u8]) -> bool {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::FileTypeExt;
+    let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path));
+    path.symlink_metadata().is_ok_and(|data| data.file_type().is_socket())
+}
+
+/// Nothing more comes over a connection, in either direction.
+pub fn shut_down(fd: RawFd) {
+    // SAFETY: an open socket.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}

@@ -93,6 +93,12 @@ impl Exchange<'_> {
         self.answer.flush()
     }
 
+    /// Hands what was added on, to be sent when that is worth while. False: the client has gone.
+    pub fn pass_on(&mut self) -> bool {
+        self.send_head();
+        self.answer.pass()
+    }
+
     /// The answer is whole.
     pub fn finish(&mut self) -> Status {
         self.send_head();

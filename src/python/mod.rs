@@ -10,7 +10,7 @@ mod find;
 mod os;
 mod probe;
 
-pub use access::User;
+pub use access::{User, obstacle};
 pub use find::{Python, find_executable};
 
 use crate::apache::{AtEnd, Pool, Server, add_component, hook, log, mpm};

@@ -140,7 +140,7 @@ fn headers_are_the_applications() {
     let r = get("'200 Error', []");
     assert_eq!(r.status, differs(500, 200, "collides with a mark the original sends its child"));
     let r = get("'200 OK', [('X-Blank', '   x')]");
-    assert_eq!(r.header("X-Blank"), Some(differs("x", "  x", "leading blanks as in embedded mode")));
+    assert_eq!(r.header("X-Blank"), Some(differs("x", "   x", "leading blanks as in embedded mode")));
     let future = "Fri, 01 Jan 2100 00:00:00 GMT";
     let r = get(&format!("'200 OK', [('Last-Modified', '{future}')]"));
     let kept = r.header("Last-Modified") == Some(future);

@@ -54,7 +54,8 @@ pub struct Slot {
 pub struct Entry {
     /// The child claims a thread for it, or has.
     pub claimed: AtomicU32,
-    /// The worker has called the application for the request on it.
+    /// 1: the worker has called the application for the request on it; 2: the request has lasted too long, and the worker
+    /// ends.
     pub started: AtomicU32,
 }
 

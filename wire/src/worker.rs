@@ -120,6 +120,10 @@ settings! {
     build_date: text,
     /// Name of the MPM.
     mpm: text,
+    /// Most processes of the MPM.
+    mpm_processes: u32,
+    /// Threads of each of those.
+    mpm_threads: u32,
     /// Processes of the group.
     processes: u32,
     /// Most verbose level of the log.

@@ -101,6 +101,7 @@ fn settings(from: &table::Settings) -> Settings {
         mpm: text(from.mpm),
         processes: from.processes,
         threads: from.threads,
+        mpm_numbers: [from.processes, from.threads],
         restrict_exit: from.restrict_exit,
         daemon: false,
         board: (from.board >= 0).then_some(from.board),

@@ -31,7 +31,7 @@ pub fn stop(limit: Duration) -> Ended {
     let until = begun + limit;
     let running = GATE.close(until.checked_sub(FOR_EXIT_FUNCTIONS).unwrap_or(until));
     for call in Call::running() {
-        let (script, waited) = (String::from_utf8_lossy(&call.script), begun.elapsed().as_secs_f64());
+        let (script, waited) = (String::from_utf8_lossy(&call.script), call.age().as_secs_f64());
         let text = format!(
             "the process ends while this request of '{script}' is still running, after {waited:.1} s"
         );

@@ -52,6 +52,7 @@ use once_cell::sync::OnceCell;
 use rustc_hash::FxHashMap;
 use spaces::Spaces;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -172,6 +173,17 @@ pub fn leave_copy(status: i32) -> ! {
 pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> bool {
     let app = application(script, plan);
     app.is_some_and(|app| start(&app, Seen::NOTHING, script::modified(script.path), None).is_ok())
+}
+
+static STOP_ASKED: AtomicBool = AtomicBool::new(false);
+
+/// The process is about to be told to end, by an exception.
+pub fn ask_to_stop() {
+    STOP_ASKED.store(true, Ordering::SeqCst);
+}
+
+fn is_stop_asked() -> bool {
+    STOP_ASKED.load(Ordering::SeqCst)
 }
 
 /// Microseconds of the clock that nobody sets.

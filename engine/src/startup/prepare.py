@@ -13,6 +13,7 @@ from time import monotonic
 
 ModuleType = type(sys)
 INFO, ERROR = 6, 3
+STACKS_SIGNAL = 63  # a real-time signal that nothing else uses; worker/os.rs sends it
 
 
 class ClientDisconnected(OSError):
@@ -106,6 +107,11 @@ def prepare(config, stderr, stdout):
     if not config["multithread"]:
         # The one request thread stands for the main thread of other servers: threads it starts are waited for.
         threading._DummyThread.__init__ = not_daemonic(threading._DummyThread.__init__)
+    if config["process_group"] and not config["service"]:
+        # When no thread gets the GIL any more: the interpreter that was made last is one that an application is in.
+        import faulthandler
+
+        faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
     add_directories(config["python_path"])
     if config["home"]:
         sys.path.insert(0, config["home"])
@@ -238,8 +244,8 @@ def add_modules(config):
     apache.description = config["description"]
     apache.build_date = config["build_date"]
     apache.mpm_name = config["mpm_name"]
-    apache.maximum_processes = config["maximum_processes"]
-    apache.threads_per_process = config["threads_per_process"]
+    apache.maximum_processes = config["apache_processes"]
+    apache.threads_per_process = config["apache_threads"]
 
 
 class Lazy(ModuleType):

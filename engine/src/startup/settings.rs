@@ -47,6 +47,8 @@ pub struct Settings {
     pub processes: i32,
     /// Threads of each.
     pub threads: i32,
+    /// Most processes of the MPM, and threads of each.
+    pub mpm_numbers: [i32; 2],
     /// This is a process of a process group: nobody but applications needs its threads.
     pub daemon: bool,
     /// `os._exit()` is refused.
@@ -92,6 +94,8 @@ impl Settings {
         set("mpm_name", Obj::latin1(py, &self.mpm)?)?;
         set("maximum_processes", Obj::int(py, self.processes.into())?)?;
         set("threads_per_process", Obj::int(py, self.threads.into())?)?;
+        set("apache_processes", Obj::int(py, self.mpm_numbers[0].into())?)?;
+        set("apache_threads", Obj::int(py, self.mpm_numbers[1].into())?)?;
         let pairs = self
             .environ
             .iter()

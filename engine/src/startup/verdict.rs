@@ -84,6 +84,16 @@ impl Attempt {
     }
 
     fn failed(&self, failure: &Failure) {
+        let settings = &self.runtime.settings;
+        if settings.daemon && settings.threads == 0 && failure.number == msg::PRELOAD_EXITED {
+            // A service ends as it likes.
+            let asked = super::is_stop_asked();
+            let level = if asked { wire::Level::Info } else { failure.number.level() };
+            let text = format!("{}: {} ({})", failure.number, failure.what, failure.cause.summary());
+            host::log(level, text.as_bytes());
+            self.app.leave(self.serial, State::Failed);
+            return;
+        }
         let record = self.conclude(&failure.cause, failure.watched.clone());
         let took = lock(&self.times).import;
         if self.runtime.settings.daemon

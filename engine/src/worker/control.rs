@@ -25,7 +25,7 @@ impl Host for SupervisorLog {
     fn log(&self, level: Level, line: &[u8]) {
         let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
         if self.0.is_orphan() || os::send_datagram(self.0.control.as_raw_fd(), &message.bytes()).is_err() {
-            os::write_stderr(line);
+            os::write_stderr(level, line);
         }
     }
 
@@ -139,7 +139,7 @@ impl Worker {
     /// It cannot serve.
     pub fn fail(&self, why: &str) -> ! {
         if !self.tell(&Message::Failed(why.as_bytes().to_vec())) {
-            os::write_stderr(why.as_bytes());
+            os::write_stderr(Level::Critical, why.as_bytes());
         }
         os::end_process(1, false)
     }
@@ -166,6 +166,7 @@ impl Worker {
             self.served.load(Ordering::SeqCst)
         );
         host::message(msg::WORKER_ENDS, text);
+        self.give_up_stale_requests();
         let ended = startup::stop(shutdown);
         self.slot.clear();
         os::end_process(0, ended.quiet)

@@ -1,6 +1,6 @@
 //! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
 
-use super::Worker;
+use super::{Worker, os};
 use crate::host;
 use crate::startup;
 use crate::wsgi::{Call, Interrupt};
@@ -73,11 +73,7 @@ impl Limits {
             return;
         }
         let settings = &self.worker.settings;
-        if settings.maximum_requests > 0
-            && self.worker.served.load(Ordering::SeqCst) >= settings.maximum_requests
-        {
-            self.ask(Reason::Requests, format!("it has served {} requests", settings.maximum_requests));
-        } else if seconds(settings.restart_interval).is_some_and(|limit| self.begun.elapsed() >= limit) {
+        if seconds(settings.restart_interval).is_some_and(|limit| self.begun.elapsed() >= limit) {
             self.ask(Reason::Interval, format!("it has run for {} s", settings.restart_interval));
         } else if let Some(idle) = seconds(settings.inactivity_timeout).and_then(|limit| self.is_idle(limit))
         {
@@ -87,7 +83,8 @@ impl Limits {
             let since = Duration::from_millis(since.max(0) as u64);
             if since >= limit {
                 let text = format!("no thread got the GIL for {:.1} s; the stacks:", since.as_secs_f64());
-                startup::report(msg::DEADLOCK, &text);
+                host::message(msg::DEADLOCK, text);
+                os::dump_stacks();
                 self.ask(Reason::Deadlock, format!("no thread got the GIL for {:.1} s", since.as_secs_f64()));
             }
         }
@@ -163,8 +160,17 @@ impl Limits {
 impl Worker {
     /// Requests that have lasted longer than they may, and are not waited for any more.
     pub fn stale_requests(&self) -> usize {
-        let Some(limit) = seconds(self.settings.request_timeout) else { return 0 };
+        self.stale().len()
+    }
+
+    /// Their clients are told so.
+    pub fn give_up_stale_requests(&self) {
+        self.stale().iter().for_each(|call| call.give_up());
+    }
+
+    fn stale(&self) -> Vec<Arc<Call>> {
+        let Some(limit) = seconds(self.settings.request_timeout) else { return Vec::new() };
         let limit = limit + seconds(self.settings.interrupt_timeout).unwrap_or_default();
-        Call::running().iter().filter(|call| call.age() > limit).count()
+        Call::running().into_iter().filter(|call| call.age() > limit).collect()
     }
 }

@@ -50,6 +50,12 @@ impl Link for Remote {
         }
     }
 
+    fn late(&mut self) {
+        if let Some(entry) = self.entry {
+            entry.started.store(2, Ordering::SeqCst);
+        }
+    }
+
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         if into.is_empty() {
             return Ok(0);

@@ -22,7 +22,7 @@ use once_cell::sync::OnceCell;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::claims::{Claims, Slot};
-use wire::control::Message;
+use wire::control::{Message, Reason};
 use wire::message;
 use wire::worker::{self as told, descriptor};
 
@@ -176,7 +176,11 @@ impl Worker {
     }
 
     fn count_request(&self) {
-        self.served.fetch_add(1, Ordering::SeqCst);
+        let served = self.served.fetch_add(1, Ordering::SeqCst) + 1;
+        if served == self.settings.maximum_requests {
+            let text = format!("it has served {served} requests (maximum-requests)");
+            self.ask_for_successor(Reason::Requests, &text);
+        }
     }
 
     /// Requests have ended since files were sent last, and may have imported something.

@@ -327,9 +327,30 @@ pub fn end_process(status: i32, in_order: bool) -> ! {
     }
 }
 
-/// Writes to the error log as it is, when nobody takes our lines.
-pub fn write_stderr(line: &[u8]) {
-    let text = [line, b"\n"].concat();
+/// Writes to the error log, in the form of httpd's lines, when nobody takes ours.
+pub fn write_stderr(level: wire::Level, line: &[u8]) {
+    let mut date = [0u8; 64];
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // SAFETY: live structures and room for the text.
+    let len = unsafe {
+        let seconds = now.as_secs() as libc::time_t;
+        let mut time: libc::tm = mem::zeroed();
+        libc::localtime_r(&seconds, &mut time);
+        libc::strftime(date.as_mut_ptr().cast(), date.len(), c"%a %b %d %H:%M:%S.@ %Y".as_ptr(), &time)
+    };
+    let date = String::from_utf8_lossy(&date[..len]).replace('@', &format!("{:06}", now.subsec_micros()));
+    let level = match level {
+        wire::Level::Alert => "alert",
+        wire::Level::Critical => "crit",
+        wire::Level::Error => "error",
+        wire::Level::Warning => "warn",
+        wire::Level::Notice => "notice",
+        wire::Level::Info => "info",
+        wire::Level::Debug => "debug",
+        wire::Level::Trace1 => "trace1",
+    };
+    let head = format!("[{date}] [wsgi:{level}] [pid {}] ", std::process::id());
+    let text = [head.as_bytes(), line, b"\n"].concat();
     // SAFETY: live bytes.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }
@@ -366,5 +387,20 @@ pub fn set_locale(name: &[u8]) {
     {
         // SAFETY: a C string; no other thread runs yet.
         unsafe { libc::setlocale(libc::LC_ALL, name.as_ptr()) };
+    }
+}
+
+/// Has `faulthandler`, which needs no GIL, write the stacks of Python's threads to the error log.
+pub fn dump_stacks() {
+    /// As prepare.py registers it.
+    const SIGNAL: libc::c_int = 63;
+    let process = std::process::id() as libc::pid_t;
+    // SAFETY: a signal to a thread of this process, for which a handler was registered.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        libc::sigaction(SIGNAL, ptr::null(), &mut action);
+        if action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN {
+            libc::syscall(libc::SYS_tgkill, process, libc::gettid(), SIGNAL);
+        }
     }
 }

@@ -35,6 +35,7 @@ pub fn of(from: &told::Settings) -> Settings {
         mpm: from.mpm.clone(),
         processes: from.processes as i32,
         threads: from.threads as i32,
+        mpm_numbers: [from.mpm_processes as i32, from.mpm_threads as i32],
         restrict_exit: from.restrict_exit,
         daemon: true,
         board: Some(told::descriptor::BOARD),

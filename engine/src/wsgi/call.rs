@@ -115,6 +115,15 @@ impl Call {
         Self::new(space, script, None, Box::<Nobody>::default(), log, None)
     }
 
+    /// Nothing more comes of it, for it has lasted too long. A thread that is at the link just now comes to its end.
+    pub fn give_up(&self) {
+        if let Some(mut link) = self.try_lock()
+            && let Some(link) = link.as_mut()
+        {
+            link.late();
+        }
+    }
+
     /// How long it has been here.
     pub fn age(&self) -> Duration {
         self.begun.elapsed()

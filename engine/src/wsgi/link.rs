@@ -24,6 +24,8 @@ pub trait Link: Send {
     fn settle(&mut self) -> bool {
         self.flush()
     }
+    /// The request has lasted too long, and the process ends without an answer.
+    fn late(&mut self) {}
     /// The application is about to be called: nobody else may be asked to serve the request from here on.
     fn started(&mut self) {}
 }

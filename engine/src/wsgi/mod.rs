@@ -213,7 +213,13 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
             call.age().as_secs_f64()
         );
         call.message(message::REQUEST_INTERRUPTED, text);
-        return end(504);
+        let answered = !committed
+            && call
+                .quick(py, "write", |link| {
+                    link.head(504, b"504 Gateway Timeout", &[(b"Content-Length", b"0")])
+                })
+                .is_ok();
+        return if answered { Outcome::of(End::Complete, 0) } else { end(504) };
     }
     if call.was_interrupted() == Some(Interrupt::ImportDeadlock) {
         let text = "this request waited for an import that does not get on, and was interrupted";

@@ -24,6 +24,8 @@ pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<Group>, Server<'c>)> {
     };
     let mut groups: Vec<_> = main.all().flat_map(of).collect();
     groups.sort_by_key(|(group, _)| group.id);
+    // A virtual host without a directive of ours shares the main server's configuration, which comes first.
+    groups.dedup_by_key(|(group, _)| group.id);
     groups
 }
 

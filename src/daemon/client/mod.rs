@@ -6,9 +6,11 @@
 
 mod pool;
 mod relay;
+mod stop;
 mod stream;
 
 pub use pool::Pool;
+pub use stop::Stop;
 
 use super::groups::{self, Live};
 use super::scripts;
@@ -163,10 +165,11 @@ fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
     let name = live.name();
     match problem {
         Problem::Late => {
-            let text = format!(
-                "no thread of process group '{name}' was idle within queue-timeout ({} s)",
-                live.group.queue_timeout
-            );
+            let (limit, seconds) = match live.group.queue_timeout {
+                0 => ("socket-timeout", pool::patience(live, r).as_secs()),
+                seconds => ("queue-timeout", seconds.into()),
+            };
+            let text = format!("no thread of process group '{name}' was idle within {limit} ({seconds} s)");
             r.log(msg::QUEUE_TIMEOUT, text);
             r.retry_after(2);
             Status(504)

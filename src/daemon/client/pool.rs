@@ -33,6 +33,17 @@ pub struct Conn {
     pool: &'static Pool,
 }
 
+/// What a process notes of the request on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing: the application has not been called.
+    None,
+    /// It has been called.
+    Started,
+    /// It has lasted longer than request-timeout allows, and its process ends.
+    Late,
+}
+
 /// Why there is none.
 #[derive(Debug)]
 pub enum Problem {
@@ -53,9 +64,13 @@ impl Drop for Conn {
 }
 
 impl Conn {
-    /// The application has been called for the request that was sent.
-    pub fn is_started(&self) -> bool {
-        self.entry.is_none_or(|entry| entry.started.load(Ordering::SeqCst) != 0)
+    /// How far the request is that was sent.
+    pub fn progress(&self) -> Progress {
+        match self.entry.map_or(1, |entry| entry.started.load(Ordering::SeqCst)) {
+            0 => Progress::None,
+            2 => Progress::Late,
+            _ => Progress::Started,
+        }
     }
 
     /// Claims a thread. `None`: the process takes nothing any more.
@@ -160,7 +175,7 @@ impl Pool {
             if os::poll(&[stream.fd()], rest.min(LOOK))[0] {
                 break;
             }
-            if is_down(live) {
+            if is_down(live) || super::stop::is_stopping() {
                 return Err(Problem::Down);
             }
         }

@@ -1,6 +1,7 @@
 //! One request on one connection: what the process asks for is done, until it says that this is the end.
 
-use super::pool::Conn;
+use super::pool::{Conn, Progress};
+use super::stop::Using;
 use crate::apache::brigade::Owner;
 use crate::apache::{Request, Status, log};
 use crate::daemon::groups::Live;
@@ -37,6 +38,8 @@ pub struct Relay<'e, 'r> {
     instead: Option<Instead>,
     /// Bytes since the client's side was flushed.
     held: u64,
+    /// What came so far is to go out, unless more follows at once.
+    wants_flush: bool,
 }
 
 enum Instead {
@@ -95,7 +98,7 @@ fn malformed(what: &str) -> io::Error {
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
     pub fn new(exchange: &'e mut Exchange<'r>, live: &'static Live, conn: Conn) -> Self {
-        Self { exchange, live, conn, instead: None, held: 0 }
+        Self { exchange, live, conn, instead: None, held: 0, wants_flush: false }
     }
 
     fn request(&self) -> Request<'r> {
@@ -109,7 +112,10 @@ impl<'e, 'r> Relay<'e, 'r> {
             .then(|| self.request().set_client_timeout(Duration::from_secs(timeout.into())))
             .flatten();
         let r = self.request();
-        let relayed = match self.conn.stream.send(request).and_then(|()| self.converse()) {
+        let using = Using::begin(self.conn.stream.fd());
+        let conversed = self.conn.stream.send(request).and_then(|()| self.converse());
+        drop(using);
+        let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
             // The client has gone: so has the connection, by which the application hears of it.
             Ok(None) => Relayed::Done(Status::OK, None),
@@ -254,7 +260,9 @@ impl<'e, 'r> Relay<'e, 'r> {
         }
         let delay = Duration::from_millis(self.live.group.response_flush_delay.into());
         if !acknowledge && self.conn.stream.is_ready(delay) {
-            return Ok(true);
+            self.wants_flush = true;
+            // The head goes with the first block all the same: it must not look as if this were the whole answer.
+            return Ok(self.exchange.answer.is_passed() || self.exchange.pass_on());
         }
         let there = self.flush_now();
         if acknowledge {
@@ -264,7 +272,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     }
 
     fn flush_now(&mut self) -> bool {
-        self.held = 0;
+        (self.held, self.wants_flush) = (0, false);
         self.exchange.flush()
     }
 
@@ -272,9 +280,13 @@ impl<'e, 'r> Relay<'e, 'r> {
         self.conn.stream.send_frame(Header { kind: Kind::Ack, flag: there.into(), len: 0 }, b"")
     }
 
-    /// The application reads the body: this is what has the client send it.
+    /// The application reads the body: this is what has the client send it. What it answered before must be with the
+    /// client by then: it may wait for that.
     fn read(&mut self, len: usize) -> io::Result<()> {
         let payload = self.conn.stream.payload(len)?;
+        if self.wants_flush {
+            self.flush_now();
+        }
         let want = frame::parse_read(&payload).map_err(super::stream::malformed)?;
         let mut bytes = vec![0; want.clamp(1, BLOCK)];
         let (count, state) = match self.exchange.body.read(&mut bytes) {
@@ -317,7 +329,8 @@ impl<'e, 'r> Relay<'e, 'r> {
         let r = self.request();
         let name = self.live.name();
         let late = error.kind() == io::ErrorKind::WouldBlock;
-        if !late && error.kind() != io::ErrorKind::InvalidData && !self.conn.is_started() {
+        let progress = self.conn.progress();
+        if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None {
             return Relayed::Elsewhere(None);
         }
         let sent = self.exchange.answer.is_passed();
@@ -330,6 +343,11 @@ impl<'e, 'r> Relay<'e, 'r> {
             (msg::ANSWER_TIMEOUT, 504, text)
         } else if error.kind() == io::ErrorKind::InvalidData {
             (msg::LINK_BROKEN, 500, format!("a process of group '{name}' has sent nonsense: {error}; {then}"))
+        } else if progress == Progress::Late {
+            let seconds = self.live.group.request_timeout;
+            let text =
+                format!("a request has lasted longer than request-timeout ({seconds} s) allows; {then}");
+            (msg::REQUEST_INTERRUPTED, 504, text)
         } else {
             let text = format!("a process of group '{name}' has ended in the middle of the request; {then}");
             (msg::ANSWER_LOST, 502, text)

@@ -26,6 +26,8 @@ use wire::worker::Plan;
 const GREW_OLD: Duration = Duration::from_secs(10);
 /// A service that has ended is started again after this.
 const SERVICE_PAUSE: Duration = Duration::from_secs(1);
+/// Requests wait for a process that is started within that time.
+const SOON: Duration = Duration::from_secs(3);
 /// Files are often written in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
@@ -54,6 +56,8 @@ struct Place {
     next: Option<Instant>,
     /// Starts that failed in a row.
     failures: u32,
+    /// Processes that died young in a row.
+    deaths: u32,
     /// That was said.
     held: bool,
 }
@@ -136,7 +140,9 @@ impl Group {
         let claims = self.live.claims;
         let serves = self.places.iter().any(|place| place.current.is_some())
             || self.live.slots.iter().any(Slot::is_open);
-        let starts = self.places.iter().any(|place| place.successor.is_some() && place.failures == 0);
+        // A process that has died is replaced soon; one that does not start may never do.
+        let soon = |place: &Place| place.failures == 0 && place.next.is_none_or(|at| at <= now + SOON);
+        let starts = self.places.iter().any(soon);
         let condition = match (serves, starts) {
             (true, _) => Condition::Serving,
             (false, true) => Condition::Starting,
@@ -449,9 +455,10 @@ impl Group {
         let service_ended = self.live.threads() == 0 && death::is_clean(status);
         let unasked = place.is_some() || (!death::is_clean(status) && !process.killed);
         if unasked && !service_ended {
+            let requests = if claimed == 1 { "request" } else { "requests" };
             let text = format!(
                 "process {} of group '{}' has ended unasked: {}; it was {phase}, {:.1} s old, had {} MiB at most, and \
-                 {claimed} requests in flight; {}",
+                 {claimed} {requests} in flight; {}",
                 process.pid,
                 self.live.name(),
                 death::how(status),
@@ -476,12 +483,13 @@ impl Group {
                 self.say_holding(context, index, process.pid);
             }
         } else if age >= GREW_OLD {
-            (self.places[index].failures, self.places[index].next) = (0, None);
+            let place = &mut self.places[index];
+            (place.failures, place.deaths, place.next) = (0, 0, None);
         } else {
             // The first time it is replaced at once.
             let place = &mut self.places[index];
-            place.next = Some(Instant::now() + death::delay(place.failures));
-            place.failures += 1;
+            place.next = Some(Instant::now() + death::delay(place.deaths));
+            place.deaths += 1;
         }
         self.tell_condition(Instant::now());
     }

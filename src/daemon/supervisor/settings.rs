@@ -83,6 +83,8 @@ pub fn settings(context: &Context, live: &Live, plans: &[Plan]) -> Settings {
         description: apache::description().to_vec(),
         build_date: apache::build_date().to_vec(),
         mpm: mpm::name().to_vec(),
+        mpm_processes: mpm::max_processes().max(1) as u32,
+        mpm_threads: mpm::threads() as u32,
         processes: live.processes(),
         level: context.server(live).log_level(),
         slots: if threads == 0 { 0 } else { python.startup.slots.unwrap_or_else(embedded::cpus) },
