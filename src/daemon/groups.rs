@@ -12,8 +12,9 @@ use wire::claims::{Claims, Slot};
 use wire::codec::{Writer, hash};
 use wire::{Level, frame, message};
 
-/// Fewest places among the claims of a group: of its processes, their successors, and those that drain.
-const FEWEST_SLOTS: u32 = 16;
+/// Places among the claims of a group: of its processes, their successors, and those that drain. So many that another number
+/// of processes needs no other memory.
+const SLOTS: u32 = 256;
 
 /// A group.
 pub struct Live {
@@ -106,6 +107,27 @@ pub fn find(name: &[u8]) -> Option<&'static Live> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|live| live.group.name == name).copied()
 }
 
+/// Clears the places of processes that have ended without anybody to see it.
+pub fn clear_dead(live: &Live) {
+    for slot in live.slots {
+        let pid = slot.pid.load(std::sync::atomic::Ordering::SeqCst);
+        if pid != 0 && !os::is_alive(pid) {
+            slot.clear();
+        }
+    }
+}
+
+/// How long processes may take to end: the longest shutdown-timeout. Where that is 0, which is no bound, the end of the
+/// server is one.
+pub fn longest_shutdown() -> std::time::Duration {
+    const UNBOUNDED: u32 = 60;
+    let times = all().into_iter().map(|live| match live.group.shutdown_timeout {
+        0 => UNBOUNDED,
+        seconds => seconds,
+    });
+    std::time::Duration::from_secs(times.max().unwrap_or(0).into())
+}
+
 /// There is none.
 pub fn none() -> bool {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
@@ -142,7 +164,8 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
     let generation = mpm::generation();
     for (group, server) in daemon::all(main) {
         let identity = Identity::of(group);
-        let slots = (group.processes.unwrap_or(1).saturating_mul(4)).max(FEWEST_SLOTS);
+        let wanted = group.processes.unwrap_or(1).saturating_mul(4);
+        let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
         let key = key(group, &identity, slots);
         // Where somebody has removed the file another one is made; processes that there are serve what they have.
         kept.groups.retain(|kept| kept.key != key || os::is_socket(&kept.path));
@@ -152,7 +175,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 os::set_backlog(kept_group.listener, group.listen_backlog);
                 kept_group
             }
-            None => match create(pool, main.config(), group, &identity, key, slots) {
+            None => match create(pool, main.config(), group, &identity, (key, slots), kept) {
                 Ok(kept_group) => {
                     kept.groups.push(kept_group.clone());
                     kept_group
@@ -205,8 +228,8 @@ fn create(
     config: &ServerConfig,
     group: &Group,
     identity: &Identity,
-    key: u64,
-    slots: u32,
+    (key, slots): (u64, u32),
+    kept: &Kept,
 ) -> Result<KeptGroup, String> {
     let prefix = match &config.socket.prefix {
         Some(prefix) => prefix.clone(),
@@ -218,7 +241,13 @@ fn create(
         mpm::generation().to_string()
     };
     let name = format!(".{}.{owner}.{}.sock", std::process::id(), group.id);
-    let path = [&prefix[..], name.as_bytes()].concat();
+    let mut path = [&prefix[..], name.as_bytes()].concat();
+    if kept.groups.iter().any(|known| known.path == path) {
+        // That of the group as it was before, which serves until this one does.
+        let another = format!(".{}.sock", kept.serial + 1);
+        path.truncate(path.len() - ".sock".len());
+        path.extend_from_slice(another.as_bytes());
+    }
     let shown = String::from_utf8_lossy(&path).into_owned();
     if path.len() > os::LONGEST_PATH {
         return Err(format!(
@@ -260,8 +289,8 @@ fn create(
             String::from_utf8_lossy(&group.name)
         )
     })?;
-    let zeros = vec![0; Claims::size(slots as usize)];
-    let claims = os::memory(c"mod_wsgi claims", &zeros, false).map_err(|e| format!("no claims: {e}"))?;
+    let size = Claims::size(slots as usize);
+    let claims = os::empty_memory(c"mod_wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
     let token = os::random().map_err(|e| format!("no token: {e}"))?;
     Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
 }

@@ -57,7 +57,7 @@ impl Kept {
     /// Keeps it in the place of what was kept before.
     pub fn write(&self, main: Server<'_>) -> std::io::Result<()> {
         let old = kept_number(main, NAME, || 1);
-        let file = os::memory(NAME, &self.bytes(), true)?;
+        let file = os::memory(NAME, &self.bytes())?;
         keep_number(main, NAME, file.into_raw_fd() as usize + 2);
         if let Some(old) = old.checked_sub(2) {
             os::close(old as RawFd);

@@ -23,18 +23,28 @@ pub fn clock() -> i64 {
     crate::embedded::os::monotonic()
 }
 
-/// A file in memory that holds `bytes` and can never change its size again; nor its content, if `frozen`.
-pub fn memory(name: &CStr, bytes: &[u8], frozen: bool) -> io::Result<OwnedFd> {
+/// A file in memory of `size` zeros, which can never change its size again.
+pub fn empty_memory(name: &CStr, size: usize) -> io::Result<OwnedFd> {
+    // SAFETY: a C string.
+    let fd =
+        owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
+    let file = std::fs::File::from(fd);
+    file.set_len(size as u64)?;
+    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    // SAFETY: sets a property of an open file.
+    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
+    Ok(file.into())
+}
+
+/// A file in memory that holds `bytes` and can never change again.
+pub fn memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     use std::io::Write;
     // SAFETY: a C string.
     let fd =
         owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
     let mut file = std::fs::File::from(fd);
     file.write_all(bytes)?;
-    let mut seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
-    if frozen {
-        seals |= libc::F_SEAL_WRITE;
-    }
+    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
     // SAFETY: sets a property of an open file.
     checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
     Ok(file.into())
@@ -97,7 +107,7 @@ pub fn listen(path: &[u8], user: Option<u32>, backlog: u32) -> Result<OwnedFd, (
         libc::umask(mask);
         bound.map_err(failed("it cannot be bound"))?;
         if let Some(user) = user {
-            checked(libc::chown(c_path.as_ptr(), user, u32::MAX))
+            checked(libc::lchown(c_path.as_ptr(), user, u32::MAX))
                 .map_err(failed("its owner cannot be set"))?;
         }
         checked(libc::listen(socket.as_raw_fd(), i32::try_from(backlog).unwrap_or(i32::MAX)))
@@ -280,6 +290,13 @@ pub fn reap(pid: u32) -> Option<(i32, i64)> {
     }
 }
 
+/// A process of this number is there.
+pub fn is_alive(pid: u32) -> bool {
+    // SAFETY: no signal is sent.
+    let answer = unsafe { libc::kill(pid as libc::pid_t, 0) };
+    answer == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
+}
+
 /// Ends a process at once.
 pub fn kill(pid: u32) {
     // SAFETY: a child of ours that was not reaped, so its number is its own.
@@ -292,11 +309,17 @@ pub fn close(fd: RawFd) {
     unsafe { libc::close(fd) };
 }
 
-/// Forks: `None` in the new process.
-pub fn fork() -> io::Result<Option<u32>> {
+/// Forks; `child` is what the new process does, which ends with it, even by a panic: nothing of it may come back to where
+/// its parent goes on.
+pub fn fork(child: impl FnOnce()) -> io::Result<u32> {
     // SAFETY: this process has one thread, so the new one may do whatever this one may.
     let pid = checked(unsafe { libc::fork() })?;
-    Ok(u32::try_from(pid).ok().filter(|pid| *pid > 0))
+    if pid == 0 {
+        // What panics is logged where it happens.
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(child));
+        end(101);
+    }
+    Ok(pid as u32)
 }
 
 /// This process becomes a supervisor: a session of its own, and signals as a process has them, but for those that are

@@ -16,6 +16,9 @@ const BEYOND: Duration = Duration::from_millis(1500);
 /// The channels and pids of supervisors, for the end of the server.
 static SUPERVISORS: Mutex<Vec<(u32, RawFd)>> = Mutex::new(Vec::new());
 
+/// Listening sockets and files of claims, which are mapped, for children to close.
+static SOCKETS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
 /// The post-config hook.
 pub struct Prepare;
 
@@ -30,7 +33,13 @@ impl hook::Configured for Prepare {
         if let hook::Outcome::Stop = groups::make(pool, main, &mut kept) {
             return hook::Outcome::Stop;
         }
-        kept.supervisors.retain(|known| os::process(known.pid).is_ok());
+        kept.supervisors.retain(|known| {
+            let lives = os::process(known.pid).is_ok();
+            if !lives {
+                os::close(known.channel);
+            }
+            lives
+        });
         for known in &kept.supervisors {
             // So that its end surprises nobody.
             apache::watch_process::<Old>(pool, known.pid);
@@ -50,6 +59,8 @@ impl hook::Configured for Prepare {
 fn remember(kept: &Kept) {
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
     *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = all;
+    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.claims]).collect();
+    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sockets;
 }
 
 /// Forks a supervisor for the groups of the configuration.
@@ -65,13 +76,16 @@ fn start(main: Server<'static>, kept: &mut Kept) {
         Err(error) => return failed("socketpair", error),
     };
     let others: Vec<RawFd> = kept.supervisors.iter().map(|known| known.channel).collect();
-    match os::fork() {
-        Err(error) => failed("fork", error),
-        Ok(None) => {
-            drop(ours);
-            supervisor::run(main, serial, theirs, others)
+    let paths = kept.groups.iter().map(|group| group.path.clone()).collect();
+    let mut theirs = Some(theirs);
+    let forked = os::fork(|| {
+        if let Some(channel) = theirs.take() {
+            supervisor::run(main, serial, channel, others, paths);
         }
-        Ok(Some(pid)) => {
+    });
+    match forked {
+        Err(error) => failed("fork", error),
+        Ok(pid) => {
             apache::watch_process::<Current>(main.config_pool(), pid);
             kept.supervisors.push(KeptSupervisor { pid, channel: ours.into_raw_fd() });
         }
@@ -124,8 +138,7 @@ impl crate::apache::AtEnd for Ending {
                 os::process(pid).ok()
             })
             .collect();
-        let longest = groups::all().iter().map(|live| live.group.shutdown_timeout).max().unwrap_or(0);
-        let until = Instant::now() + Duration::from_secs(longest.into()) + BEYOND;
+        let until = Instant::now() + groups::longest_shutdown() + BEYOND;
         while !left.is_empty() && Instant::now() < until {
             let fds: Vec<RawFd> = left.iter().map(AsRawFd::as_raw_fd).collect();
             let ended = os::poll(&fds, until.saturating_duration_since(Instant::now()));
@@ -142,8 +155,7 @@ impl hook::ChildStart for LeaveParent {
     fn run(_: Pool<'static>, _: Server<'static>) {
         let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
         all.into_iter().for_each(|(_, channel)| os::close(channel));
-        for live in groups::all() {
-            os::close(live.listener);
-        }
+        let all = std::mem::take(&mut *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        all.into_iter().for_each(os::close);
     }
 }

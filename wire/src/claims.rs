@@ -44,7 +44,9 @@ pub struct Slot {
     word: AtomicU64,
     /// Pid of the worker; 0: the place is free.
     pub pid: AtomicU32,
-    _reserved: [u32; 13],
+    /// Its threads.
+    threads: AtomicU32,
+    _reserved: [u32; 12],
     /// Its connections.
     pub entries: [Entry; ENTRIES],
 }
@@ -67,8 +69,9 @@ fn incarnation(word: u64) -> u32 {
 }
 
 impl Slot {
-    /// A worker takes requests here, `incarnation` of the place.
-    pub fn open(&self, incarnation: u32) {
+    /// A worker of so many threads takes requests here, `incarnation` of the place.
+    pub fn open(&self, incarnation: u32, threads: u32) {
+        self.threads.store(threads, Ordering::SeqCst);
         for entry in &self.entries {
             entry.claimed.store(0, Ordering::Relaxed);
             entry.started.store(0, Ordering::Relaxed);
@@ -114,21 +117,25 @@ impl Slot {
         (self.word.load(Ordering::SeqCst) & COUNT) as u32
     }
 
-    /// A worker takes requests here, and has an idle thread.
-    pub fn is_idle(&self, limit: u32) -> bool {
-        let word = self.word.load(Ordering::SeqCst);
-        word & OPEN != 0 && word & COUNT < u64::from(limit)
-    }
-
     /// A worker takes requests here.
     pub fn is_open(&self) -> bool {
         self.word.load(Ordering::SeqCst) & OPEN != 0
     }
 
-    /// Nobody stands here any more.
+    /// Nobody stands here any more. Which one did is kept: its requests look here at how far they were.
     pub fn clear(&self) {
-        self.word.store(0, Ordering::SeqCst);
+        self.word.fetch_and(!(OPEN | COUNT), Ordering::SeqCst);
         self.pid.store(0, Ordering::SeqCst);
+    }
+
+    /// What stands here is of this incarnation, or of nobody since.
+    pub fn is_of(&self, wanted: u32) -> bool {
+        incarnation(self.word.load(Ordering::SeqCst)) == wanted
+    }
+
+    /// Threads of the worker.
+    pub fn threads(&self) -> u32 {
+        self.threads.load(Ordering::SeqCst)
     }
 }
 
@@ -180,7 +187,7 @@ mod tests {
     fn as_many_claims_as_threads() {
         let slot = slot();
         assert_eq!(slot.claim(7, 2), None);
-        slot.open(7);
+        slot.open(7, 2);
         assert_eq!(
             [slot.claim(7, 2), slot.claim(7, 2), slot.claim(7, 2)],
             [Some(true), Some(true), Some(false)]

@@ -158,8 +158,6 @@ settings! {
     eviction_timeout: f64,
     /// `shutdown-timeout=`, seconds; 0: no bound.
     shutdown_timeout: f64,
-    /// `socket-timeout=`, seconds, for each read and write on the link.
-    socket_timeout: f64,
     /// `send-buffer-size=`; 0: as the system has it.
     send_buffer: u32,
     /// `receive-buffer-size=`; 0: as the system has it.

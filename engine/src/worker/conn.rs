@@ -12,6 +12,9 @@ use wire::frame::{self, HEADER, Header, Kind};
 /// Bytes received at a time where nothing says how many will come.
 const CHUNK: usize = 16 << 10;
 
+/// Bytes of log lines that wait for a child which does not read.
+const MOST_LINES: usize = 1 << 20;
+
 /// A connection.
 pub struct Conn {
     fd: OwnedFd,
@@ -25,6 +28,10 @@ pub struct Conn {
     broken: AtomicBool,
     /// Threads wait for it in the epoll.
     pub is_waited_for: AtomicBool,
+    /// A thread is claimed for it, where it has no place among the claims.
+    pub holds: AtomicBool,
+    /// Something of the answer has been sent.
+    has_sent: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -67,6 +74,8 @@ impl Conn {
             lines: Mutex::default(),
             broken: AtomicBool::new(false),
             is_waited_for: AtomicBool::new(false),
+            holds: AtomicBool::new(false),
+            has_sent: AtomicBool::new(false),
         }
     }
 
@@ -122,6 +131,12 @@ impl Conn {
         let limit = Kind::Log.limit();
         {
             let mut lines = lock(&self.lines);
+            if lines.len() > MOST_LINES {
+                // The child is held up by its client: the server's log has room.
+                drop(lines);
+                let level = if level <= 3 { wire::Level::Error } else { wire::Level::Info };
+                return crate::host::log(level, line);
+            }
             if line.is_empty() {
                 frame::put(&mut lines, Kind::Log, level, b"");
             }
@@ -141,8 +156,23 @@ impl Conn {
         }
     }
 
+    /// A request begins: nothing of its answer has been sent.
+    pub fn begin(&self) {
+        self.has_sent.store(false, Ordering::Relaxed);
+    }
+
+    /// What waits, and its end, will fit into the socket's buffer: no more than `room`, and nothing went before.
+    pub fn fits(&self, room: usize) -> bool {
+        !self.has_sent.load(Ordering::Relaxed) && self.waiting() <= room
+    }
+
     /// Sends all there is; waits until it has gone. False: the other side has.
     pub fn send(&self) -> bool {
+        if self.is_broken() {
+            lock(&self.out).clear();
+            return false;
+        }
+        self.has_sent.store(true, Ordering::Relaxed);
         let mut out = lock(&self.out);
         self.take_lines(&mut out);
         if out.send(self.fd(), true).is_err() {
@@ -152,8 +182,7 @@ impl Conn {
         !self.is_broken()
     }
 
-    /// Bytes that wait to be sent.
-    pub fn waiting(&self) -> usize {
+    fn waiting(&self) -> usize {
         let out = lock(&self.out);
         let blocks = out.between.iter().map(|(_, piece)| match piece {
             Piece::Block(block) => block.bytes.bytes().len(),

@@ -24,7 +24,9 @@ pub struct SupervisorLog(pub &'static Worker);
 impl Host for SupervisorLog {
     fn log(&self, level: Level, line: &[u8]) {
         let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
-        if self.0.is_orphan() || os::send_datagram(self.0.control.as_raw_fd(), &message.bytes()).is_err() {
+        if self.0.is_orphan()
+            || os::send_datagram(self.0.control.as_raw_fd(), &message.bytes(), false).is_err()
+        {
             os::write_stderr(level, line);
         }
     }
@@ -45,13 +47,12 @@ impl Host for SupervisorLog {
 impl Worker {
     /// Says something to the supervisor, if there is one.
     pub fn tell(&self, message: &Message) -> bool {
-        // A supervisor that does not read has a full queue; what it is told then is told again or not needed.
-        !self.is_orphan() && os::send_datagram(self.control.as_raw_fd(), &message.bytes()).is_ok()
+        !self.is_orphan() && os::send_datagram(self.control.as_raw_fd(), &message.bytes(), true).is_ok()
     }
 
-    /// Asks for a process in this one's place.
-    pub fn ask_for_successor(&self, reason: Reason, text: &str) {
-        self.tell(&Message::Replace { reason, text: text.as_bytes().to_vec() });
+    /// Asks for a process in this one's place; false: nobody has heard it.
+    pub fn ask_for_successor(&self, reason: Reason, text: &str) -> bool {
+        self.tell(&Message::Replace { reason, text: text.as_bytes().to_vec() })
     }
 
     /// The supervisor has gone; another one starts others, for which this process makes way.
@@ -68,16 +69,18 @@ impl Worker {
             let [told, signalled, httpd_ended] =
                 os::poll([control, Some(self.signals.as_fd()), Some(self.httpd.as_fd())], pause);
             if httpd_ended {
-                self.end(Reason::Stop, Duration::ZERO, HURRY);
+                self.end(&mut limits, Reason::Stop, Duration::ZERO, HURRY);
             }
             if signalled {
-                os::signals(&self.signals, &SIGNALS).into_iter().for_each(|signal| self.on_signal(signal));
+                for signal in os::signals(&self.signals, &SIGNALS) {
+                    self.on_signal(&mut limits, signal);
+                }
             }
-            if told {
-                self.hear();
+            if told && let Some((reason, grace, shutdown)) = self.hear() {
+                self.end(&mut limits, reason, grace, shutdown);
             }
             if self.is_orphan() && self.may_go() {
-                self.end(Reason::Generation, self.grace(), self.shutdown());
+                self.end(&mut limits, Reason::Generation, self.grace(), self.shutdown());
             }
             limits.look();
         }
@@ -99,11 +102,12 @@ impl Worker {
         !self.serving.load(Ordering::SeqCst) || (served_by != 0 && served_by != self.settings.supervisor)
     }
 
-    fn hear(&'static self) {
+    /// A message of the supervisor's; answers with what it is to end by, if it is to end.
+    fn hear(&'static self) -> Option<(Reason, Duration, Duration)> {
         let mut bytes = vec![0; LONGEST];
         let Ok(count @ 1..) = os::receive(self.control.as_raw_fd(), &mut bytes) else {
             self.orphan.store(true, Ordering::SeqCst);
-            return;
+            return None;
         };
         match Message::parse(&bytes[..count]) {
             Ok(Message::Serve) => {
@@ -115,13 +119,14 @@ impl Worker {
             }
             Ok(Message::Drain { reason, grace, shutdown }) => {
                 let time = |ms| if ms == u32::MAX { FOR_EVER } else { Duration::from_millis(u64::from(ms)) };
-                self.end(reason, time(grace), time(shutdown));
+                return Some((reason, time(grace), time(shutdown)));
             }
             _ => {}
         }
+        None
     }
 
-    fn on_signal(&'static self, signal: libc::c_int) {
+    fn on_signal(&'static self, limits: &mut Limits, signal: libc::c_int) {
         let (reason, text) = match signal {
             libc::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 has come"),
             libc::SIGUSR1 => (Reason::Graceful, "SIGUSR1 has come"),
@@ -130,8 +135,8 @@ impl Worker {
             libc::SIGINT => (Reason::Shutdown, "SIGINT has come"),
             _ => (Reason::Shutdown, "SIGTERM has come"),
         };
-        if self.is_orphan() || self.settings.threads == 0 {
-            self.end(reason, self.grace(), self.shutdown());
+        if self.is_orphan() {
+            self.end(limits, reason, self.grace(), self.shutdown());
         }
         self.ask_for_successor(reason, text);
     }
@@ -146,16 +151,28 @@ impl Worker {
 
     /// Takes nothing more, lets requests finish within `grace`, cuts those that are left after `shutdown`, runs exit
     /// functions, and ends the process.
-    fn end(&'static self, reason: Reason, grace: Duration, shutdown: Duration) -> ! {
+    fn end(
+        &'static self,
+        limits: &mut Limits,
+        reason: Reason,
+        mut grace: Duration,
+        mut shutdown: Duration,
+    ) -> ! {
         let begun = Instant::now();
         self.stop_accepting();
         self.changes.drain();
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
-            let [_, _, httpd_ended] =
-                os::poll([None, None, Some(self.httpd.as_fd())], Duration::from_millis(10));
+            let control = (!self.is_orphan()).then(|| self.control.as_fd());
+            let fds = [control, Some(self.httpd.as_fd())];
+            let [told, httpd_ended] = os::poll(fds, Duration::from_millis(10));
             if httpd_ended {
-                break;
+                (grace, shutdown) = (Duration::ZERO, HURRY);
             }
+            if told && let Some((_, sooner, shorter)) = self.hear() {
+                // It cannot be taken back, but there may be less time.
+                (grace, shutdown) = (grace.min(begun.elapsed() + sooner), shutdown.min(shorter));
+            }
+            limits.look_at_requests();
         }
         self.send_threads_home();
         let text = format!(
@@ -174,8 +191,8 @@ impl Worker {
 
     /// Requests are served or on their way, but for those that have lasted longer than they may.
     fn has_work(&self, at_once: bool) -> bool {
-        let claimed = self.slot.claimed() as usize;
-        !at_once && claimed > self.stale_requests()
+        let inside = self.slot.claimed().max(self.busy.load(Ordering::SeqCst)) as usize;
+        !at_once && inside > self.stale_requests()
     }
 }
 

@@ -91,8 +91,7 @@ impl Limits {
     }
 
     fn ask(&mut self, reason: Reason, text: String) {
-        self.asked = true;
-        self.worker.ask_for_successor(reason, &text);
+        self.asked = self.worker.ask_for_successor(reason, &text);
     }
 
     /// How long nothing has happened, if that is too long; only once something has.
@@ -105,7 +104,7 @@ impl Limits {
 
     /// Requests beyond request-timeout are interrupted, if interrupt-timeout is set, and those that do not end then have
     /// the process replaced.
-    fn look_at_requests(&mut self) {
+    pub fn look_at_requests(&mut self) {
         let Some(limit) = seconds(self.worker.settings.request_timeout) else { return };
         let interrupt = seconds(self.worker.settings.interrupt_timeout);
         let running = Call::running();

@@ -19,12 +19,16 @@ use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::startup::{self, Plan, Script};
 use once_cell::sync::OnceCell;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 use wire::claims::{Claims, Slot};
 use wire::control::{Message, Reason};
 use wire::message;
 use wire::worker::{self as told, descriptor};
+
+/// How long a message to the supervisor may wait until it is read.
+const FOR_THE_SUPERVISOR: Duration = Duration::from_secs(5);
 
 /// This process.
 pub struct Worker {
@@ -78,7 +82,7 @@ pub fn work(py: Py<'_>) -> python::Result<()> {
 /// Takes what the supervisor left.
 fn begin() -> Result<&'static Worker, String> {
     let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
-    os::close_in_copies(os::OURS.into_iter());
+    os::close_in_copies();
     drop(os::inherited(descriptor::ENGINE));
     os::keep(descriptor::BOARD);
     let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
@@ -89,7 +93,11 @@ fn begin() -> Result<&'static Worker, String> {
         let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
         taken.is_ok()
     };
-    let place = slots.iter().position(free).ok_or("there is no place left among the claims of the group")?;
+    // Not where another one has just been: a child may still look there at what that one noted.
+    let first = pid as usize % slots.len();
+    let mut places = (first..slots.len()).chain(0..first);
+    let place =
+        places.find(|at| free(&slots[*at])).ok_or("there is no place left among the claims of the group")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let incarnation = (startup::clock() as u32) | 1;
     os::set_title(&settings.title);
@@ -118,6 +126,11 @@ fn begin() -> Result<&'static Worker, String> {
         watched: AtomicU64::new(u64::MAX),
         settings,
     };
+    os::set_send_timeout(worker.control.as_raw_fd(), FOR_THE_SUPERVISOR);
+    let ours = [&worker.control, &worker.listener, &worker.httpd, &worker.signals, &worker.wake];
+    ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
+    os::watch_descriptor(descriptor::BOARD, true);
+    os::watch_descriptor(worker.door.descriptor(), true);
     WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
     WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
 }

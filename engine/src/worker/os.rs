@@ -9,7 +9,6 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 use wire::claims::{Claims, Slot};
-use wire::worker::descriptor;
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
@@ -106,9 +105,9 @@ pub fn send(fd: RawFd, pieces: &[IoSlice<'_>], file: Option<RawFd>, wait: bool) 
     }
 }
 
-/// Sends one datagram, without waiting.
-pub fn send_datagram(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
-    send(fd, &[IoSlice::new(bytes)], None, false).map(drop)
+/// Sends one datagram. `wait`: as long as the socket allows.
+pub fn send_datagram(fd: RawFd, bytes: &[u8], wait: bool) -> io::Result<()> {
+    send(fd, &[IoSlice::new(bytes)], None, wait).map(drop)
 }
 
 /// A connection that waits at the listening socket, and the user id at its other end. Does not wait for one.
@@ -150,18 +149,19 @@ impl Epoll {
         unsafe { Ok(Self(OwnedFd::from_raw_fd(checked(libc::epoll_create1(libc::EPOLL_CLOEXEC))?))) }
     }
 
+    /// Its descriptor.
+    pub fn descriptor(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
     fn control(&self, what: libc::c_int, fd: RawFd, events: libc::c_int, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event { events: events as u32, u64: token };
         // SAFETY: a live structure.
         checked(unsafe { libc::epoll_ctl(self.0.as_raw_fd(), what, fd, &mut event) }).map(drop)
     }
 
-    /// Whenever there is something, one thread of one process is told.
-    pub fn add_shared(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN | libc::EPOLLEXCLUSIVE, token)
-    }
-
-    /// Every thread is told, again and again.
+    /// Threads are told as long as there is something. (With EPOLLEXCLUSIVE one process alone would be told, and it may be
+    /// about to end.)
     pub fn add(&self, fd: RawFd, token: u64) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN, token)
     }
@@ -261,10 +261,7 @@ pub fn wake(event: &OwnedFd) {
 
 /// In a copy of this process that the application forks, none of our descriptors stays open: it must not keep a
 /// client's connection, or the group's socket.
-pub fn close_in_copies(fds: impl Iterator<Item = RawFd>) {
-    for fd in fds {
-        watch_descriptor(fd, true);
-    }
+pub fn close_in_copies() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     extern "C" fn in_copy() {
         for (index, word) in OPEN.iter().enumerate() {
@@ -355,17 +352,6 @@ pub fn write_stderr(level: wire::Level, line: &[u8]) {
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }
 
-/// The descriptors that are ours from the start.
-pub const OURS: [RawFd; 7] = [
-    descriptor::ENGINE,
-    descriptor::SETTINGS,
-    descriptor::CONTROL,
-    descriptor::LISTENER,
-    descriptor::CLAIMS,
-    descriptor::BOARD,
-    descriptor::HTTPD,
-];
-
 /// Python's handler for SIGTERM runs on the main thread, which is woken from whatever it waits for.
 pub fn interrupt_main_thread() {
     let process = std::process::id() as libc::pid_t;
@@ -402,5 +388,28 @@ pub fn dump_stacks() {
         if action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN {
             libc::syscall(libc::SYS_tgkill, process, libc::gettid(), SIGNAL);
         }
+    }
+}
+
+/// The other side has closed the connection.
+pub fn has_hung_up(fd: RawFd) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: a live structure.
+    unsafe { libc::poll(&mut poll, 1, 0) > 0 }
+}
+
+/// Nothing more goes over a connection, whoever holds it.
+pub fn shut_down(fd: RawFd) {
+    // SAFETY: an open socket.
+    unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
+}
+
+/// How long sending on a socket may wait.
+pub fn set_send_timeout(fd: RawFd, time: Duration) {
+    let time = libc::timeval { tv_sec: time.as_secs() as _, tv_usec: time.subsec_micros() as _ };
+    // SAFETY: a live structure.
+    unsafe {
+        let len = size_of::<libc::timeval>() as _;
+        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, (&raw const time).cast(), len);
     }
 }

@@ -12,7 +12,7 @@ use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use wire::door::{End, Outcome};
@@ -22,8 +22,11 @@ use wire::{message, request};
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 
-/// What of an answer is sent together with its end: more may not fit into the socket's buffer.
-const AT_ONCE: usize = 128 << 10;
+/// What of an answer is sent together with its end: more may not fit into a socket's buffer as the system has it.
+const AT_ONCE: usize = 96 << 10;
+
+/// A request that has waited for so many seconds may have been given up.
+const LONG_AGO: f64 = 2.0;
 
 /// Connections, and what threads wait with.
 pub struct Door {
@@ -37,6 +40,11 @@ impl Door {
         Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
     }
 
+    /// What threads wait with.
+    pub fn descriptor(&self) -> std::os::fd::RawFd {
+        self.epoll.descriptor()
+    }
+
     fn conns(&self) -> std::sync::MutexGuard<'_, Vec<Option<Arc<Conn>>>> {
         self.conns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -47,8 +55,8 @@ impl Worker {
     pub fn serve(&'static self) -> io::Result<()> {
         os::set_nonblocking(self.listener.as_raw_fd());
         self.door.epoll.add(self.wake.as_raw_fd(), WAKE)?;
-        self.slot.open(self.incarnation);
-        self.door.epoll.add_shared(self.listener.as_raw_fd(), LISTENER)?;
+        self.slot.open(self.incarnation, self.settings.threads);
+        self.door.epoll.add(self.listener.as_raw_fd(), LISTENER)?;
         for number in 1..=self.settings.threads {
             let body = move || {
                 set_thread_number(number as usize);
@@ -106,14 +114,25 @@ impl Worker {
     /// Serves what waits in the queue, as long as something does. The thread is claimed, by itself.
     fn take_queue(&'static self, payload: &mut Vec<u8>) {
         loop {
+            let queued = self.claims.queued.load(Ordering::SeqCst);
             let accepted = if self.slot.is_open() {
                 os::accept(self.listener.as_raw_fd())
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
             };
-            let Ok((fd, user)) = accepted else {
-                self.slot.release(self.incarnation);
-                return;
+            let (fd, user) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    self.slot.release(self.incarnation);
+                    if error.kind() == io::ErrorKind::WouldBlock {
+                        // Those that were counted have gone, or were killed while they waited.
+                        let counter = &self.claims.queued;
+                        let _ = counter.compare_exchange(queued, 0, Ordering::SeqCst, Ordering::SeqCst);
+                    } else if error.kind() != io::ErrorKind::ConnectionAborted {
+                        self.cannot_accept(&error);
+                    }
+                    return;
+                }
             };
             if user != self.settings.peer && user != 0 {
                 let text =
@@ -128,6 +147,23 @@ impl Worker {
                 return;
             }
         }
+    }
+
+    /// Descriptors or memory are short: connections wait.
+    fn cannot_accept(&self, error: &io::Error) {
+        static SAID: AtomicI64 = AtomicI64::new(i64::MIN);
+        let now = crate::startup::clock();
+        let said = SAID.load(Ordering::Relaxed);
+        if now.saturating_sub(said) > 60_000_000
+            && SAID.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            let text = format!(
+                "a process of group '{}' cannot take connections: {error}; 'ulimit -n' says how many files it may open",
+                self.name()
+            );
+            crate::host::message(message::THREADS_SHORT, text);
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
 
     fn welcome(&self, fd: std::os::fd::OwnedFd) -> Arc<Conn> {
@@ -145,7 +181,10 @@ impl Worker {
                 entry.claimed.store(1, Ordering::SeqCst);
                 index as u32
             }
-            None => u32::MAX,
+            None => {
+                conn.holds.store(true, Ordering::SeqCst);
+                u32::MAX
+            }
         };
         conn.put(|out| {
             frame::Hello {
@@ -193,6 +232,7 @@ impl Worker {
     /// The connection has ended. A claim that its child made for it is taken back.
     fn forget(&self, conn: &Arc<Conn>) {
         self.door.epoll.remove(conn.fd());
+        os::shut_down(conn.fd());
         self.unclaim(conn);
         if let Some(place) = self.door.conns().get_mut(conn.index) {
             *place = None;
@@ -200,9 +240,12 @@ impl Worker {
     }
 
     fn unclaim(&self, conn: &Conn) {
-        match self.slot.entries.get(conn.index) {
-            Some(entry) if entry.claimed.swap(0, Ordering::SeqCst) == 0 => {}
-            _ => self.slot.release(self.incarnation),
+        let claimed = match self.slot.entries.get(conn.index) {
+            Some(entry) => entry.claimed.swap(0, Ordering::SeqCst) != 0,
+            None => conn.holds.swap(false, Ordering::SeqCst),
+        };
+        if claimed {
+            self.slot.release(self.incarnation);
         }
     }
 
@@ -219,6 +262,11 @@ impl Worker {
             (head, environ) = request::parse(payload).map_err(malformed)?;
         }
         let taken = wsgi::now();
+        conn.begin();
+        if taken - head.queued as f64 / 1e6 > LONG_AGO && os::has_hung_up(conn.fd()) {
+            // It has waited so long that its child has given up: nobody would read the answer.
+            return Ok(None);
+        }
         if !head.ignore_activity {
             self.note_activity();
         }
@@ -254,7 +302,10 @@ impl Worker {
             link,
             log,
         );
-        self.finish(conn, outcome);
+        if crate::startup::is_copy() {
+            // The application has forked, and its child came back here.
+            crate::startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+        }
         if !head.ignore_activity {
             self.note_activity();
         }
@@ -269,29 +320,27 @@ impl Worker {
         Ok(Some(kept))
     }
 
-    /// What may take long is sent while the thread is still claimed.
-    fn finish(&self, conn: &Conn, outcome: Outcome) {
-        if crate::startup::is_copy() {
-            // The application has forked, and its child came back here.
-            crate::startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
-        }
-        if conn.waiting() > AT_ONCE {
-            conn.send();
-        }
-    }
-
-    /// Sends the end. The claim goes before, so that the child finds an idle thread when it has read it, unless somebody
-    /// waits in the queue.
+    /// Sends the end. The claim goes before, so that the child finds an idle thread when it has read it; but not if sending
+    /// may last, and not if somebody waits in the queue: then the thread keeps it (true).
     fn let_claim_go(&self, conn: &Conn, outcome: Outcome) -> bool {
+        let room = match self.settings.send_buffer as usize {
+            0 => AT_ONCE,
+            size => AT_ONCE.min(size / 2),
+        };
+        let at_once = conn.fits(room);
         let kept = self.claims.queued.load(Ordering::SeqCst) > 0 && self.slot.is_open();
-        if let Some(entry) = self.slot.entries.get(conn.index) {
-            entry.claimed.store(0, Ordering::SeqCst);
+        match self.slot.entries.get(conn.index) {
+            Some(entry) => entry.claimed.store(0, Ordering::SeqCst),
+            None => conn.holds.store(false, Ordering::SeqCst),
         }
-        if !kept {
+        if !kept && at_once {
             self.slot.release(self.incarnation);
         }
         conn.put(|out| frame::put_end(out, outcome));
         conn.send();
+        if !kept && !at_once {
+            self.slot.release(self.incarnation);
+        }
         kept
     }
 }

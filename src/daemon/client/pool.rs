@@ -6,7 +6,7 @@ use crate::daemon::groups::Live;
 use crate::daemon::os;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use wire::claims::{Condition, Entry, Slot};
@@ -17,11 +17,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// The connections of this process to one group that no request is on; the one that was used last is used first.
 #[derive(Default)]
-pub struct Pool {
-    idle: Mutex<Vec<Conn>>,
-    /// All that are open.
-    open: AtomicUsize,
-}
+pub struct Pool(Mutex<Vec<Conn>>);
 
 /// A connection.
 pub struct Conn {
@@ -30,7 +26,6 @@ pub struct Conn {
     slot: &'static Slot,
     entry: Option<&'static Entry>,
     incarnation: u32,
-    pool: &'static Pool,
 }
 
 /// What a process notes of the request on a connection.
@@ -57,16 +52,13 @@ pub enum Problem {
     Down,
 }
 
-impl Drop for Conn {
-    fn drop(&mut self) {
-        self.pool.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 impl Conn {
     /// How far the request is that was sent.
     pub fn progress(&self) -> Progress {
-        match self.entry.map_or(1, |entry| entry.started.load(Ordering::SeqCst)) {
+        let noted = self.entry.map_or(1, |entry| entry.started.load(Ordering::SeqCst));
+        match noted {
+            // Read first: if another worker stands there now, this may be its own note.
+            _ if !self.slot.is_of(self.incarnation) => Progress::Started,
             0 => Progress::None,
             2 => Progress::Late,
             _ => Progress::Started,
@@ -74,8 +66,9 @@ impl Conn {
     }
 
     /// Claims a thread. `None`: the process takes nothing any more.
-    fn claim(&self, most: u32) -> Option<bool> {
+    fn claim(&self, more: u32) -> Option<bool> {
         let entry = self.entry?;
+        let most = self.slot.threads().saturating_add(more);
         entry.started.store(0, Ordering::SeqCst);
         entry.claimed.store(1, Ordering::SeqCst);
         let claimed = self.slot.claim(self.incarnation, most);
@@ -86,14 +79,10 @@ impl Conn {
     }
 }
 
-/// Threads that may be claimed of a process. Where there is one process, a request that finds no idle thread may as well
-/// wait there as in the queue, unless it must know when that takes too long.
-fn most(live: &Live) -> u32 {
-    if live.processes() == 1 && live.group.queue_timeout == 0 {
-        live.threads().saturating_add(live.group.listen_backlog)
-    } else {
-        live.threads()
-    }
+/// Claims beyond its threads that a process may have. Where there is one process, a request that finds no idle thread may as
+/// well wait there as in the queue, unless it must know when that takes too long.
+fn beyond(live: &Live) -> u32 {
+    if live.processes() == 1 && live.group.queue_timeout == 0 { live.group.listen_backlog } else { 0 }
 }
 
 /// How long an answer may take, as far as reading and writing are concerned.
@@ -106,7 +95,7 @@ pub fn patience(live: &Live, r: Request<'_>) -> Duration {
 
 impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection with a thread behind it. Waits for one in the group's queue, until then.
@@ -116,13 +105,13 @@ impl Pool {
         r: Request<'_>,
         until: Option<Instant>,
     ) -> Result<Conn, Problem> {
-        let most = most(live);
+        let more = beyond(live);
         {
             let mut idle = self.idle();
             let mut at = idle.len();
             while at > 0 {
                 at -= 1;
-                match idle[at].claim(most) {
+                match idle[at].claim(more) {
                     Some(true) => return Ok(idle.remove(at)),
                     Some(false) => {}
                     None => drop(idle.remove(at)),
@@ -137,7 +126,10 @@ impl Pool {
     pub fn give_back(&self, conn: Conn) {
         // Without a place among the claims it cannot be claimed.
         if conn.entry.is_some() {
-            self.idle().push(conn);
+            let mut idle = self.idle();
+            // Connections to processes that have gone are of no use.
+            idle.retain(|conn| conn.slot.is_of(conn.incarnation) && conn.slot.is_open());
+            idle.push(conn);
         }
     }
 
@@ -179,7 +171,12 @@ impl Pool {
                 return Err(Problem::Down);
             }
         }
-        let hello = greeting(&mut stream).map_err(Problem::Socket)?;
+        let hello = match greeting(&mut stream) {
+            Ok(hello) => hello,
+            // The process has died between taking the connection and saying so.
+            Err(error) if is_gone(&error) => return self.connect(live, r, until),
+            Err(error) => return Err(Problem::Socket(error)),
+        };
         if !hello.is_understood() || hello.token != live.token {
             return Err(Problem::Socket(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -187,15 +184,17 @@ impl Pool {
             )));
         }
         let slot = live.slots.get(hello.slot as usize).ok_or(Problem::Down)?;
-        self.open.fetch_add(1, Ordering::Relaxed);
         Ok(Conn {
             stream,
             slot,
             entry: slot.entries.get(hello.entry as usize),
             incarnation: hello.incarnation,
-            pool: self,
         })
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
 }
 
 /// None serves, and none starts.

@@ -40,6 +40,8 @@ pub struct Relay<'e, 'r> {
     held: u64,
     /// What came so far is to go out, unless more follows at once.
     wants_flush: bool,
+    /// The process has sent something of an answer, or asked for the body.
+    touched: bool,
 }
 
 enum Instead {
@@ -98,7 +100,7 @@ fn malformed(what: &str) -> io::Error {
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
     pub fn new(exchange: &'e mut Exchange<'r>, live: &'static Live, conn: Conn) -> Self {
-        Self { exchange, live, conn, instead: None, held: 0, wants_flush: false }
+        Self { exchange, live, conn, instead: None, held: 0, wants_flush: false, touched: false }
     }
 
     fn request(&self) -> Request<'r> {
@@ -131,6 +133,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     fn converse(&mut self) -> io::Result<Option<Outcome>> {
         loop {
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            self.touched |= !matches!(header.kind, Kind::Log | Kind::End);
             match header.kind {
                 Kind::Head => self.head(header.len)?,
                 Kind::Data => {
@@ -154,7 +157,7 @@ impl<'e, 'r> Relay<'e, 'r> {
                     return frame::parse_end(&payload).map(Some).map_err(super::stream::malformed);
                 }
                 Kind::Hello | Kind::Request | Kind::Body | Kind::Ack => {
-                    return Err(malformed("a frame that only a child sends"));
+                    return Err(malformed("a frame that has no place in an answer"));
                 }
             }
         }
@@ -321,7 +324,7 @@ impl<'e, 'r> Relay<'e, 'r> {
 
     /// The connection, if nothing more is on it.
     fn reusable(self) -> Option<Conn> {
-        self.conn.stream.is_empty().then_some(self.conn)
+        self.conn.stream.is_at_rest().then_some(self.conn)
     }
 
     /// The process has gone, or does not answer.
@@ -330,7 +333,8 @@ impl<'e, 'r> Relay<'e, 'r> {
         let name = self.live.name();
         let late = error.kind() == io::ErrorKind::WouldBlock;
         let progress = self.conn.progress();
-        if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None {
+        if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None && !self.touched
+        {
             return Relayed::Elsewhere(None);
         }
         let sent = self.exchange.answer.is_passed();

@@ -9,6 +9,9 @@ use wire::frame::{HEADER, Header};
 /// Bytes received at a time.
 const CHUNK: usize = 64 << 10;
 
+/// Descriptors that may have come before their frames are read.
+const MOST_FILES: usize = 8;
+
 /// One end of a connection.
 pub struct Stream {
     fd: OwnedFd,
@@ -49,6 +52,11 @@ impl Stream {
         self.start == self.end
     }
 
+    /// Nothing is left of a request.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_empty() && self.files.is_empty()
+    }
+
     /// Something can be read within this time, or has been.
     pub fn is_ready(&self, within: std::time::Duration) -> bool {
         !self.is_empty() || os::poll(&[self.fd()], within)[0]
@@ -63,6 +71,9 @@ impl Stream {
             (self.start, self.end) = (0, self.end - self.start);
         }
         let count = os::receive(self.fd.as_raw_fd(), &mut self.bytes[self.end..], &mut self.files)?;
+        if self.files.len() > MOST_FILES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
         self.end += count;
         Ok(count > 0)
     }
@@ -120,10 +131,9 @@ impl Stream {
         Ok(())
     }
 
-    /// The descriptor that came with a FILE frame. More than are announced are never kept.
+    /// The descriptor that came with a FILE frame.
     pub fn file(&mut self) -> io::Result<OwnedFd> {
-        if self.files.is_empty() || self.files.len() > 8 {
-            self.files.clear();
+        if self.files.is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(self.files.remove(0))

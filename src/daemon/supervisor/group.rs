@@ -9,7 +9,7 @@ use super::settings::{self, Plans};
 use super::{Context, death, launch};
 use crate::apache::log;
 use crate::config::daemon::Reload;
-use crate::daemon::groups::Live;
+use crate::daemon::groups::{self, Live};
 use crate::daemon::os;
 use std::collections::HashSet;
 use std::os::fd::{AsRawFd, RawFd};
@@ -26,6 +26,8 @@ use wire::worker::Plan;
 const GREW_OLD: Duration = Duration::from_secs(10);
 /// A service that has ended is started again after this.
 const SERVICE_PAUSE: Duration = Duration::from_secs(1);
+/// Files of a group that are watched, at most: what processes say takes memory here.
+const MOST_FILES: usize = 20_000;
 /// Requests wait for a process that is started within that time.
 const SOON: Duration = Duration::from_secs(3);
 /// Files are often written in several steps.
@@ -43,6 +45,8 @@ pub struct Group {
     is_leaving: bool,
     /// Files that its applications are made of, where a change of them counts.
     files: HashSet<PathBuf>,
+    /// When one of them, or a script, was last found changed.
+    changed: Option<Instant>,
     /// Earlier supervisors know that it serves.
     told: bool,
 }
@@ -65,6 +69,7 @@ struct Place {
 impl Group {
     /// A group without a process.
     pub fn new(live: &'static Live, plans: &Plans) -> Self {
+        groups::clear_dead(live);
         let places = if live.python.is_ok() { live.processes() } else { 0 };
         Self {
             live,
@@ -73,6 +78,7 @@ impl Group {
             leaving: Vec::new(),
             is_leaving: false,
             files: HashSet::new(),
+            changed: None,
             told: false,
         }
     }
@@ -160,7 +166,9 @@ impl Group {
             // Two of a service at a time are not wanted: it ends before its successor starts.
             self.retire(current, Reason::Script);
         }
-        if service && !self.leaving.is_empty() {
+        let others = || self.live.slots.iter().any(|slot| slot.pid.load(Ordering::SeqCst) != 0);
+        if service && (!self.leaving.is_empty() || others()) {
+            groups::clear_dead(self.live);
             self.places[index].next = Some(Instant::now() + Duration::from_millis(50));
             return;
         }
@@ -265,6 +273,11 @@ impl Group {
         match message {
             Message::Ready { failed } if successor => self.is_ready(context, index, failed),
             Message::Failed(why) => {
+                let place = &mut self.places[index];
+                let process = if successor { &mut place.successor } else { &mut place.current };
+                if let Some(process) = process {
+                    process.gave_up = true;
+                }
                 let why = String::from_utf8_lossy(&why);
                 let text = format!("a process of group '{}' cannot serve: {why}", self.live.name());
                 self.say(context, msg::PROCESS_SETUP, &text);
@@ -275,8 +288,10 @@ impl Group {
             }
             Message::Watch(files) if self.live.group.reload == Reload::Imports => {
                 use std::os::unix::ffi::OsStrExt;
-                for file in files.split(|byte| *byte == 0).filter(|file| file.starts_with(b"/")).take(100_000)
-                {
+                for file in files.split(|byte| *byte == 0).filter(|file| file.starts_with(b"/")) {
+                    if self.files.len() >= MOST_FILES {
+                        break;
+                    }
                     let file = PathBuf::from(std::ffi::OsStr::from_bytes(file));
                     context.watch.borrow_mut().add(&file);
                     self.files.insert(file);
@@ -305,17 +320,26 @@ impl Group {
         }
         process.tell(&Message::Serve);
         let took = process.begun.elapsed().as_millis();
+        let outdated = self.changed.is_some_and(|changed| process.begun < changed);
+        let outdated = outdated && self.live.group.reload == Reload::Imports;
+        if outdated {
+            // It may have imported what was there before the last change: once more.
+            process.replace = Some(Reason::Imports);
+        }
         let text = format!("process {} of group '{}' serves, after {took} ms", process.pid, self.live.name());
         let old = place.current.replace(process);
-        place.held = false;
         if failed == 0 {
-            (place.failures, place.next) = (0, None);
+            place.failures = 0;
+            place.next = outdated.then(|| Instant::now() + SETTLE);
         } else {
             // Some of its applications do not start: another process tries again.
             if let Some(current) = &mut place.current {
                 current.replace = Some(Reason::FailedStart);
             }
             self.failed(index);
+        }
+        if failed == 0 {
+            self.places.iter_mut().for_each(|place| place.held = false);
         }
         self.say(context, msg::WORKER_STARTED, &text);
         if let Some(old) = old {
@@ -352,6 +376,9 @@ impl Group {
             self.say(context, msg::REPLACING, &text);
         }
         let now = Instant::now();
+        if matches!(reason, Reason::Script | Reason::Imports) {
+            self.changed = Some(now);
+        }
         for (at, place) in self.places.iter_mut().enumerate() {
             if at != index && !reason.concerns_group() {
                 continue;
@@ -376,7 +403,12 @@ impl Group {
 
     /// A file has changed of which its applications may be made.
     pub fn file_changed(&mut self, context: &Context, file: &Path) {
-        if self.is_leaving || !self.files.contains(file) {
+        // A directory that was replaced counts for all files in it, and is watched anew.
+        let below = self.files.iter().find(|known| known.parent() == Some(file)).cloned();
+        if let Some(below) = &below {
+            context.watch.borrow_mut().add(below);
+        }
+        if self.is_leaving || (below.is_none() && !self.files.contains(file)) {
             return;
         }
         let first = self.places.iter().position(|place| place.current.is_some());
@@ -428,6 +460,11 @@ impl Group {
         }
     }
 
+    /// No process of it serves any more, nor will.
+    pub fn say_down(&self) {
+        self.live.claims.set_condition(Condition::Down);
+    }
+
     /// Ends what is left.
     pub fn kill_all(&mut self) {
         for place in &mut self.places {
@@ -453,7 +490,7 @@ impl Group {
             None => "finishing its requests",
         };
         let service_ended = self.live.threads() == 0 && death::is_clean(status);
-        let unasked = place.is_some() || (!death::is_clean(status) && !process.killed);
+        let unasked = place.is_some() || !death::is_clean(status);
         if unasked && !service_ended {
             let requests = if claimed == 1 { "request" } else { "requests" };
             let text = format!(
@@ -464,10 +501,11 @@ impl Group {
                 death::how(status),
                 age.as_secs_f64(),
                 most / 1024,
-                if process.killed {
-                    "it was killed, for it did not end in time"
-                } else {
-                    death::hint(status)
+                match (process.killed, place) {
+                    (true, Some(_)) => "it was killed, for its start took too long (startup-timeout)",
+                    (true, None) => "it was killed, for it had not ended within shutdown-timeout",
+                    _ if process.gave_up => "why stands above",
+                    _ => death::hint(status),
                 },
             );
             self.say(context, msg::WORKER_DIED, &text);

@@ -44,7 +44,7 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
     let (ours, theirs) = os::pair().map_err(failed("socketpair"))?;
-    let file = os::memory(c"mod_wsgi settings", &settings.bytes(), true).map_err(failed("memfd"))?;
+    let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let config = context.main.config();
@@ -73,17 +73,14 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
         may_miss_directory: live.group.home.is_none(),
         directory: directory.map(|path| c_string(&path)).transpose()?,
     };
-    match os::fork().map_err(failed("fork"))? {
-        None => {
-            let why = plan.execute();
-            let _ = os::send_datagram(descriptor::CONTROL, &Message::Failed(why.into_bytes()).bytes());
-            os::end(1)
-        }
-        Some(pid) => {
-            let ended = os::process(pid).map_err(failed("pidfd_open"))?;
-            Ok(Process::new(pid, ended, ours))
-        }
-    }
+    let pid = os::fork(|| {
+        let (why, channel) = plan.execute(theirs.as_raw_fd());
+        let _ = os::send_datagram(channel, &Message::Failed(why.into_bytes()).bytes());
+        os::end(1)
+    });
+    let pid = pid.map_err(failed("fork"))?;
+    let ended = os::process(pid).map_err(failed("pidfd_open"))?;
+    Ok(Process::new(pid, ended, ours))
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {
@@ -130,20 +127,19 @@ fn environment(live: &Live, seed: Option<String>) -> Vec<Vec<u8>> {
 }
 
 impl Plan<'_> {
-    /// In the new process. It answers only why it could not.
-    fn execute(&self) -> String {
-        match self.try_to_execute() {
+    /// In the new process. It answers only why it could not, and where that can be told.
+    fn execute(&self, channel: RawFd) -> (String, RawFd) {
+        if let Err(error) = self.place_descriptors() {
+            return (format!("descriptors: {error}"), channel);
+        }
+        let why = match self.try_to_execute() {
             Ok(()) => String::new(),
             Err((what, error)) => format!("{what}: {error}"),
-        }
+        };
+        (why, descriptor::CONTROL)
     }
 
     fn try_to_execute(&self) -> Result<(), (String, io::Error)> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
-            move |error: io::Error| (what, error)
-        };
-        self.place_descriptors().map_err(failed("descriptors"))?;
         let group = &self.live.group;
         // SAFETY: calls on numbers and live C strings, in a process of one thread.
         unsafe {

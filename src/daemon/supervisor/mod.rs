@@ -61,12 +61,24 @@ struct Supervisor {
     groups: Vec<Group>,
     /// Groups that a later supervisor has.
     taken: Vec<u64>,
+    /// There is a later supervisor, which has said what it has.
+    superseded: bool,
+    /// httpd's parent holds the other end of the channel.
+    is_heard: bool,
+    /// Files of all sockets that httpd's parent keeps.
+    paths: Vec<Vec<u8>>,
     /// Why everything ends, and when at the latest.
     ending: Option<Instant>,
 }
 
 /// What the process does that `start` has forked.
-pub fn run(main: Server<'static>, serial: u64, channel: OwnedFd, predecessors: Vec<RawFd>) -> ! {
+pub fn run(
+    main: Server<'static>,
+    serial: u64,
+    channel: OwnedFd,
+    predecessors: Vec<RawFd>,
+    paths: Vec<Vec<u8>>,
+) -> ! {
     let httpd_pid = os::parent();
     os::become_supervisor();
     mpm::close_listeners();
@@ -80,7 +92,16 @@ pub fn run(main: Server<'static>, serial: u64, channel: OwnedFd, predecessors: V
         crate::embedded::remember(main);
         let plans = settings::plans(main);
         let groups = groups::all().into_iter().map(|live| Group::new(live, &plans)).collect();
-        Ok(Supervisor { context, channel, groups, taken: Vec::new(), ending: None })
+        Ok(Supervisor {
+            context,
+            channel,
+            groups,
+            taken: Vec::new(),
+            superseded: false,
+            is_heard: true,
+            paths,
+            ending: None,
+        })
     };
     match begun() {
         Ok(mut supervisor) => supervisor.work(),
@@ -122,8 +143,11 @@ impl Supervisor {
     fn wait(&mut self, most: Duration) {
         let mut fds =
             vec![self.context.httpd.as_raw_fd(), self.channel.as_raw_fd(), self.context.watch.borrow().fd()];
-        if self.ending.is_some() {
+        if self.ending.is_some_and(|until| until <= Instant::now() + HURRY) {
             fds[0] = -1;
+        }
+        if !self.is_heard {
+            fds[1] = -1;
         }
         for group in &self.groups {
             group.descriptors(&mut fds);
@@ -137,7 +161,7 @@ impl Supervisor {
             self.hear();
         }
         if ready[2] {
-            let files = self.context.watch.borrow().changed();
+            let files = self.context.watch.borrow_mut().changed();
             for file in files {
                 self.groups.iter_mut().for_each(|group| group.file_changed(&self.context, &file));
             }
@@ -152,13 +176,26 @@ impl Supervisor {
     /// Messages of httpd's parent, and of later supervisors.
     fn hear(&mut self) {
         let mut bytes = Vec::new();
-        while os::receive_datagram(self.channel.as_raw_fd(), &mut bytes).is_ok() && !bytes.is_empty() {
+        while os::receive_datagram(self.channel.as_raw_fd(), &mut bytes).is_ok() {
+            if bytes.is_empty() {
+                self.is_heard = false;
+                return;
+            }
             match Message::parse(&bytes) {
-                Ok(Message::Has(key)) => self.taken.push(key),
+                Ok(Message::Has(key)) => {
+                    self.taken.push(key);
+                    // Of a service there is one: it ends here before it is started there.
+                    let services = |group: &&mut Group| group.live.key == key && group.live.threads() == 0;
+                    for group in self.groups.iter_mut().filter(services) {
+                        group.leave(Reason::Generation, None);
+                    }
+                }
                 Ok(Message::Complete) => {
+                    self.superseded = true;
                     let taken = std::mem::take(&mut self.taken);
                     for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
                         group.leave(Reason::Generation, None);
+                        group.say_down();
                     }
                 }
                 Ok(Message::Served(key)) => {
@@ -167,8 +204,7 @@ impl Supervisor {
                     }
                 }
                 Ok(Message::Stop) => {
-                    let longest = self.groups.iter().map(|group| group.live.group.shutdown_timeout).max();
-                    self.stop(Reason::Stop, Duration::from_secs(longest.unwrap_or(0).into()) + HURRY, false);
+                    self.stop(Reason::Stop, groups::longest_shutdown() + HURRY, false);
                 }
                 _ => {}
             }
@@ -188,13 +224,8 @@ impl Supervisor {
         match self.ending {
             Some(until) => gone || now >= until,
             // All groups are a later supervisor's.
-            None => gone && self.groups.iter().all(Group::is_leaving) && !self.is_last(),
+            None => gone && self.superseded && self.groups.iter().all(Group::is_leaving),
         }
-    }
-
-    /// A supervisor without groups stays: it is the one of the configuration in force.
-    fn is_last(&self) -> bool {
-        self.groups.is_empty() && self.taken.is_empty()
     }
 
     fn end(&mut self) -> ! {
@@ -202,9 +233,9 @@ impl Supervisor {
             group.kill_all();
         }
         if self.ending.is_some() {
-            for group in &self.groups {
+            for path in &self.paths {
                 use std::os::unix::ffi::OsStrExt;
-                let _ = std::fs::remove_file(std::ffi::OsStr::from_bytes(&group.live.path));
+                let _ = std::fs::remove_file(std::ffi::OsStr::from_bytes(path));
             }
         }
         os::end(0)

@@ -1,6 +1,7 @@
 //! A process of a group, as its supervisor knows it.
 
 use crate::daemon::os;
+use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
@@ -23,13 +24,28 @@ pub struct Process {
     pub kill_at: Option<Instant>,
     /// It was killed by us.
     pub killed: bool,
+    /// It has said that it cannot serve.
+    pub gave_up: bool,
+    /// Its end of the channel is open.
+    is_heard: Cell<bool>,
 }
 
 impl Process {
     /// One that has just been forked.
     pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd) -> Self {
         let begun = Instant::now();
-        Self { pid, ended, control, begun, failed: None, replace: None, kill_at: None, killed: false }
+        Self {
+            pid,
+            ended,
+            control,
+            begun,
+            failed: None,
+            replace: None,
+            kill_at: None,
+            killed: false,
+            gave_up: false,
+            is_heard: Cell::new(true),
+        }
     }
 
     /// Says something to it.
@@ -40,7 +56,12 @@ impl Process {
     /// What it has said.
     pub fn hear(&self) -> Vec<Message> {
         let (mut bytes, mut messages) = (Vec::new(), Vec::new());
-        while os::receive_datagram(self.control.as_raw_fd(), &mut bytes).is_ok() && !bytes.is_empty() {
+        while os::receive_datagram(self.control.as_raw_fd(), &mut bytes).is_ok() {
+            if bytes.is_empty() {
+                // Code of an application may have closed it: it would be ready for ever.
+                self.is_heard.set(false);
+                break;
+            }
             // What is no message is no message: the process runs user code.
             messages.extend(Message::parse(&bytes).ok());
             if messages.len() >= 1000 {
@@ -70,6 +91,9 @@ impl Process {
 
     /// What can be read when something happens.
     pub fn descriptors(&self, into: &mut Vec<RawFd>) {
-        into.extend([self.ended.as_raw_fd(), self.control.as_raw_fd()]);
+        into.push(self.ended.as_raw_fd());
+        if self.is_heard.get() {
+            into.push(self.control.as_raw_fd());
+        }
     }
 }

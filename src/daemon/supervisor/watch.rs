@@ -35,14 +35,18 @@ impl Watch {
         self.inotify.as_raw_fd()
     }
 
-    /// Watches the directory of a file, for files are replaced rather than written to.
+    /// Watches the directory of a file, once, for files are replaced rather than written to.
     pub fn add(&mut self, file: &Path) {
         let Some(directory) = file.parent() else { return };
         if self.directories.len() >= MOST || self.directories.values().any(|known| known == directory) {
             return;
         }
         let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return };
-        let events = libc::IN_CLOSE_WRITE | libc::IN_MOVED_TO | libc::IN_ATTRIB;
+        let events = libc::IN_CLOSE_WRITE
+            | libc::IN_MOVED_TO
+            | libc::IN_ATTRIB
+            | libc::IN_DELETE_SELF
+            | libc::IN_MOVE_SELF;
         // SAFETY: a C string.
         let number = unsafe { libc::inotify_add_watch(self.fd(), path.as_ptr(), events | libc::IN_ONLYDIR) };
         if number >= 0 {
@@ -50,8 +54,8 @@ impl Watch {
         }
     }
 
-    /// The files that have changed.
-    pub fn changed(&self) -> Vec<PathBuf> {
+    /// The files that have changed, and directories that are no longer what they were.
+    pub fn changed(&mut self) -> Vec<PathBuf> {
         const HEADER: usize = size_of::<libc::inotify_event>();
         let mut files = Vec::new();
         let mut bytes = [0u8; 16 << 10];
@@ -67,7 +71,10 @@ impl Watch {
                 let end = (at + HEADER + event.len as usize).min(count);
                 let name = &bytes[at + HEADER..end];
                 let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-                if let Some(directory) = self.directories.get(&event.wd) {
+                let gone = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_IGNORED;
+                if event.mask & gone != 0 {
+                    files.extend(self.directories.remove(&event.wd));
+                } else if let Some(directory) = self.directories.get(&event.wd) {
                     files.push(directory.join(OsStr::from_bytes(name)));
                 }
                 at = end;
