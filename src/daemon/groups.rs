@@ -290,7 +290,7 @@ fn create(
         )
     })?;
     let size = Claims::size(slots as usize);
-    let claims = os::empty_memory(c"mod_wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
+    let claims = os::empty_memory(c"wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
     let token = os::random().map_err(|e| format!("no token: {e}"))?;
     Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
 }

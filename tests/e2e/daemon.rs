@@ -78,9 +78,37 @@ pub fn serving(h: Httpd, processes: usize) -> Server {
     s
 }
 
+/// The clients of a load, at work; beside them one that asks for a file, which tells how slow the machine is just now.
+pub struct Watched {
+    load: Load,
+    files: Load,
+}
+
+impl std::ops::Deref for Watched {
+    type Target = Load;
+
+    fn deref(&self) -> &Load {
+        &self.load
+    }
+}
+
+impl Watched {
+    /// What the clients saw, and the slowest answer of a file meanwhile.
+    pub fn figures(self) -> (harness::Summary, std::time::Duration) {
+        let files = self.files.stop();
+        println!("static: {files}");
+        (self.load.stop(), files.slowest())
+    }
+
+    /// What the clients saw.
+    pub fn stop(self) -> harness::Summary {
+        self.figures().0
+    }
+}
+
 /// The clients of a load, at work.
-pub fn load(s: &Server) -> Load {
-    s.load(CLIENTS, "/app?")
+pub fn load(s: &Server) -> Watched {
+    Watched { load: s.load(CLIENTS, "/app?"), files: s.load(1, "/static.txt") }
 }
 
 /// The process that an answer of [`version`] came from.

@@ -34,7 +34,11 @@ const SLEEPING: &str = "
     ";
 
 fn sleeping(options: &str) -> Server {
-    let h = defined(options, &script(SLEEPING)).allow_traceback().allow_log("WSGI[0-9]+: |RequestTimeout");
+    let h = defined(options, &script(SLEEPING))
+        .allow_traceback()
+        .allow_log("WSGI[0-9]+: |RequestTimeout|AH00045: ");
+    // faulthandler's stacks have no head of httpd's.
+    let h = h.allow_log("^(Current thread|Thread) 0x|^  File |^  <no Python frame>|^$");
     let h = crate::starting::allow_report(h);
     serving(h, 1)
 }
