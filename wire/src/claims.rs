@@ -46,7 +46,9 @@ pub struct Slot {
     pub pid: AtomicU32,
     /// Its threads.
     threads: AtomicU32,
-    _reserved: [u32; 12],
+    /// Applications that failed to start in it.
+    failed: AtomicU32,
+    _reserved: [u32; 11],
     /// Its connections.
     pub entries: [Entry; ENTRIES],
 }
@@ -69,9 +71,10 @@ fn incarnation(word: u64) -> u32 {
 }
 
 impl Slot {
-    /// A worker of so many threads takes requests here, `incarnation` of the place.
-    pub fn open(&self, incarnation: u32, threads: u32) {
+    /// A worker of so many threads, in which so many applications failed, takes requests here, `incarnation` of the place.
+    pub fn open(&self, incarnation: u32, threads: u32, failed: u32) {
         self.threads.store(threads, Ordering::SeqCst);
+        self.failed.store(failed, Ordering::SeqCst);
         for entry in &self.entries {
             entry.claimed.store(0, Ordering::Relaxed);
             entry.started.store(0, Ordering::Relaxed);
@@ -133,6 +136,11 @@ impl Slot {
         incarnation(self.word.load(Ordering::SeqCst)) == wanted
     }
 
+    /// Applications that failed to start in it.
+    pub fn failed(&self) -> u32 {
+        self.failed.load(Ordering::SeqCst)
+    }
+
     /// Threads of the worker.
     pub fn threads(&self) -> u32 {
         self.threads.load(Ordering::SeqCst)
@@ -187,7 +195,7 @@ mod tests {
     fn as_many_claims_as_threads() {
         let slot = slot();
         assert_eq!(slot.claim(7, 2), None);
-        slot.open(7, 2);
+        slot.open(7, 2, 0);
         assert_eq!(
             [slot.claim(7, 2), slot.claim(7, 2), slot.claim(7, 2)],
             [Some(true), Some(true), Some(false)]

@@ -67,7 +67,7 @@ messages! {
         "The lines above say what Python printed. Run the python of WSGIPythonHome as the Apache user.";
     SOCKET_FAILED 12 Alert,
         "The socket of a process group could not be made.",
-        "The server does not start; on a restart the group's requests get 503.",
+        "The server does not start; on a restart the group's requests get 500.",
         "The line names the path and what is wrong with it; WSGISocketPrefix moves it.";
     FORK_FAILED 24 Alert,
         "A process could not be forked.",
@@ -93,6 +93,10 @@ messages! {
         "The system does not know the locale of a process group (locale=).",
         "The process runs with that of the environment.",
         "`locale -a` lists what there is; Debian: dpkg-reconfigure locales.";
+    OUTSIDE_CHROOT 81 Error,
+        "The script of a request lies outside of the directory that its process group is confined to (chroot=).",
+        "The request gets 500.",
+        "Move the script below that directory, or do without chroot=.";
     QUEUE_TIMEOUT 84 Error,
         "A request has waited for a thread of its process group for longer than queue-timeout allows.",
         "It gets 504 with Retry-After.",
@@ -330,7 +334,7 @@ messages! {
         "Errors of checks fail the start, unless checks=off.",
         "Do what Django says; `manage.py check` and `manage.py migrate` show the same.";
     TOO_MANY_WAIT 1026 Warning,
-        "Half of the threads of an Apache child wait for applications that start, and another request came for one.",
+        "Half of the threads of an Apache child (all of a process of a process group) wait for applications that start, and another request came for one.",
         "It gets 503 with Retry-After, so that files and applications that serve are still served.",
         "Have the application started with the process (WSGIPreload, preload=on), or see why its start takes so long.";
     WORKER_STARTED 1027 Info,

@@ -48,6 +48,8 @@ pub struct Worker {
     serving: AtomicBool,
     orphan: AtomicBool,
     home: AtomicBool,
+    /// Applications that failed to start.
+    failed: AtomicU32,
     /// Threads at a request.
     busy: AtomicU32,
     /// Requests that have ended.
@@ -120,6 +122,7 @@ fn begin() -> Result<&'static Worker, String> {
         serving: AtomicBool::new(false),
         orphan: AtomicBool::new(false),
         home: AtomicBool::new(false),
+        failed: AtomicU32::new(0),
         busy: AtomicU32::new(0),
         served: AtomicU64::new(0),
         activity: AtomicI64::new(0),
@@ -149,6 +152,7 @@ impl Worker {
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| self.rule());
         let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
             let failed = self.start_applications();
+            self.failed.store(failed, Ordering::SeqCst);
             if self.settings.reload == 2 {
                 self.send_files();
             }

@@ -294,8 +294,11 @@ pub fn watch_descriptor(fd: RawFd, ours: bool) {
     }
 }
 
-/// Shows `title` where `ps` shows the command line, cut to that line's length.
+/// Shows `title`, if there is one, where `ps` shows the command line, cut to that line's length.
 pub fn set_title(title: &[u8]) {
+    if title.is_empty() {
+        return;
+    }
     let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return };
     // Fields behind the name, which may hold anything but ends at the last parenthesis (proc(5): 48 and 49 of all).
     let Some((_, fields)) = stat.rsplit_once(')') else { return };

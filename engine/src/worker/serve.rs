@@ -55,7 +55,7 @@ impl Worker {
     pub fn serve(&'static self) -> io::Result<()> {
         os::set_nonblocking(self.listener.as_raw_fd());
         self.door.epoll.add(self.wake.as_raw_fd(), WAKE)?;
-        self.slot.open(self.incarnation, self.settings.threads);
+        self.slot.open(self.incarnation, self.settings.threads, self.failed.load(Ordering::SeqCst));
         self.door.epoll.add(self.listener.as_raw_fd(), LISTENER)?;
         for number in 1..=self.settings.threads {
             let body = move || {

@@ -96,7 +96,7 @@ pub static OPTIONS: [Row; 46] = [
     ),
     row(
         ["display-name", "display name"],
-        ["text|%{GROUP}", "that of Apache"],
+        ["text|%{GROUP}", "that of the python"],
         |group, value| {
             value.text().map(|text| {
                 let own = || [b"(wsgi:", &group.name[..], b")"].concat();
@@ -172,13 +172,13 @@ pub static OPTIONS: [Row; 46] = [
         ["maximum-requests", "request count"],
         ["number", "0: no limit"],
         |group, value| value.large(0, "requests").map(|n| group.maximum_requests = n),
-        "A process is replaced after so many requests.",
+        "A process is replaced after so many requests; up to a tenth fewer, so that not all are replaced at a time.",
     ),
     row(
         ["startup-timeout", "startup timeout"],
-        ["seconds", "off"],
+        ["seconds", "WSGIStartupTimeout"],
         |group, value| value.seconds().map(|n| group.startup_timeout = Some(n)),
-        "A process is replaced if no application has started in it after so long. 0: off.",
+        "How long the start of an application may take. 0: without limit.",
     ),
     row(
         ["shutdown-timeout", "shutdown timeout"],
@@ -209,19 +209,19 @@ pub static OPTIONS: [Row; 46] = [
         ["inactivity-timeout", "inactivity timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.inactivity_timeout = n),
-        "A process that has had no requests for so long is replaced by a fresh one.",
+        "A process that has served and then had no requests for so long is replaced by a fresh one.",
     ),
     row(
         ["request-timeout", "request timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.request_timeout = n),
-        "A process is replaced if its requests take longer than this on average over its threads.",
+        "A request that lasts longer than this times (1 + ln threads) is interrupted (interrupt-timeout), or its process is replaced; it gets 504.",
     ),
     row(
         ["interrupt-timeout", "interrupt timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.interrupt_timeout = n),
-        "A request that takes longer is interrupted by an exception.",
+        "At request-timeout the request is interrupted by an exception; if it has not ended after so long, its process is replaced. 0: it is replaced at once.",
     ),
     row(
         ["restart-interval", "restart interval"],
@@ -257,19 +257,19 @@ pub static OPTIONS: [Row; 46] = [
         ["connect-timeout", "connect timeout"],
         ["seconds", "15"],
         |group, value| value.seconds().map(|n| group.connect_timeout = n),
-        "How long Apache tries to connect to a group that is not there or whose queue is full.",
+        "How long a request waits for a place in a full queue; then it is answered 503.",
     ),
     row(
         ["socket-timeout", "socket timeout"],
         ["seconds", "0: Timeout"],
         |group, value| value.seconds().map(|n| group.socket_timeout = n),
-        "How long either side waits for the other on the socket.",
+        "How long Apache waits for a process to go on with its answer; then it is answered 504.",
     ),
     row(
         ["queue-timeout", "queue timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.queue_timeout = n),
-        "A request that has waited so long for a thread is answered 504.",
+        "A request that has not found a thread so long after it came is answered 504.",
     ),
     row(
         ["send-buffer-size", "send buffer size"],
@@ -309,7 +309,7 @@ pub static OPTIONS: [Row; 46] = [
     ),
     row(
         ["response-socket-timeout", "response socket timeout"],
-        ["seconds", "0: that of socket-timeout"],
+        ["seconds", "0: Timeout"],
         |group, value| value.seconds().map(|n| group.response_socket_timeout = n),
         "How long Apache waits for a client that does not take the answer.",
     ),
@@ -334,6 +334,6 @@ pub static OPTIONS: [Row; 46] = [
             let number = value.fraction(valid, "must be a number of seconds from 0 to 60");
             number.map(|seconds| group.reload_wait = seconds)
         },
-        "How long files must stay as they are after a change before processes are replaced.",
+        "How long requests that notice a change wait for the process with the new code; then the old code serves them.",
     ),
 ];

@@ -47,7 +47,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
             String::from_utf8_lossy(r.filename()),
             live.name()
         );
-        r.log(msg::GROUP_DOWN, text);
+        r.log(msg::OUTSIDE_CHROOT, text);
         return Status(500);
     };
     let mut exchange = Exchange::new(r);

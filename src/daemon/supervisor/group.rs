@@ -282,6 +282,12 @@ impl Group {
                 let text = format!("a process of group '{}' cannot serve: {why}", self.live.name());
                 self.say(context, msg::PROCESS_SETUP, &text);
             }
+            Message::Replace { reason, .. } if successor && !reason.concerns_group() => {
+                // A signal that came while it starts: it is obeyed when it serves.
+                if let Some(process) = &mut self.places[index].successor {
+                    process.replace = Some(reason);
+                }
+            }
             Message::Replace { reason, text } if !successor => {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 self.replace(context, index, reason, &text);
@@ -307,8 +313,12 @@ impl Group {
         let Some(mut process) = place.successor.take() else { return };
         process.failed = Some(failed);
         process.kill_at = None;
-        let better =
-            place.current.as_ref().is_none_or(|current| failed == 0 || Some(failed) < current.failed);
+        // Beside it those of an earlier configuration may serve: they hold, as one of this would.
+        let others = self.live.slots.iter().filter(|slot| slot.is_open()).map(Slot::failed).min();
+        let better = match &place.current {
+            Some(current) => failed == 0 || Some(failed) < current.failed,
+            None => failed == 0 || others.is_none_or(|others| failed <= others),
+        };
         if !better {
             let news = self.hold();
             self.failed(index);

@@ -256,7 +256,8 @@ impl Plan<'_> {
     fn limit(&self) {
         let group = &self.live.group;
         let cpu = u64::from(group.cpu_time_limit);
-        let hard = cpu + 1 + u64::from(group.shutdown_timeout);
+        // What it has is for its requests to finish, and for its successor to start.
+        let hard = cpu + 1 + u64::from(group.shutdown_timeout) + u64::from(group.graceful_timeout);
         for (message, what, resource, soft, hard) in [
             (msg::CPU_LIMIT_FAILED, "cpu-time-limit=", libc::RLIMIT_CPU, cpu, hard),
             (
