@@ -43,7 +43,7 @@ lint: ## Check formatting, and clippy without warnings
 fmt: ## Format the source
 	cargo fmt --all
 
-bench: build ## Measure against mod_wsgi 6 in one run (ARGS='--rounds 3 hello-16', see benches/run --help)
+bench: build ## Measure against mod_wsgi 6 in one run (ARGS='--mode daemon hello-16', see benches/run --help)
 	@scripts/deps test
 	@benches/run $(ARGS)
 

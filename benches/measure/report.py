@@ -6,12 +6,14 @@ import platform
 import statistics
 import subprocess
 
-from .cases import GROUPS, IDEAL, P99
+from .cases import CPU, GROUPS, IDEAL, P99
 
 HERE = os.path.dirname(__file__)
 
-COLUMNS = ["case", "requests/s ours", "peer", "ours / peer (min–max)", "CPU µs/request ours", "peer", "ratio",
-           "p99 ms ours", "peer", "target", ""]
+
+def columns(other):
+    return ["case", "requests/s ours", other, f"ours / {other} (min–max)", "CPU µs/request ours", other, "ratio",
+            "p99 ms ours", other, "target", ""]
 
 
 def median(samples, name):
@@ -22,49 +24,61 @@ def number(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def row(case, ours, peer):
-    ratios = [mine.rate / other.rate for mine, other in zip(ours, peer)]
-    cpu = [median(ours, "cpu_us"), median(peer, "cpu_us")]
-    p99 = [median(ours, "p99_ms"), median(peer, "p99_ms")]
-    if case.metric == P99:
-        value = statistics.median(mine.p99_ms / other.p99_ms for mine, other in zip(ours, peer))
-        what = "p99 ratio"
-    elif case.metric == IDEAL:
-        value = median(ours, "rate") / case.ideal
-        what = "of ideal"
-    else:
-        value = statistics.median(ratios)
-        what = "ratio"
-    errors = [sample.errors for sample in ours if sample.failed()]
-    verdict = "met" if case.reached(value) else "missed"
-    if errors:
-        verdict = f"missed: errors {', '.join(errors)}"
+def reached(target, case, ours, other):
+    """The figure that a target is about."""
+    if target.metric == P99:
+        return statistics.median(mine.p99_ms / its.p99_ms for mine, its in zip(ours, other))
+    if target.metric == IDEAL:
+        return median(ours, "rate") / case.ideal
+    if target.metric == CPU:
+        return median(ours, "cpu_us") / median(other, "cpu_us")
+    return statistics.median(mine.rate / its.rate for mine, its in zip(ours, other))
+
+
+def row(case, targets, ours, other):
+    ratios = [mine.rate / its.rate for mine, its in zip(ours, other)]
+    cpu = [median(ours, "cpu_us"), median(other, "cpu_us")]
+    values = [(target, reached(target, case, ours, other)) for target in targets]
+    verdicts = [f"{'met' if target.reached(value) else 'missed'} ({value:.2f})" for target, value in values]
+    if errors := [sample.errors for sample in ours if sample.failed()]:
+        verdicts = [f"missed: errors {', '.join(errors)}"]
     return [
         case.name,
         number(median(ours, "rate")),
-        number(median(peer, "rate")),
+        number(median(other, "rate")),
         f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})",
         # With a CPU-bound request beside them the CPU time of the others cannot be told.
         *(["–"] * 3 if case.beside else [*map(number, cpu), f"{cpu[0] / cpu[1]:.2f}"]),
-        number(p99[0]),
-        number(p99[1]),
-        f"{what} {case.wanted()}",
-        f"{verdict} ({value:.2f})",
+        number(median(ours, "p99_ms")),
+        number(median(other, "p99_ms")),
+        "; ".join(target.wanted() for target in targets) or "–",
+        "; ".join(verdicts),
     ]
 
 
-def tables(results):
-    """results: {(group, case): {"ours": [Sample], "peer": [Sample]}} → Markdown, aligned."""
+def table(title, other, rows):
+    """Markdown, aligned."""
+    rows = [columns(other), *rows]
+    widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
+    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in rows]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join([f"### {title}", "", *lines])
+
+
+def tables(mode, results):
+    """results: {(group, case): {"ours": [Sample], "peer": [Sample], …}} → a table for each group and other subject."""
     parts = []
+    others = dict.fromkeys(name for by in results.values() for name in by if name != "ours")
     for group, title in GROUPS.items():
-        rows = [row(case, by["ours"], by["peer"]) for (g, case), by in results.items() if g == group]
-        if not rows:
-            continue
-        rows = [COLUMNS, *rows]
-        widths = [max(len(line[i]) for line in rows) for i in range(len(COLUMNS))]
-        lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in rows]
-        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-        parts.append("\n".join([f"### {title[0].upper()}{title[1:]}", "", *lines]))
+        for other in others:
+            rows = [
+                row(case, case.against(mode, other), by["ours"], by[other])
+                for (g, case), by in results.items()
+                if g == group and other in by
+            ]
+            beside = "" if other == "peer" else f", against {other}"
+            if rows:
+                parts.append(table(f"{title[0].upper()}{title[1:]}{beside}", other, rows))
     return "\n\n".join(parts)
 
 
@@ -86,21 +100,23 @@ def facts(servers, pythons):
                 break
     commit = first_line("git", "-C", HERE, "describe", "--always", "--dirty", otherwise="no commit")
     wrk = first_line("wrk", "-v", accept=(0, 1)).partition(" Copyright")[0]
+    others = [f"{name}: {software}" for name, software in servers.items() if name != "ours"]
+    strange = [f"; {name}: {python}" for name, python in pythons.items() if python != pythons["ours"]]
     return [
         f"ours: {commit}, {servers['ours']}",
-        f"peer: {servers['peer']}",
-        f"Python: {pythons['ours']}" + ("" if pythons["ours"] == pythons["peer"] else f"; peer: {pythons['peer']}"),
+        *others,
+        f"Python: {pythons['ours']}{''.join(strange)}",
         f"Apache: {first_line('apache2', '-v').partition(': ')[2]}; load: {wrk}",
         f"machine: {os.cpu_count()} × {processor}, Linux {platform.release()}, load {os.getloadavg()[0]:.2f} at end",
     ]
 
 
-def write_record(directory, command, conditions, lines, results):
+def write_record(directory, command, conditions, lines, mode, results):
     directory.mkdir(parents=True)
     listed = "\n".join(f"* {line}" for line in lines)
     about = "\n".join(f"* `{case.name}`: {case.about}" for case in dict.fromkeys(case for _, case in results))
     (directory / "README.md").write_text(
-        f"# {directory.name}\n\n    {command}\n\n{conditions}\n\n{listed}\n\n{tables(results)}\n\n{about}\n"
+        f"# {directory.name}\n\n    {command}\n\n{conditions}\n\n{listed}\n\n{tables(mode, results)}\n\n{about}\n"
     )
     with open(directory / "raw.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")

@@ -12,6 +12,9 @@ HERE = Path(__file__).parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
 # Both subjects see the same, so that both use the distribution's python.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
+# The prefix of that python.
+PYTHON_HOME = "/usr"
+MODULE = "bench_app"
 
 
 def free_port():
@@ -21,16 +24,41 @@ def free_port():
 
 
 def place_application(state):
-    """Copies the application to where Apache's children can read it, and makes the file it sends."""
+    """Copies the application to where Apache's children can read it, and makes the file it sends.
+
+    It is there as a module too, for servers that import applications.
+    """
     app_dir = state / "app"
     app_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(HERE / "app.wsgi", app_dir / "app.wsgi")
+    for name in ("app.wsgi", f"{MODULE}.py"):
+        shutil.copyfile(HERE / "app.wsgi", app_dir / name)
     (app_dir / "file-4m").write_bytes(b"f" * (4 << 20))
     return app_dir / "app.wsgi"
 
 
+def processes():
+    """(pid, parent, session, ticks) of every process."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        yield int(stat.parent.name), int(fields[1]), int(fields[3]), int(fields[11]) + int(fields[12])
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Server:
-    def __init__(self, name, module, state, app, lines=""):
+    """`config` names the file with what is this subject's own; `values` replace the words between @ in it."""
+
+    def __init__(self, name, config, state, app, values, lines=""):
         self.name = name
         self.port = free_port()
         self.dir = state / name
@@ -38,14 +66,15 @@ class Server:
         self.dir.mkdir(parents=True, exist_ok=True)
         self.log.write_text("")
         modules = subprocess.run(["apxs", "-q", "LIBEXECDIR"], check=True, capture_output=True, text=True)
-        text = (HERE / "httpd.conf.in").read_text()
+        text = "".join((HERE / part).read_text() for part in ("httpd.conf.in", config))
         values = {
             "DIR": self.dir,
             "PORT": self.port,
             "MODULES": modules.stdout.strip(),
-            "MODULE": module,
             "APPDIR": app.parent,
             "APP": app,
+            "PYTHONHOME": PYTHON_HOME,
+            **values,
         }
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
@@ -86,22 +115,16 @@ class Server:
         if len(body) != case.size or (case.post_bytes and body != b"%d" % case.post_bytes):
             raise SystemExit(f"bench: {self.name} gives a wrong answer to {case.name}: {body[:60]!r} ...")
 
+    def roots(self):
+        """The processes that were started for it."""
+        return {self.process.pid}
+
     def cpu_seconds(self):
-        """User and system time of all processes of this Apache: those of its session."""
-        ticks = 0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[3]) == self.process.pid:
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS
+        """User and system time of all its processes: children of its children, in whatever session they are."""
+        found, ours = list(processes()), self.roots()
+        while more := {pid for pid, parent, *_ in found if parent in ours} - ours:
+            ours |= more
+        return sum(ticks for pid, _, session, ticks in found if pid in ours or session in self.roots()) / TICKS
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
