@@ -50,6 +50,8 @@ def compile_script(path):
 def execute_script(code, path, name, modified):
     """Runs a script, or starts a Django project (`code` is a tuple then), as a module of its own; one that fails leaves
     no module behind."""
+    if STOP_ASKED:
+        raise SystemExit(0)
     module = ModuleType(name)
     module.__file__ = path
     module.__mtime__ = modified

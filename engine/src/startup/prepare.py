@@ -140,12 +140,21 @@ def forget_bootstrap():
         vars(main).pop(name, None)
 
 
+STOP_ASKED = []
+
+
 def end_at_sigterm():
-    """A service script ends by SystemExit, so that its `finally` blocks and exit functions run."""
+    """A service script ends by SystemExit, so that its `finally` blocks and exit functions run. What is ours is left
+    alone: a script that has not begun does not begin."""
     import signal
 
     def leave(signum, frame):
-        raise SystemExit(0)
+        STOP_ASKED.append(signum)
+        while frame is not None:
+            name = frame.f_globals.get("__name__") or ""
+            if name.startswith("_mod_wsgi_") and name != "_mod_wsgi_support":
+                raise SystemExit(0)
+            frame = frame.f_back
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, leave)
