@@ -139,3 +139,49 @@ fn a_restart_at_once() {
     until("the application", || (s.get("/app?x").status == 200).then_some(()));
     settled(&s, 2);
 }
+
+/// A process that the application forks has none of the worker's sockets and files: it cannot keep a client waiting, nor the
+/// group's queue.
+#[test]
+fn a_copy_that_the_application_forks_holds_nothing_of_ours() {
+    needs!("WSGIDaemonProcess");
+    let s = group(
+        "",
+        &script(
+            "
+            import stat
+            def kinds():
+                for name in os.listdir('/proc/self/fd'):
+                    if int(name) > 2:
+                        try:
+                            yield os.readlink('/proc/self/fd/' + name)
+                        except OSError:
+                            pass
+            def application(environ, start_response):
+                reading, writing = os.pipe()
+                pid = os.fork()
+                if pid == 0:
+                    os.close(reading)
+                    os.write(writing, '\\n'.join(kinds()).encode())
+                    os._exit(0)
+                os.close(writing)
+                with os.fdopen(reading, 'rb') as copy:
+                    held = copy.read()
+                os.waitpid(pid, 0)
+                own = '\\n'.join(kinds()).encode()
+                start_response('200 OK', [])
+                return [held + b'\\n--\\n' + own]
+            ",
+        ),
+    )
+    .start();
+    let text = s.get("/app").text();
+    let (copy, own) = text.split_once("\n--\n").expect("two lists");
+    let ours = |list: &str| {
+        list.lines()
+            .filter(|l| l.starts_with("socket:") || l.contains("eventpoll") || l.contains("pidfd"))
+            .count()
+    };
+    assert!(ours(own) >= 4, "the worker's own are not where this test looks for them: {own}");
+    assert_eq!(ours(copy), 0, "{copy}");
+}
