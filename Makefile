@@ -47,7 +47,7 @@ bench: build ## Measure against mod_wsgi 6 in one run (ARGS='--mode daemon hello
 	@scripts/deps test
 	@benches/run $(ARGS)
 
-soak: build ## Run for a long time under load and watch for leaks
+soak: build ## Run for a long time under load and watch for leaks (ARGS='--mode daemon --minutes 30')
 	@tests/soak $(ARGS)
 
 valgrind: deps ## Run the engine's unit tests under valgrind (ARGS='filter ...')
