@@ -16,7 +16,7 @@ SUBJECT ?= ours
 ARGS ?=
 DESTDIR ?=
 
-.PHONY: help deps build run test lint fmt bench soak valgrind docs install uninstall clean
+.PHONY: help deps build run test lint fmt bench soak valgrind fuzz docs install uninstall clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ soak: build ## Run for a long time under load and watch for leaks (ARGS='--mode 
 valgrind: deps ## Run the engine's unit tests under valgrind (ARGS='filter ...')
 	@scripts/deps test
 	@scripts/valgrind $(ARGS)
+
+fuzz: deps ## Fuzz what processes read of one another (ARGS='target seconds'; a nightly compiler)
+	@scripts/fuzz $(ARGS)
 
 docs: ## Regenerate docs/directives.md and docs/messages.md
 	@docs/generate

@@ -1,0 +1,55 @@
+//! The payload of a REQUEST frame.
+#![no_main]
+
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
+use wire::frame::HEADER;
+use wire::request::{self, Head};
+
+type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+
+fn written(head: &Head<'_>, environ: &Pairs) -> Vec<u8> {
+    let mut frame = Vec::new();
+    head.put(&mut frame, environ.iter().copied());
+    frame.split_off(HEADER)
+}
+
+fn comes_back(head: &Head<'_>, environ: &Pairs) {
+    let payload = written(head, environ);
+    let (again, pairs) = request::parse(&payload).expect("what was written is read");
+    assert_eq!(again, *head);
+    assert_eq!(pairs.collect::<Pairs>(), *environ);
+}
+
+fuzz_target!(|data: &[u8]| {
+    // Whatever comes.
+    if let Ok((head, pairs)) = request::parse(data) {
+        let environ: Pairs = pairs.collect();
+        comes_back(&head, &environ);
+        // Of the first byte one bit has no meaning yet.
+        assert_eq!(written(&head, &environ)[1..], data[1..]);
+    }
+    // Whatever is written.
+    let given = Unstructured::new(data).arbitrary::<([bool; 7], u8, [i64; 3], u64, [&[u8]; 3], Pairs)>();
+    let Ok((flags, level, times, plan, texts, environ)) = given else { return };
+    let [https, head_only, reload, own_pages, error_details, ignore_activity, body_follows] = flags;
+    let ([received, queued, modified], [script, group, callable]) = (times, texts);
+    let head = Head {
+        https,
+        head_only,
+        reload,
+        own_pages,
+        error_details,
+        ignore_activity,
+        body_follows,
+        level,
+        received,
+        queued,
+        modified,
+        plan,
+        script,
+        group,
+        callable,
+    };
+    comes_back(&head, &environ);
+});
