@@ -201,6 +201,10 @@ pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Resu
             }
             header = libc::CMSG_NXTHDR(&message, header);
         }
+        if message.msg_flags & libc::MSG_CTRUNC != 0 {
+            // There is no room for it: 'ulimit -n' of the child.
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
         Ok(count)
     }
 }

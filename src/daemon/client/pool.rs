@@ -85,6 +85,13 @@ fn beyond(live: &Live) -> u32 {
     if live.processes() == 1 && live.group.queue_timeout == 0 { live.group.listen_backlog } else { 0 }
 }
 
+/// Connections to a process that are kept while no request is on them.
+fn most_idle(slot: &Slot) -> usize {
+    /// Whatever the process says of itself.
+    const MOST: usize = 256;
+    (slot.threads() as usize).clamp(1, MOST)
+}
+
 /// How long an answer may take, as far as reading and writing are concerned.
 pub fn patience(live: &Live, r: Request<'_>) -> Duration {
     match live.group.socket_timeout {
@@ -129,7 +136,11 @@ impl Pool {
             let mut idle = self.idle();
             // Connections to processes that have gone are of no use.
             idle.retain(|conn| conn.slot.is_of(conn.incarnation) && conn.slot.is_open());
-            idle.push(conn);
+            // More of them than a process has threads are of no use either: each overload would leave some.
+            let same = idle.iter().filter(|other| std::ptr::eq(other.slot, conn.slot)).count();
+            if same < most_idle(conn.slot) {
+                idle.push(conn);
+            }
         }
     }
 

@@ -347,6 +347,11 @@ impl<'e, 'r> Relay<'e, 'r> {
             (msg::ANSWER_TIMEOUT, 504, text)
         } else if error.kind() == io::ErrorKind::InvalidData {
             (msg::LINK_BROKEN, 500, format!("a process of group '{name}' has sent nonsense: {error}; {then}"))
+        } else if error.raw_os_error() == Some(libc::EMFILE) {
+            let text = format!(
+                "a file of an answer cannot be received: {error} ('ulimit -n' of Apache's user); {then}"
+            );
+            (msg::LINK_BROKEN, 500, text)
         } else if progress == Progress::Late {
             let seconds = self.live.group.request_timeout;
             let text =

@@ -353,6 +353,9 @@ impl Group {
         }
         self.say(context, msg::WORKER_STARTED, &text);
         if let Some(old) = old {
+            if old.begun.elapsed() >= GREW_OLD {
+                self.places[index].deaths = 0;
+            }
             let reason = old.replace.unwrap_or(Reason::Generation);
             self.retire(old, reason);
         }
