@@ -78,7 +78,7 @@ pub fn serving(h: Httpd, processes: usize) -> Server {
     s
 }
 
-/// The clients of a load, at work; beside them one that asks for a file, which tells how slow the machine is just now.
+/// The clients of a load, at work; beside them some that ask for a file, which tells how slow the machine is just now.
 pub struct Watched {
     load: Load,
     files: Load,
@@ -108,7 +108,7 @@ impl Watched {
 
 /// The clients of a load, at work.
 pub fn load(s: &Server) -> Watched {
-    Watched { load: s.load(CLIENTS, "/app?"), files: s.load(1, "/static.txt") }
+    Watched { load: s.load(CLIENTS, "/app?"), files: s.load(3, "/static.txt") }
 }
 
 /// The process that an answer of [`version`] came from.
