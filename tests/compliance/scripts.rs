@@ -115,7 +115,7 @@ fn unchanged_scripts_stay() {
     let s = serving("import os\nN = [0]\ndef application(environ, start_response):\n    N[0] += 1\n    start_response('200 OK', [])\n    return [str(N[0]).encode()]\n").start();
     assert_eq!([s.get("/").text(), s.get("/").text()], ["1", "2"]);
     s.touch("app.wsgi");
-    until_served(&s, "/", "1");
+    harness::poll::until("the first of its requests", || (s.get("/").text() == "1").then_some(()));
     assert_eq!(s.get("/").text(), "2");
 }
 

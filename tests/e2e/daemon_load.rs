@@ -69,8 +69,7 @@ fn a_script_that_is_broken_and_mended() {
         s.replace_file("app.wsgi", &version("v1"));
         load.mark("a good script deployed");
         load.settled("the good one serves", |a| a.body.starts_with("v1 "));
-        let fast = judge(load, 0.4);
-        fast
+        judge(load, 0.4)
     });
 }
 
