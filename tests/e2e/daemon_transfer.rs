@@ -61,7 +61,7 @@ pub fn certificate(dir: &Path) {
 fn curl(s: &Server, protocol: Protocol, target: &str) -> Command {
     let scheme = if protocol == Tls { "https" } else { "http" };
     let mut curl = Command::new("curl");
-    curl.args(["--silent", "--show-error", "--insecure", "--no-buffer", "--max-time", "60"]);
+    curl.args(["--silent", "--insecure", "--no-buffer", "--max-time", "60"]);
     curl.arg(if protocol == H2 { "--http2-prior-knowledge" } else { "--http1.1" });
     curl.arg(format!("{scheme}://localhost:{}{target}", s.port())).stdin(Stdio::null());
     // The server listens on one address.
