@@ -322,14 +322,7 @@ impl<'r> Request<'r> {
 
     /// The most verbose level that is written for it.
     pub fn log_level(self) -> u8 {
-        use wire::Level;
-        let levels = [Level::Info, Level::Debug, Level::Trace1];
-        // Nearly always it is one of the first two: the question is asked for each request.
-        if self.logs(Level::Info) {
-            return levels.into_iter().rev().find(|level| self.logs(*level)).map_or(6, |level| level as u8);
-        }
-        let levels = [Level::Notice, Level::Warning, Level::Error];
-        levels.into_iter().find(|level| self.logs(*level)).map_or(2, |level| level as u8)
+        wire::Level::most_verbose(|level| self.logs(level)) as u8
     }
 
     /// Since it was received.

@@ -56,8 +56,7 @@ impl<'c> Server<'c> {
 
     /// The most verbose level that is written for it.
     pub fn log_level(self) -> u8 {
-        let levels = [Level::Trace1, Level::Debug, Level::Info, Level::Notice, Level::Warning, Level::Error];
-        levels.into_iter().find(|level| self.logs(*level)).map_or(2, |level| level as u8)
+        Level::most_verbose(|level| self.logs(level)) as u8
     }
 
     pub(super) fn record(self) -> &'c sys::server_rec {

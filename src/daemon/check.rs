@@ -1,6 +1,7 @@
 //! Whether each group's python can be used, settled while the configuration is read.
 
-use super::groups::Identity;
+use super::groups::identity;
+use crate::apache::users::Account;
 use crate::apache::{Server, mpm};
 use crate::config::daemon::{self, Group};
 use crate::python::{self, Python, Unusable};
@@ -27,9 +28,9 @@ pub fn forget() {
 /// Looks at every group. What is wrong is fatal at `apachectl configtest` and at the first start.
 pub fn run(main: Server<'_>) -> Result<(), Unusable> {
     let default = main.config().python.home.clone();
-    let mut all = Vec::new();
+    let (mut all, mut probed) = (Vec::new(), Vec::new());
     for (group, _) in daemon::all(main) {
-        let result = usable(group, default.as_deref());
+        let result = usable(group, default.as_deref(), &mut probed);
         if let Err(why) = &result
             && (mpm::is_config_test() || mpm::generation() == 0)
         {
@@ -41,7 +42,14 @@ pub fn run(main: Server<'_>) -> Result<(), Unusable> {
     Ok(())
 }
 
-fn usable(group: &Group, default: Option<&[u8]>) -> Result<Python, String> {
+/// A python that was looked at: where, by which option, as whom, and what it is.
+type Probed<'c> = ((Option<&'c [u8]>, &'static str, python::User), Result<Python, String>);
+
+fn usable<'c>(
+    group: &'c Group,
+    default: Option<&'c [u8]>,
+    probed: &mut Vec<Probed<'c>>,
+) -> Result<Python, String> {
     let file = crate::embedded::os::engine_file();
     if !file.is_file() {
         return Err(format!(
@@ -49,11 +57,18 @@ fn usable(group: &Group, default: Option<&[u8]>) -> Result<Python, String> {
             file.display()
         ));
     }
-    let Identity { uid, gid, name, .. } = Identity::of(group);
+    let Account { uid, gid, name, .. } = identity(group);
     let user = python::User { uid, gid, name };
     let home = group.python_home.as_deref().or(default);
     let name = if group.python_home.is_some() { "python-home=" } else { "WSGIPythonHome" };
-    let python = python::find_executable(home, name, &user)?;
+    // Groups that share a python and a user share the answer: each question starts a python.
+    let question = (home, name, user);
+    let known = probed.iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer.clone());
+    let python = known.unwrap_or_else(|| {
+        let answer = python::find_executable(question.0, question.1, &question.2);
+        probed.push((question, answer.clone()));
+        answer
+    })?;
     if let Some(chroot) = &group.chroot {
         inside(chroot, &python)?;
     }

@@ -2,15 +2,16 @@
 
 use super::kept::{Kept, KeptGroup};
 use super::os;
+use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::daemon::{self, Group};
-use crate::python::Python;
+use crate::python::{self, Python, User};
 use std::os::fd::{IntoRawFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use wire::claims::{Claims, Slot};
 use wire::codec::{Writer, hash};
-use wire::{Level, frame, message};
+use wire::{frame, message};
 
 /// Places among the claims of a group: of its processes, their successors, and those that drain. So many that another number
 /// of processes needs no other memory.
@@ -39,41 +40,23 @@ pub struct Live {
     /// What only its processes know.
     pub token: [u8; 16],
     /// Who its processes run as.
-    pub identity: Identity,
+    pub identity: Account,
     /// What they run; or why they cannot.
     pub python: Result<Python, String>,
     /// Connections of this process to them.
     pub pool: super::client::Pool,
 }
 
-/// Who a process runs as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-    /// Name of the user, by which further groups are found.
-    pub name: Option<String>,
-    /// Home directory of the user.
-    pub home: Option<Vec<u8>>,
-}
-
-impl Identity {
-    /// That of a group: Apache's own, but for what is typed.
-    pub fn of(group: &Group) -> Self {
-        let (uid, gid, name) = mpm::unixd_user();
-        let mut identity = match &group.user {
-            Some(user) => Self { uid: user.uid, gid, name: user.name.clone(), home: user.home.clone() },
-            None => {
-                let home = crate::apache::users::user_numbered(uid).and_then(|user| user.home);
-                Self { uid, gid, name, home }
-            }
-        };
-        if let Some(gid) = group.group {
-            identity.gid = gid;
+/// Who the processes of a group run as: Apache's own user and group, but for what is typed.
+pub fn identity(group: &Group) -> Account {
+    let apache = User::apache();
+    let gid = group.group.unwrap_or(apache.gid);
+    match &group.user {
+        Some(user) => Account { gid, ..user.clone() },
+        None => {
+            let home = users::user_numbered(apache.uid).and_then(|user| user.home);
+            Account { uid: apache.uid, gid, name: apache.name, home }
         }
-        identity
     }
 }
 
@@ -145,7 +128,7 @@ impl crate::apache::AtEnd for Forget {
 
 /// What a group is known by in all generations: if any of this differs it is another group, with processes and a socket
 /// of its own.
-fn key(group: &Group, identity: &Identity, slots: u32) -> u64 {
+fn key(group: &Group, identity: &Account, slots: u32) -> u64 {
     let mut text = Vec::new();
     let mut writer = Writer(&mut text);
     writer
@@ -163,7 +146,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
     let mut groups: Vec<&'static Live> = Vec::new();
     let generation = mpm::generation();
     for (group, server) in daemon::all(main) {
-        let identity = Identity::of(group);
+        let identity = identity(group);
         let wanted = group.processes.unwrap_or(1).saturating_mul(4);
         let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
         let key = key(group, &identity, slots);
@@ -197,11 +180,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 "the python of process group '{}' cannot be used: {why}; its processes, if there are any, serve on",
                 String::from_utf8_lossy(&group.name)
             );
-            log::server(
-                Some(main),
-                Level::Critical,
-                format!("{}: {text}", message::GROUP_UNUSABLE).as_bytes(),
-            );
+            log::server_message(Some(main), message::GROUP_UNUSABLE, text);
         }
         groups.push(Box::leak(Box::new(Live {
             group: group.clone(),
@@ -227,7 +206,7 @@ fn create(
     pool: Pool<'_>,
     config: &ServerConfig,
     group: &Group,
-    identity: &Identity,
+    identity: &Account,
     (key, slots): (u64, u32),
     kept: &Kept,
 ) -> Result<KeptGroup, String> {
@@ -258,13 +237,11 @@ fn create(
             os::LONGEST_PATH
         ));
     }
-    let user = group.socket_user.unwrap_or(mpm::unixd_user().0);
-    let owner = crate::apache::users::is_root().then_some(user);
-    let (uid, gid, name) = mpm::unixd_user();
-    let apache = crate::python::User { uid, gid, name };
+    let apache = User::apache();
+    let owner = users::is_root().then_some(group.socket_user.unwrap_or(apache.uid));
     let place = std::path::Path::new(&*shown);
     if place.parent().is_some_and(std::path::Path::is_dir)
-        && let Some(obstacle) = crate::python::obstacle(place, &apache)
+        && let Some(obstacle) = python::obstacle(place, &apache)
     {
         return Err(format!(
             "the socket '{shown}' of process group '{}' could not be reached: {obstacle}; or move it with \

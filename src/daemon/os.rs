@@ -23,31 +23,32 @@ pub fn clock() -> i64 {
     crate::embedded::os::monotonic()
 }
 
-/// A file in memory of `size` zeros, which can never change its size again.
-pub fn empty_memory(name: &CStr, size: usize) -> io::Result<OwnedFd> {
+/// A file in memory that `fill` fills; afterwards it can never change its size again, and nothing of what `seals` forbids.
+fn sealed(
+    name: &CStr,
+    seals: libc::c_int,
+    fill: impl FnOnce(&mut std::fs::File) -> io::Result<()>,
+) -> io::Result<OwnedFd> {
     // SAFETY: a C string.
     let fd =
         owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
-    let file = std::fs::File::from(fd);
-    file.set_len(size as u64)?;
-    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+    let mut file = std::fs::File::from(fd);
+    fill(&mut file)?;
+    let seals = seals | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
     // SAFETY: sets a property of an open file.
     checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
     Ok(file.into())
 }
 
+/// A file in memory of `size` zeros, which others may write to.
+pub fn empty_memory(name: &CStr, size: usize) -> io::Result<OwnedFd> {
+    sealed(name, 0, |file| file.set_len(size as u64))
+}
+
 /// A file in memory that holds `bytes` and can never change again.
 pub fn memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     use std::io::Write;
-    // SAFETY: a C string.
-    let fd =
-        owned(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
-    let mut file = std::fs::File::from(fd);
-    file.write_all(bytes)?;
-    let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE | libc::F_SEAL_SEAL;
-    // SAFETY: sets a property of an open file.
-    checked(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
-    Ok(file.into())
+    sealed(name, libc::F_SEAL_WRITE, |file| file.write_all(bytes))
 }
 
 /// All bytes of a file in memory.

@@ -1,10 +1,12 @@
 //! Whether a user can reach a file, asked as that user.
 
 use super::os;
+use crate::apache::mpm;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-/// Whom Apache's children run as.
+/// Whom a process runs as.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// User id.
     pub uid: u32,
@@ -12,6 +14,14 @@ pub struct User {
     pub gid: u32,
     /// Name, if the id has one.
     pub name: Option<String>,
+}
+
+impl User {
+    /// That of Apache's children.
+    pub fn apache() -> Self {
+        let (uid, gid, name) = mpm::unixd_user();
+        Self { uid, gid, name }
+    }
 }
 
 impl std::fmt::Display for User {

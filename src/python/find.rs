@@ -1,7 +1,6 @@
 //! Finds the python that WSGIPythonHome means and looks for a libpython that is already there.
 
 use super::{access, probe};
-use crate::apache::mpm;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -21,8 +20,7 @@ pub struct Python {
 
 /// The python of `home`, or the first python3 on PATH, which can be loaded into Apache's children.
 pub fn find(home: Option<&[u8]>) -> Result<Python, String> {
-    let (uid, gid, user) = mpm::unixd_user();
-    let user = access::User { uid, gid, name: user };
+    let user = access::User::apache();
     let (python, library) = look(home, "WSGIPythonHome", &user)?;
     Ok(Python { library: Some(library?), ..python })
 }

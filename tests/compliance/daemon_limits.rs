@@ -4,7 +4,7 @@ use harness::poll::{until, within};
 use harness::*;
 use std::time::Duration;
 
-use crate::{answering, serving};
+use crate::{alive, answering, held, pid, serving};
 
 /// Answers with its process; `/hold` takes until the file `go` is there.
 const PID: &str = "
@@ -20,23 +20,6 @@ const PID: &str = "
 
 fn group(options: &str) -> Httpd {
     serving(&answering(PID)).group(options)
-}
-
-#[track_caller]
-fn pid(s: &Server) -> u32 {
-    let r = s.get("/");
-    r.text().parse().unwrap_or_else(|_| panic!("no pid: {} {}", r.status, r.text()))
-}
-
-/// A request under way that waits for the file `go`.
-fn held(s: &Server) -> Connection<'_> {
-    let held = s.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    until("the held request", || s.dir().join("state/held").exists().then_some(()));
-    held
-}
-
-fn alive(s: &Server, pid: u32) -> bool {
-    s.processes().iter().any(|p| p.pid == pid && p.state != 'Z')
 }
 
 #[test]

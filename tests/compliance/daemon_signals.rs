@@ -3,7 +3,7 @@
 use harness::poll::until;
 use harness::*;
 
-use crate::{answering, serving};
+use crate::{alive, answering, held, pid, serving};
 
 /// Answers with its process; `/hold` takes a second.
 const PID: &str = "
@@ -18,22 +18,8 @@ fn group(options: &str) -> Httpd {
     serving(&answering(PID)).group(options)
 }
 
-#[track_caller]
-fn pid(s: &Server) -> u32 {
-    let r = s.get("/");
-    r.text().parse().unwrap_or_else(|_| panic!("no pid: {} {}", r.status, r.text()))
-}
-
-fn held(s: &Server) -> Connection<'_> {
-    let held = s.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    until("the held request", || s.dir().join("state/held").exists().then_some(()));
-    held
-}
-
 fn ended(s: &Server, pid: u32) {
-    until("the end of the process", || {
-        (!s.processes().iter().any(|p| p.pid == pid && p.state != 'Z')).then_some(())
-    });
+    until("the end of the process", || (!alive(s, pid)).then_some(()));
 }
 
 /// The signal ends the process, a successor serves, and no request is lost.

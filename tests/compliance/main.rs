@@ -35,7 +35,9 @@ mod streams;
 mod tls;
 mod validate;
 
-use harness::{GROUP, Httpd, Mode, Response, Server, Subject, by_mode, differs, httpd, mode, subject};
+use harness::{
+    Connection, GROUP, Httpd, Mode, Response, Server, Subject, by_mode, differs, httpd, mode, subject,
+};
 use serde_json::Value;
 
 /// A server with this application at its root.
@@ -98,4 +100,23 @@ fn body_goes_first() -> bool {
 fn application(body: &str) -> Httpd {
     let body: String = harness::text::dedent(body).lines().map(|line| format!("    {line}\n")).collect();
     serving(&format!("import os, sys, io, time\ndef application(environ, start_response):\n{body}"))
+}
+
+/// The process that answers, where the root answers with it.
+#[track_caller]
+fn pid(s: &Server) -> u32 {
+    let r = s.get("/");
+    r.text().parse().unwrap_or_else(|_| panic!("no pid: {} {}", r.status, r.text()))
+}
+
+/// A request of `/hold` under way, whose application has left the file `state/held`.
+fn held(s: &Server) -> Connection<'_> {
+    let held = s.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    harness::poll::until("the held request", || s.dir().join("state/held").exists().then_some(()));
+    held
+}
+
+/// A process of the server's runs.
+fn alive(s: &Server, pid: u32) -> bool {
+    s.processes().iter().any(|p| p.pid == pid && p.state != 'Z')
 }

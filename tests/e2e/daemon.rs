@@ -6,29 +6,17 @@ use std::time::Duration;
 use harness::poll::until;
 use harness::*;
 
-use crate::starting::{Note, noted, notes, pids};
+use crate::starting::{NOTES, Note, noted, notes, pids};
 
 /// Clients of every load.
 pub const CLIENTS: usize = 8;
 
-/// What every script of these tests begins with; see `starting::PRELUDE` for the notes. The environment of Apache is not
+/// What every script of these tests begins with; see [`NOTES`] for the rest. The environment of Apache is not
 /// asked for anything.
 const PRELUDE: &str = "
     import os, sys, threading, time
 
     HERE = os.path.dirname(os.path.abspath(__file__))
-
-    def note(word, *words):
-        line = ' '.join(map(str, [word, time.time(), os.getpid(), *words])) + '\\n'
-        with open(HERE + '/state/notes', 'a') as file:
-            file.write(line)
-
-    def exists(name):
-        return os.path.exists(HERE + '/' + name)
-
-    def wait_for(name):
-        while not exists(name):
-            time.sleep(0.01)
 
     def answer(environ, start_response, *words):
         body = ' '.join(map(str, [*words, environ['QUERY_STRING']])).encode()
@@ -38,7 +26,7 @@ const PRELUDE: &str = "
 
 /// A script: the helpers above and what it does itself.
 pub fn script(body: &str) -> String {
-    text::dedent(PRELUDE) + &text::dedent(body)
+    text::dedent(PRELUDE) + &text::dedent(NOTES) + &text::dedent(body)
 }
 
 /// The application of the table: it takes a second to start, and answers with its version and who it is.

@@ -5,13 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use harness::*;
 
-/// What every script of these tests begins with. Notes are single lines of `word time pid text`.
-const PRELUDE: &str = "
-    import mod_wsgi, os, sys, threading, time
-
-    HERE = os.environ['MOD_WSGI_TEST']
-    GROUP = mod_wsgi.application_group or 'main'
-
+/// Notes, which are single lines of `word time pid text`, and files that a script waits for; below `HERE`.
+pub const NOTES: &str = "
     def note(word, *words):
         line = ' '.join(map(str, [word, time.time(), os.getpid(), *words])) + '\\n'
         with open(HERE + '/state/notes', 'a') as file:
@@ -23,6 +18,14 @@ const PRELUDE: &str = "
     def wait_for(name):
         while not exists(name):
             time.sleep(0.01)
+    ";
+
+/// What every script of these tests begins with, beside [`NOTES`].
+const PRELUDE: &str = "
+    import mod_wsgi, os, sys, threading, time
+
+    HERE = os.environ['MOD_WSGI_TEST']
+    GROUP = mod_wsgi.application_group or 'main'
 
     def answer(start_response, text='ok'):
         start_response('200 OK', [('Content-Type', 'text/plain'), ('X-Pid', str(os.getpid())), ('X-Group', GROUP)])
@@ -39,7 +42,7 @@ const PLAIN: &str = "
 pub fn script(body: &str) -> String {
     let body = text::dedent(body);
     let plain = if body.contains("application") { String::new() } else { text::dedent(PLAIN) };
-    text::dedent(PRELUDE) + &body + &plain
+    text::dedent(PRELUDE) + &text::dedent(NOTES) + &body + &plain
 }
 
 /// A line that a script wrote.

@@ -4,7 +4,7 @@
 use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::startup::{self, Django, Plan, Script, Settings, WarmUp};
+use crate::startup::{self, Django, Plan, Script, Settings, WarmUp, seconds};
 use crate::wsgi::{self, Block, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
@@ -65,11 +65,6 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
         (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
         Problem::Runtime.raise(py, why)
     })
-}
-
-/// A time of the configuration: never negative, and nothing a clock cannot add.
-fn seconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64(number.clamp(0.0, 1e9)).unwrap_or_default()
 }
 
 fn settings(from: &table::Settings) -> Settings {
@@ -169,10 +164,7 @@ extern "C" fn serve(request: *const Request) -> Outcome {
         };
         // SAFETY: as above.
         let environ = entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) });
-        let length = environ
-            .clone()
-            .find(|(name, _)| *name == b"CONTENT_LENGTH")
-            .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+        let length = wsgi::declared_length(environ.clone());
         let handle = || Box::new(Handle { host, exchange: SendExchange(request.exchange) });
         wsgi::serve(
             wsgi::Request {

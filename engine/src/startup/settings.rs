@@ -6,6 +6,11 @@ use std::time::Duration;
 /// The version of mod_wsgi whose interface applications find: they compare it to know what they may use.
 const INTERFACE: [i64; 3] = [6, 1, 1];
 
+/// A time of the configuration: never negative, and nothing a clock cannot add.
+pub fn seconds(number: f64) -> Duration {
+    Duration::try_from_secs_f64(number.clamp(0.0, 1e9)).unwrap_or_default()
+}
+
 /// The settings, with names and units as in `wire::door::Settings`.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {

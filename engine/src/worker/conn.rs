@@ -134,8 +134,7 @@ impl Conn {
             if lines.len() > MOST_LINES {
                 // The child is held up by its client: the server's log has room.
                 drop(lines);
-                let level = if level <= 3 { wire::Level::Error } else { wire::Level::Info };
-                return crate::host::log(level, line);
+                return crate::host::log(wire::Level::of(level), line);
             }
             if line.is_empty() {
                 frame::put(&mut lines, Kind::Log, level, b"");

@@ -16,7 +16,7 @@ pub const SIGNALS: [libc::c_int; 5] =
     [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXCPU];
 
 /// What Python's end may take when httpd has gone and everything must be over soon.
-const HURRY: Duration = Duration::from_millis(1200);
+pub const HURRY: Duration = Duration::from_millis(1200);
 
 /// The worker's own log goes to the supervisor, who writes it as httpd does.
 pub struct SupervisorLog(pub &'static Worker);
@@ -88,12 +88,12 @@ impl Worker {
 
     /// How long requests have when the process is replaced.
     pub fn grace(&self) -> Duration {
-        bound(self.settings.graceful_timeout)
+        limit(self.settings.graceful_timeout).unwrap_or(FOR_EVER)
     }
 
     /// How long those that are left have then, and exit functions.
     pub fn shutdown(&self) -> Duration {
-        bound(self.settings.shutdown_timeout)
+        limit(self.settings.shutdown_timeout).unwrap_or(FOR_EVER)
     }
 
     /// A later supervisor's processes serve, or this one never did.
@@ -103,7 +103,7 @@ impl Worker {
     }
 
     /// A message of the supervisor's; answers with what it is to end by, if it is to end.
-    fn hear(&'static self) -> Option<(Reason, Duration, Duration)> {
+    pub fn hear(&'static self) -> Option<(Reason, Duration, Duration)> {
         let mut bytes = vec![0; LONGEST];
         let Ok(count @ 1..) = os::receive(self.control.as_raw_fd(), &mut bytes) else {
             self.orphan.store(true, Ordering::SeqCst);
@@ -111,7 +111,9 @@ impl Worker {
         };
         match Message::parse(&bytes[..count]) {
             Ok(Message::Serve) => {
-                if !self.serving.swap(true, Ordering::SeqCst)
+                // A service takes no requests.
+                if self.settings.threads > 0
+                    && !self.serving.swap(true, Ordering::SeqCst)
                     && let Err(error) = self.serve()
                 {
                     self.fail(&format!("its request threads cannot be started: {error}"));
@@ -200,6 +202,6 @@ impl Worker {
 pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// A time of the configuration, of which 0 is none.
-fn bound(seconds: f64) -> Duration {
-    if seconds > 0.0 { Duration::try_from_secs_f64(seconds).unwrap_or(FOR_EVER) } else { FOR_EVER }
+pub fn limit(seconds: f64) -> Option<Duration> {
+    (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(FOR_EVER))
 }

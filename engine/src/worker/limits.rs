@@ -1,5 +1,6 @@
 //! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
 
+use super::control::limit as seconds;
 use super::{Worker, os};
 use crate::host;
 use crate::startup;
@@ -21,10 +22,6 @@ pub struct Limits {
     interrupted: Vec<(Arc<Call>, Instant)>,
     /// When the helper got the GIL last, milliseconds since the beginning.
     alive: Arc<AtomicI64>,
-}
-
-fn seconds(number: f64) -> Option<Duration> {
-    (number > 0.0).then(|| Duration::try_from_secs_f64(number).unwrap_or(super::control::FOR_EVER))
 }
 
 impl Limits {

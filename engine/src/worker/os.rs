@@ -20,11 +20,9 @@ fn counted(answer: isize) -> io::Result<usize> {
 
 /// A descriptor that the supervisor left here for us alone, from now on closed in programs that the application starts.
 pub fn inherited(fd: RawFd) -> OwnedFd {
+    keep(fd);
     // SAFETY: the supervisor opened the descriptors with fixed numbers for this process, and each is taken once.
-    unsafe {
-        libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
-        OwnedFd::from_raw_fd(fd)
-    }
+    unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
 /// All bytes of a file in memory.
@@ -222,9 +220,9 @@ extern "C" fn on_signal(signal: libc::c_int) {
 
 /// Has these signals written down; the descriptor can be read when one has come.
 pub fn catch_signals(signals: &[libc::c_int]) -> io::Result<OwnedFd> {
-    // SAFETY: a new descriptor, and a handler that is async-signal-safe.
+    // SAFETY: a handler that is async-signal-safe, and live structures.
     unsafe {
-        let event = OwnedFd::from_raw_fd(checked(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?);
+        let event = wake_descriptor()?;
         PROCESS.store(std::process::id() as i32, Ordering::Relaxed);
         EVENT.store(event.as_raw_fd(), Ordering::Relaxed);
         for signal in signals {

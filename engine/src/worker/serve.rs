@@ -273,10 +273,7 @@ impl Worker {
         let entry = self.slot.entries.get(conn.index);
         let link = Box::new(Remote::new(conn.clone(), entry, head.body_follows));
         let log = Box::new(RemoteLog::new(conn.clone(), head.level));
-        let length = environ
-            .clone()
-            .find(|(name, _)| *name == b"CONTENT_LENGTH")
-            .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
+        let length = wsgi::declared_length(environ.clone());
         let outcome = wsgi::serve(
             wsgi::Request {
                 script: Script {

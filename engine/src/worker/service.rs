@@ -1,16 +1,13 @@
 //! A group with `threads=0`: a service. Its scripts run on the process's main thread, one after another, and the process
 //! ends with the last; another one is started then.
 
-use super::{Worker, os, settings};
-use crate::startup::{self, Script};
+use super::control::{FOR_EVER, HURRY};
+use super::{Worker, os};
+use crate::startup;
 use std::os::fd::AsFd;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use wire::control::{LONGEST, Message};
-
-/// What Python's end may take when httpd has gone.
-const HURRY: Duration = Duration::from_millis(1200);
+use wire::control::Message;
 
 impl Worker {
     /// Python runs: runs the scripts, and listens to the supervisor meanwhile.
@@ -18,16 +15,7 @@ impl Worker {
         static DONE: AtomicBool = AtomicBool::new(false);
         let scripts = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
             self.tell(&Message::Ready { failed: 0 });
-            for plan in self.settings.plans.iter().filter(|plan| plan.preload) {
-                let script = Script {
-                    path: &plan.script,
-                    group: &plan.group,
-                    callable: &plan.callable,
-                    modified: -1,
-                    reload: false,
-                };
-                startup::preload(&script, || settings::plan(plan));
-            }
+            self.start_applications();
             DONE.store(true, Ordering::SeqCst);
             os::wake(&self.wake);
         });
@@ -51,11 +39,11 @@ impl Worker {
     }
 
     /// The scripts have ended, or are to end; answers how long that may take.
-    fn wait_for_the_end(&self, done: &AtomicBool) -> Duration {
+    fn wait_for_the_end(&'static self, done: &AtomicBool) -> Duration {
         loop {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
             let fds = [control, Some(self.httpd.as_fd()), Some(self.wake.as_fd())];
-            let pause = if self.is_orphan() { Duration::from_millis(100) } else { super::control::FOR_EVER };
+            let pause = if self.is_orphan() { Duration::from_millis(100) } else { FOR_EVER };
             let [told, httpd_ended, woken] = os::poll(fds, pause);
             if httpd_ended {
                 return HURRY;
@@ -63,16 +51,8 @@ impl Worker {
             if woken && done.load(Ordering::SeqCst) {
                 return self.shutdown();
             }
-            if told {
-                let mut bytes = vec![0; LONGEST];
-                match os::receive(self.control.as_raw_fd(), &mut bytes) {
-                    Ok(count @ 1..) => {
-                        if matches!(Message::parse(&bytes[..count]), Ok(Message::Drain { .. })) {
-                            return self.shutdown();
-                        }
-                    }
-                    _ => self.orphan.store(true, Ordering::SeqCst),
-                }
+            if told && self.hear().is_some() {
+                return self.shutdown();
             }
             let served_by = self.claims.served_by.load(Ordering::SeqCst);
             if self.is_orphan() && served_by != self.settings.supervisor {

@@ -1,14 +1,8 @@
 //! What the supervisor said, in the words of the startup engine.
 
-use crate::startup::{Django, Plan, Settings, WarmUp};
+use crate::startup::{Django, Plan, Settings, WarmUp, seconds};
 use std::os::unix::ffi::OsStringExt;
-use std::time::Duration;
 use wire::worker as told;
-
-/// A time of the configuration: never negative, and nothing a clock cannot add.
-fn seconds(number: f64) -> Duration {
-    Duration::try_from_secs_f64(number.clamp(0.0, 1e9)).unwrap_or_default()
-}
 
 /// The settings of every interpreter.
 pub fn of(from: &told::Settings) -> Settings {

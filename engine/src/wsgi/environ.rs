@@ -103,6 +103,12 @@ pub fn build<'a, 'py>(
     Ok(environ)
 }
 
+/// CONTENT_LENGTH, if it is a number.
+pub fn declared_length<'a>(mut pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<u64> {
+    let (_, value) = pairs.find(|(name, _)| *name == b"CONTENT_LENGTH")?;
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
 /// Seconds since the epoch.
 pub fn now() -> f64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())

@@ -15,7 +15,7 @@ mod warm;
 
 pub use adapter::Adapter;
 pub use call::{Call, Interrupt, Stream};
-pub use environ::{Facts, Keys, now};
+pub use environ::{Facts, Keys, declared_length, now};
 pub use input::Input;
 pub use link::{Block, Link, Log, RequestLog};
 pub use stream::{LogStream, class as log_class};

@@ -17,7 +17,7 @@ impl Httpd for (&[Elsewhere], &str, bool) {
         None
     }
     fn absolute(&self, path: &[u8]) -> Option<Vec<u8>> {
-        let below = |path: &[u8]| [b"/root/", path].concat();
+        let below = |path: &[u8]| [b"/server/", path].concat();
         (path != b"bad").then(|| if path.starts_with(b"/") { path.to_vec() } else { below(path) })
     }
     fn server_name(&self) -> Vec<u8> {
@@ -111,7 +111,7 @@ fn values_reach_their_fields() {
     assert_eq!((group.group, group.supplementary.as_deref()), (Some(8), Some(&[1001, 5][..])));
     assert_eq!((group.umask, group.cpu_priority), (Some(0o27), Some(-5)));
     assert_eq!(group.display_name.as_deref(), Some(&b"(wsgi:g)"[..]));
-    assert_eq!(group.python_home.as_deref(), Some(&b"/root/venv"[..]));
+    assert_eq!(group.python_home.as_deref(), Some(&b"/server/venv"[..]));
     assert_eq!((group.switch_interval, group.maximum_requests), (Some(0.01), 5_000_000_000));
     assert_eq!((group.reload, group.reload_wait), (Reload::Imports, 1.5));
     assert_eq!((group.stack_size, group.memory_limit), (Some(1), 9_000_000_000));
@@ -318,7 +318,7 @@ fn a_virtual_hosts_group_is_for_its_server_name() {
 fn sockets() {
     let mut reading = Reading::default();
     reading.read("WSGISocketPrefix run/wsgi").unwrap();
-    assert_eq!(reading.server.socket.prefix.as_deref(), Some(&b"/root/run/wsgi"[..]));
+    assert_eq!(reading.server.socket.prefix.as_deref(), Some(&b"/server/run/wsgi"[..]));
     assert!(reading.read("WSGISocketPrefix bad").unwrap_err().starts_with("Invalid WSGISocketPrefix 'bad'."));
     reading.read("WSGISocketRotation off").unwrap();
     assert_eq!(reading.server.socket.rotation, Some(false));

@@ -96,21 +96,18 @@ fn give(exchange: &mut Exchange<'_>, live: &'static Live, request: &[u8]) -> Sta
             Err(problem) => return refuse(r, live, problem),
         };
         let relay = Relay::new(exchange, live, conn);
-        match relay.run(request) {
-            Relayed::Done(status, conn) => {
-                if let Some(conn) = conn {
-                    live.pool.give_back(conn);
-                }
-                return status;
-            }
-            Relayed::Elsewhere(conn) => {
-                if let Some(conn) = conn {
-                    live.pool.give_back(conn);
-                }
-                if begun.elapsed() > patience {
-                    break;
-                }
-            }
+        let (answered, conn) = match relay.run(request) {
+            Relayed::Done(status, conn) => (Some(status), conn),
+            Relayed::Elsewhere(conn) => (None, conn),
+        };
+        if let Some(conn) = conn {
+            live.pool.give_back(conn);
+        }
+        if let Some(status) = answered {
+            return status;
+        }
+        if begun.elapsed() > patience {
+            break;
         }
     }
     refuse(r, live, Problem::Down)

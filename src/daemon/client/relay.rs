@@ -150,7 +150,7 @@ impl<'e, 'r> Relay<'e, 'r> {
                 Kind::Read => self.read(header.len)?,
                 Kind::Log => {
                     let line = self.conn.stream.payload(header.len)?;
-                    log::request(self.request(), level(header.flag), &line);
+                    log::request(self.request(), Level::of(header.flag), &line);
                 }
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;
@@ -370,19 +370,5 @@ impl<'e, 'r> Relay<'e, 'r> {
             r.retry_after(10);
         }
         Relayed::Done(Status(status), None)
-    }
-}
-
-/// The level of a line, whatever number came with it.
-fn level(number: u8) -> Level {
-    match number {
-        0 | 1 => Level::Alert,
-        2 => Level::Critical,
-        3 => Level::Error,
-        4 => Level::Warning,
-        5 => Level::Notice,
-        6 => Level::Info,
-        7 => Level::Debug,
-        _ => Level::Trace1,
     }
 }

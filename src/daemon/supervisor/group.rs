@@ -66,6 +66,13 @@ struct Place {
     held: bool,
 }
 
+impl Place {
+    /// The process that serves, or its successor.
+    fn process(&mut self, successor: bool) -> &mut Option<Process> {
+        if successor { &mut self.successor } else { &mut self.current }
+    }
+}
+
 impl Group {
     /// A group without a process.
     pub fn new(live: &'static Live, plans: &Plans) -> Self {
@@ -225,9 +232,7 @@ impl Group {
         let is_ready = |fd: RawFd| ready.contains(&fd);
         for index in 0..self.places.len() {
             for successor in [false, true] {
-                let place = &self.places[index];
-                let process = if successor { &place.successor } else { &place.current };
-                let Some(process) = process else { continue };
+                let Some(process) = self.places[index].process(successor) else { continue };
                 let ended = is_ready(process.ended.as_raw_fd());
                 if ended || is_ready(process.control.as_raw_fd()) {
                     for message in process.hear() {
@@ -235,9 +240,8 @@ impl Group {
                     }
                 }
                 if ended {
-                    let place = &mut self.places[index];
-                    let slot = if successor { &mut place.successor } else { &mut place.current };
-                    if let Some(process) = slot.take_if(|process| is_ready(process.ended.as_raw_fd())) {
+                    let process = self.places[index].process(successor);
+                    if let Some(process) = process.take_if(|process| is_ready(process.ended.as_raw_fd())) {
                         self.died(context, Some((index, successor)), process);
                     }
                 }
@@ -261,11 +265,7 @@ impl Group {
     /// A line for the log, if that is what it is.
     fn log_of(&self, context: &Context, message: Message) {
         if let Message::Log { level, line } = message {
-            let levels =
-                [Level::Critical, Level::Error, Level::Warning, Level::Notice, Level::Info, Level::Debug];
-            let level =
-                levels.into_iter().find(|known| *known as i32 == i32::from(level)).unwrap_or(Level::Error);
-            log::server(Some(context.server(self.live)), level, &line);
+            log::server(Some(context.server(self.live)), Level::of(level), &line);
         }
     }
 
@@ -273,9 +273,7 @@ impl Group {
         match message {
             Message::Ready { failed } if successor => self.is_ready(context, index, failed),
             Message::Failed(why) => {
-                let place = &mut self.places[index];
-                let process = if successor { &mut place.successor } else { &mut place.current };
-                if let Some(process) = process {
+                if let Some(process) = self.places[index].process(successor) {
                     process.gave_up = true;
                 }
                 let why = String::from_utf8_lossy(&why);
@@ -454,22 +452,31 @@ impl Group {
         }
     }
 
-    /// All its processes finish what they have. `limit`: instead of shutdown-timeout.
-    pub fn leave(&mut self, reason: Reason, limit: Option<Option<Duration>>) {
-        if self.is_leaving && limit.is_none() {
-            return;
+    /// A later supervisor has it: all its processes finish what they have.
+    pub fn leave(&mut self) {
+        if !self.is_leaving {
+            self.drain_all(Reason::Generation, self.times(Reason::Generation));
         }
+    }
+
+    /// The server stops; with a `limit`, at once.
+    pub fn stop(&mut self, limit: Option<Duration>) {
+        let (grace, shutdown) = self.times(Reason::Stop);
+        self.drain_all(Reason::Stop, (grace, limit.or(shutdown)));
+    }
+
+    fn drain_all(&mut self, reason: Reason, (grace, shutdown): (Option<Duration>, Option<Duration>)) {
         self.is_leaving = true;
-        let (grace, shutdown) = match limit {
-            Some(Some(limit)) => (Some(Duration::ZERO), Some(limit)),
-            _ => self.times(reason),
-        };
+        self.empty_places();
+        for process in &mut self.leaving {
+            process.drain(reason, grace, shutdown);
+        }
+    }
+
+    fn empty_places(&mut self) {
         for place in &mut self.places {
             self.leaving.extend(place.current.take());
             self.leaving.extend(place.successor.take());
-        }
-        for process in &mut self.leaving {
-            process.drain(reason, grace, shutdown);
         }
     }
 
@@ -480,10 +487,7 @@ impl Group {
 
     /// Ends what is left.
     pub fn kill_all(&mut self) {
-        for place in &mut self.places {
-            self.leaving.extend(place.current.take());
-            self.leaving.extend(place.successor.take());
-        }
+        self.empty_places();
         self.leaving.iter_mut().for_each(Process::kill);
     }
 

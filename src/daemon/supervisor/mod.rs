@@ -19,11 +19,13 @@ use std::cell::RefCell;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use watch::Watch;
-use wire::control::{Message, Reason};
+use wire::control::Message;
 use wire::message as msg;
 
 /// When httpd has gone, everything is over after this.
 const HURRY: Duration = Duration::from_millis(1400);
+/// Of that, processes have so much.
+const FOR_PROCESSES: Duration = Duration::from_millis(900);
 
 /// What all parts of the supervisor know.
 pub struct Context {
@@ -67,7 +69,7 @@ struct Supervisor {
     is_heard: bool,
     /// Files of all sockets that httpd's parent keeps.
     paths: Vec<Vec<u8>>,
-    /// Why everything ends, and when at the latest.
+    /// Everything ends: when at the latest.
     ending: Option<Instant>,
 }
 
@@ -155,7 +157,7 @@ impl Supervisor {
         // A moment more: what was due at that time is due then.
         let ready = os::poll(&fds, most + Duration::from_millis(1));
         if ready[0] {
-            self.stop(Reason::Stop, HURRY, true);
+            self.stop(HURRY, Some(FOR_PROCESSES));
         }
         if ready[1] {
             self.hear();
@@ -187,36 +189,34 @@ impl Supervisor {
                     // Of a service there is one: it ends here before it is started there.
                     let services = |group: &&mut Group| group.live.key == key && group.live.threads() == 0;
                     for group in self.groups.iter_mut().filter(services) {
-                        group.leave(Reason::Generation, None);
+                        group.leave();
                     }
                 }
                 Ok(Message::Complete) => {
                     self.superseded = true;
                     let taken = std::mem::take(&mut self.taken);
                     for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
-                        group.leave(Reason::Generation, None);
+                        group.leave();
                         group.say_down();
                     }
                 }
                 Ok(Message::Served(key)) => {
                     for group in self.groups.iter_mut().filter(|group| group.live.key == key) {
-                        group.leave(Reason::Generation, None);
+                        group.leave();
                     }
                 }
                 Ok(Message::Stop) => {
-                    self.stop(Reason::Stop, groups::longest_shutdown() + HURRY, false);
+                    self.stop(groups::longest_shutdown() + HURRY, None);
                 }
                 _ => {}
             }
         }
     }
 
-    fn stop(&mut self, reason: Reason, within: Duration, hurry: bool) {
+    /// Everything ends `within` that time; with a `limit`, processes at once.
+    fn stop(&mut self, within: Duration, limit: Option<Duration>) {
         self.ending = Some(Instant::now() + within);
-        for group in &mut self.groups {
-            let limit = hurry.then_some(Duration::from_millis(900));
-            group.leave(reason, Some(limit));
-        }
+        self.groups.iter_mut().for_each(|group| group.stop(limit));
     }
 
     fn may_end(&self, now: Instant) -> bool {
