@@ -3,14 +3,13 @@
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
-use wire::frame::{Answer, HEADER};
+use mod_wsgi_fuzz::payload;
+use wire::frame::Answer;
 
 type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
 fn written(status: i32, line: &[u8], headers: &Pairs) -> Vec<u8> {
-    let mut frame = Vec::new();
-    Answer::put(&mut frame, status, line, headers);
-    frame.split_off(HEADER)
+    payload(|out| Answer::put(out, status, line, headers))
 }
 
 fn has_breaks(text: &[u8]) -> bool {

@@ -3,15 +3,13 @@
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
-use wire::frame::HEADER;
+use mod_wsgi_fuzz::payload;
 use wire::request::{self, Head};
 
 type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
 
 fn written(head: &Head<'_>, environ: &Pairs) -> Vec<u8> {
-    let mut frame = Vec::new();
-    head.put(&mut frame, environ.iter().copied());
-    frame.split_off(HEADER)
+    payload(|out| head.put(out, environ.iter().copied()))
 }
 
 fn comes_back(head: &Head<'_>, environ: &Pairs) {

@@ -1,0 +1,20 @@
+//! The payload of a HELLO frame, by which an Apache child knows the process behind a connection.
+#![no_main]
+
+use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
+use mod_wsgi_fuzz::payload;
+use wire::frame::Hello;
+
+fuzz_target!(|data: &[u8]| {
+    // Whatever comes.
+    if let Ok(hello) = Hello::parse(data) {
+        hello.is_understood();
+        assert_eq!(payload(|out| hello.put(out)), data);
+    }
+    // Whatever is written.
+    let given = Unstructured::new(data).arbitrary::<((u16, u16), [u8; 16], [u32; 3])>();
+    let Ok((versions, token, [slot, incarnation, entry])) = given else { return };
+    let hello = Hello { versions, token, slot, incarnation, entry };
+    assert_eq!(Hello::parse(&payload(|out| hello.put(out))), Ok(hello));
+});
