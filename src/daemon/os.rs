@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::claims::{Claims, Slot};
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
@@ -123,24 +123,12 @@ pub fn set_backlog(listener: RawFd, backlog: u32) {
     unsafe { libc::listen(listener, i32::try_from(backlog).unwrap_or(i32::MAX)) };
 }
 
-fn set_time(fd: RawFd, option: libc::c_int, time: Duration) {
+/// How long one write on a socket, or its connecting, may wait.
+pub fn set_send_timeout(fd: RawFd, time: Duration) {
     let time = libc::timeval { tv_sec: time.as_secs() as _, tv_usec: time.subsec_micros() as _ };
+    let size = size_of::<libc::timeval>() as _;
     // SAFETY: a live structure.
-    unsafe {
-        libc::setsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            option,
-            (&raw const time).cast(),
-            size_of::<libc::timeval>() as _,
-        );
-    }
-}
-
-/// How long one read or write on a connection may wait.
-pub fn set_socket_timeout(fd: RawFd, time: Duration) {
-    set_time(fd, libc::SO_RCVTIMEO, time);
-    set_time(fd, libc::SO_SNDTIMEO, time);
+    unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, (&raw const time).cast(), size) };
 }
 
 /// Sizes of a socket's buffers; 0 leaves them.
@@ -161,7 +149,7 @@ pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
     unsafe {
         let socket = owned(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0))?;
         set_buffers(socket.as_raw_fd(), send, receive);
-        set_time(socket.as_raw_fd(), libc::SO_SNDTIMEO, wait.max(Duration::from_micros(1)));
+        set_send_timeout(socket.as_raw_fd(), wait.max(Duration::from_micros(1)));
         loop {
             match checked(libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -274,6 +262,31 @@ pub fn poll(fds: &[RawFd], most: Duration) -> Vec<bool> {
     // SAFETY: a live array.
     unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as _, timeout) };
     polls.iter().map(|poll| poll.revents != 0).collect()
+}
+
+/// Waits until something can be read, or for that long; `WouldBlock` then.
+///
+/// A thread that blocks in `recvmsg` is also woken when the other side takes what it was sent (the socket's buffer has
+/// room again), often onto the CPU that the other side still needs; one that polls is woken by what it asks for.
+pub fn await_readable(fd: RawFd, most: Duration) -> io::Result<()> {
+    let until = Instant::now() + most;
+    let mut rest = most;
+    loop {
+        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let timeout = i32::try_from(rest.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: a live structure.
+        match unsafe { libc::poll(&mut poll, 1, timeout) } {
+            0 => return Err(io::ErrorKind::WouldBlock.into()),
+            1.. => return Ok(()),
+            _ => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+                rest = until.saturating_duration_since(Instant::now());
+            }
+        }
+    }
 }
 
 /// Bytes that nobody can guess.

@@ -41,8 +41,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What has been received and not been taken.
 #[derive(Default)]
 pub struct Input {
+    /// Room for what comes; of that, `at..end` has come and not been taken.
     bytes: Vec<u8>,
     at: usize,
+    end: usize,
 }
 
 /// What is to be sent.
@@ -192,9 +194,9 @@ impl Conn {
 
     /// Receives a frame's header. `None`: the connection has ended before it.
     pub fn header(&self, input: &mut Input) -> io::Result<Option<Header>> {
-        while input.bytes.len() - input.at < HEADER {
+        while input.end - input.at < HEADER {
             if !input.fill(self.fd(), CHUNK)? {
-                let clean = input.bytes.len() == input.at;
+                let clean = input.is_empty();
                 return if clean { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
@@ -251,23 +253,24 @@ pub fn malformed(why: wire::codec::Malformed) -> io::Error {
 impl Input {
     /// Nothing is left.
     pub fn is_empty(&self) -> bool {
-        self.at == self.bytes.len()
+        self.at == self.end
     }
 
     /// Receives more; false: the other side has closed.
     fn fill(&mut self, fd: RawFd, room: usize) -> io::Result<bool> {
-        self.bytes.drain(..self.at);
-        self.at = 0;
-        let start = self.bytes.len();
-        self.bytes.resize(start + room, 0);
-        let received = os::receive(fd, &mut self.bytes[start..]);
-        self.bytes.truncate(start + *received.as_ref().unwrap_or(&0));
-        Ok(received? > 0)
+        self.bytes.copy_within(self.at..self.end, 0);
+        (self.at, self.end) = (0, self.end - self.at);
+        if self.bytes.len() < self.end + room {
+            self.bytes.resize(self.end + room, 0);
+        }
+        let received = os::receive(fd, &mut self.bytes[self.end..])?;
+        self.end += received;
+        Ok(received > 0)
     }
 
     fn take(&mut self, most: usize) -> &[u8] {
         let start = self.at;
-        self.at += most.min(self.bytes.len() - start);
+        self.at += most.min(self.end - start);
         &self.bytes[start..self.at]
     }
 }

@@ -5,7 +5,6 @@ use crate::apache::Request;
 use crate::daemon::groups::Live;
 use crate::daemon::os;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -165,8 +164,7 @@ impl Pool {
             _ => Problem::Socket(error),
         })?;
         let patience = patience(live, r);
-        os::set_socket_timeout(socket.as_raw_fd(), patience);
-        let mut stream = Stream::new(socket);
+        let mut stream = Stream::new(socket, patience);
         let give_up = Instant::now() + patience;
         loop {
             let now = Instant::now();

@@ -3,6 +3,7 @@
 use crate::daemon::os;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 use wire::codec::Malformed;
 use wire::frame::{HEADER, Header};
 
@@ -19,6 +20,8 @@ pub struct Stream {
     start: usize,
     end: usize,
     files: Vec<OwnedFd>,
+    /// How long it waits for the other side.
+    patience: Duration,
 }
 
 /// What came is not what a process sends.
@@ -27,9 +30,10 @@ pub fn malformed(why: Malformed) -> io::Error {
 }
 
 impl Stream {
-    /// A new connection.
-    pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0, files: Vec::new() }
+    /// A new connection, and how long it waits for the other side.
+    pub fn new(fd: OwnedFd, patience: Duration) -> Self {
+        os::set_send_timeout(fd.as_raw_fd(), patience);
+        Self { fd, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0, files: Vec::new(), patience }
     }
 
     /// Its descriptor.
@@ -58,7 +62,7 @@ impl Stream {
     }
 
     /// Something can be read within this time, or has been.
-    pub fn is_ready(&self, within: std::time::Duration) -> bool {
+    pub fn is_ready(&self, within: Duration) -> bool {
         !self.is_empty() || os::poll(&[self.fd()], within)[0]
     }
 
@@ -70,6 +74,7 @@ impl Stream {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
+        os::await_readable(self.fd(), self.patience)?;
         let count = os::receive(self.fd.as_raw_fd(), &mut self.bytes[self.end..], &mut self.files)?;
         if self.files.len() > MOST_FILES {
             return Err(io::ErrorKind::InvalidData.into());
@@ -118,6 +123,7 @@ impl Stream {
         while done < into.len() {
             let rest = &mut into[done..];
             done += if self.is_empty() {
+                os::await_readable(self.fd.as_raw_fd(), self.patience)?;
                 match os::receive(self.fd.as_raw_fd(), rest, &mut self.files)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     count => count,
