@@ -1,5 +1,6 @@
 //! Connections to the processes of a group, kept open from request to request.
 
+use super::eager::Eager;
 use super::stream::Stream;
 use crate::apache::Request;
 use crate::daemon::groups::Live;
@@ -14,9 +15,14 @@ use wire::frame::{Hello, Kind};
 /// How often a request that waits in the queue looks whether the group has gone down.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// The connections of this process to one group that no request is on; the one that was used last is used first.
+/// The connections of this process to one group.
 #[derive(Default)]
-pub struct Pool(Mutex<Vec<Conn>>);
+pub struct Pool {
+    /// Those that no request is on; the one that was used last is used first.
+    idle: Mutex<Vec<Conn>>,
+    /// How answers are waited for.
+    pub eager: Eager,
+}
 
 /// A connection.
 pub struct Conn {
@@ -101,7 +107,7 @@ pub fn patience(live: &Live, r: Request<'_>) -> Duration {
 
 impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection with a thread behind it. Waits for one in the group's queue, until then.

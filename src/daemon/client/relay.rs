@@ -1,5 +1,6 @@
 //! One request on one connection: what the process asks for is done, until it says that this is the end.
 
+use super::eager::is_alone;
 use super::pool::{Conn, Progress};
 use super::stop::Using;
 use crate::apache::brigade::Owner;
@@ -115,7 +116,7 @@ impl<'e, 'r> Relay<'e, 'r> {
             .flatten();
         let r = self.request();
         let using = Using::begin(self.conn.stream.fd());
-        let conversed = self.conn.stream.send(request).and_then(|()| self.converse());
+        let conversed = self.ask(request, &using).and_then(|()| self.converse());
         drop(using);
         let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
@@ -127,6 +128,12 @@ impl<'e, 'r> Relay<'e, 'r> {
             r.set_client_timeout(before);
         }
         relayed
+    }
+
+    /// Sends the request's frames; something has come when this is done.
+    fn ask(&mut self, request: &[u8], using: &Using) -> io::Result<()> {
+        self.conn.stream.send(request)?;
+        self.live.pool.eager.await_answer(is_alone(self.live, using), &mut self.conn.stream)
     }
 
     /// `None`: the client has gone.

@@ -20,20 +20,25 @@ fn in_use() -> MutexGuard<'static, Vec<RawFd>> {
 }
 
 /// A request is on a connection, until this is dropped, which is before the connection is closed.
-pub struct Using(RawFd);
+pub struct Using {
+    fd: RawFd,
+    /// There was no other when it began.
+    pub is_alone: bool,
+}
 
 impl Using {
     /// It begins.
     pub fn begin(fd: RawFd) -> Self {
-        in_use().push(fd);
-        Self(fd)
+        let mut all = in_use();
+        all.push(fd);
+        Self { fd, is_alone: all.len() == 1 }
     }
 }
 
 impl Drop for Using {
     fn drop(&mut self) {
         let mut all = in_use();
-        if let Some(at) = all.iter().position(|fd| *fd == self.0) {
+        if let Some(at) = all.iter().position(|fd| *fd == self.fd) {
             all.swap_remove(at);
         }
     }

@@ -22,6 +22,8 @@ pub struct Stream {
     files: Vec<OwnedFd>,
     /// How long it waits for the other side.
     patience: Duration,
+    /// Something can be read, or the end.
+    is_there: bool,
 }
 
 /// What came is not what a process sends.
@@ -33,7 +35,8 @@ impl Stream {
     /// A new connection, and how long it waits for the other side.
     pub fn new(fd: OwnedFd, patience: Duration) -> Self {
         os::set_send_timeout(fd.as_raw_fd(), patience);
-        Self { fd, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0, files: Vec::new(), patience }
+        let bytes = vec![0; CHUNK].into_boxed_slice();
+        Self { fd, bytes, start: 0, end: 0, files: Vec::new(), patience, is_there: false }
     }
 
     /// Its descriptor.
@@ -62,8 +65,18 @@ impl Stream {
     }
 
     /// Something can be read within this time, or has been.
-    pub fn is_ready(&self, within: Duration) -> bool {
-        !self.is_empty() || os::poll(&[self.fd()], within)[0]
+    pub fn is_ready(&mut self, within: Duration) -> bool {
+        self.is_there = self.is_there || (self.is_empty() && os::await_readable(self.fd(), within).is_ok());
+        self.is_there || !self.is_empty()
+    }
+
+    /// Waits until something can be read, or the end.
+    pub fn await_more(&mut self) -> io::Result<()> {
+        if !self.is_there {
+            os::await_readable(self.fd(), self.patience)?;
+            self.is_there = true;
+        }
+        Ok(())
     }
 
     /// Receives more; false: the other side has closed.
@@ -74,7 +87,8 @@ impl Stream {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        os::await_readable(self.fd(), self.patience)?;
+        self.await_more()?;
+        self.is_there = false;
         let count = os::receive(self.fd.as_raw_fd(), &mut self.bytes[self.end..], &mut self.files)?;
         if self.files.len() > MOST_FILES {
             return Err(io::ErrorKind::InvalidData.into());
@@ -123,7 +137,8 @@ impl Stream {
         while done < into.len() {
             let rest = &mut into[done..];
             done += if self.is_empty() {
-                os::await_readable(self.fd.as_raw_fd(), self.patience)?;
+                self.await_more()?;
+                self.is_there = false;
                 match os::receive(self.fd.as_raw_fd(), rest, &mut self.files)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     count => count,
