@@ -3,8 +3,8 @@
 //! A thread that sleeps until its answer is there has to be woken, often by a processor that has to wake another one for
 //! that; with a small application this takes longer than the answer itself. So where requests come one by one and are
 //! answered within [`SOON`], each looks for its answer for that long before it sleeps. It takes [`STREAK`] such requests to
-//! begin with that, and one that is not like them to end it: where there are several at a time the processors have
-//! something better to do.
+//! begin with that, and one that is not alone or not answered in time to end it for a while: where there are several at a
+//! time the processors have something better to do.
 
 use super::stop::Using;
 use super::stream::Stream;
@@ -21,10 +21,14 @@ const SOON: Duration = Duration::from_micros(100);
 /// Requests, one by one and answered at once, after which the next one looks for its answer.
 const STREAK: u32 = 32;
 
+/// What a late answer takes from a streak. A few of them may be: the machine has other things to do as well.
+const LATE: u32 = 8;
+
 /// Pauses of the processor between two looks, which are system calls: about a microsecond.
 const PAUSES: u32 = 20;
 
-/// How many requests of this process to a group have come one by one lately, and were answered at once.
+/// How many requests of this process to a group have come one by one lately and were answered at once, less [`LATE`] for
+/// each that was not.
 #[derive(Default)]
 pub struct Eager(AtomicU32);
 
@@ -46,7 +50,8 @@ impl Eager {
             }
         }
         stream.await_more()?;
-        self.set(streak, if sent.elapsed() < SOON { STREAK.min(streak + 1) } else { 0 });
+        let is_late = sent.elapsed() >= SOON;
+        self.set(streak, if is_late { streak.saturating_sub(LATE) } else { STREAK.min(streak + 1) });
         Ok(())
     }
 
@@ -79,7 +84,7 @@ mod tests {
         let (mut process, child) = UnixStream::pair().unwrap();
         let mut stream = Stream::new(child.into(), Duration::from_secs(10));
         let eager = Eager::default();
-        // What is there at once may still be late on a busy machine: then the streak begins again.
+        // What is there at once may still be late on a busy machine: then the streak takes longer.
         for _ in 0..100 * STREAK {
             process.write_all(b"x").unwrap();
             eager.await_answer(true, &mut stream).unwrap();
@@ -106,7 +111,7 @@ mod tests {
         });
         eager.await_answer(true, &mut stream).unwrap();
         assert_eq!(stream.some(1).unwrap(), b"x");
-        assert_eq!(eager.0.load(Ordering::Relaxed), 0);
+        assert_eq!(eager.0.load(Ordering::Relaxed), STREAK - LATE);
         drop(answers.join());
         eager.await_answer(true, &mut stream).unwrap();
         assert!(stream.header().unwrap().is_none(), "the other side has gone");
