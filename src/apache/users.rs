@@ -54,6 +54,14 @@ pub fn is_root() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
+/// Who runs this process, if that is not root.
+pub fn not_root() -> Option<Account> {
+    // SAFETY: they only answer.
+    let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+    let unnamed = Account { uid, gid, name: None, home: None };
+    (uid != 0).then(|| user_numbered(uid).map_or(unnamed, |user| Account { gid, ..user }))
+}
+
 fn account(entry: &libc::passwd) -> Account {
     let text = |text: *const c_char| {
         // SAFETY: null or a C string of the record, which lives as long as `entry`.

@@ -12,6 +12,7 @@ mod daemon_reload;
 mod daemon_robust;
 mod daemon_timeouts;
 mod daemon_transfer;
+mod daemon_waiting;
 mod django;
 mod django_alias;
 mod ending;

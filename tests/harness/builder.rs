@@ -26,6 +26,7 @@ pub struct Httpd {
     group: Option<Vec<String>>,
     extra_modules: Vec<String>,
     environment: Vec<(String, String)>,
+    unprivileged: bool,
 }
 
 /// A server with its own directory and port, and nothing configured.
@@ -50,6 +51,7 @@ pub fn httpd() -> Httpd {
         group: Some(vec!["threads=5".into()]),
         extra_modules: Vec::new(),
         environment: Vec::new(),
+        unprivileged: false,
     }
 }
 
@@ -128,6 +130,12 @@ impl Httpd {
     /// A variable in Apache's own environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Apache is started by www-data, not by root.
+    pub fn unprivileged(mut self) -> Self {
+        self.unprivileged = true;
         self
     }
 
@@ -235,6 +243,7 @@ impl Httpd {
             python_home: self.python_home,
             group: group.as_deref(),
             extra_modules: &self.extra_modules,
+            unprivileged: self.unprivileged,
         };
         fs::write(self.dir.join("httpd.conf"), base.text() + &self.config).expect("httpd.conf");
     }
@@ -245,6 +254,9 @@ impl Httpd {
         command.arg("-f").arg(self.dir.join("httpd.conf")).current_dir("/").env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &self.dir);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        if self.unprivileged {
+            os::as_www_data(&mut command, &self.dir);
+        }
         command
     }
 }

@@ -39,6 +39,8 @@ pub struct Base<'a> {
     /// Options of the group, unless the test says itself which groups there are.
     pub group: Option<&'a str>,
     pub extra_modules: &'a [String],
+    /// Apache is started by the user that its children run as.
+    pub unprivileged: bool,
 }
 
 impl Base<'_> {
@@ -49,7 +51,7 @@ impl Base<'_> {
              DefaultRuntimeDir {dir}/run\nErrorLog {dir}/logs/error.log\nLogLevel info\nTimeout 30\n\
              DocumentRoot {dir}/htdocs\nCoreDumpDirectory {dir}/state\n"
         );
-        if os::is_root() {
+        if os::is_root() && !self.unprivileged {
             text.push_str("User www-data\nGroup www-data\n");
         }
         text.push_str(&format!("LoadModule mpm_{0}_module {MODULES}/mod_mpm_{0}.so\n", mpm().name()));

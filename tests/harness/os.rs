@@ -87,6 +87,16 @@ pub fn give_to_www_data(path: &Path) {
     }
 }
 
+/// Lets the process started by `command` run as www-data, if root starts it, and own everything in `dir`.
+pub fn as_www_data(command: &mut Command, dir: &Path) {
+    if is_root() {
+        let (uid, gid) = www_data();
+        let given = Command::new("chown").args(["-R", &format!("{uid}:{gid}")]).arg(dir).status();
+        assert!(given.is_ok_and(|status| status.success()), "chown -R {}", dir.display());
+        command.uid(uid).gid(gid);
+    }
+}
+
 fn www_data() -> (u32, u32) {
     let passwd = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
     let entry = passwd.lines().find(|line| line.starts_with("www-data:")).expect("user www-data");

@@ -149,7 +149,25 @@ impl Pool {
         }
     }
 
+    /// By the queue, in which each connection is taken by a process that has an idle thread.
     fn connect(
+        &'static self,
+        live: &'static Live,
+        r: Request<'_>,
+        until: Option<Instant>,
+    ) -> Result<Conn, Problem> {
+        /// Processes that may die between taking a connection and saying so.
+        const MOST_DEATHS: u32 = 20;
+        for _ in 0..MOST_DEATHS {
+            match self.try_to_connect(live, r, until) {
+                Err(Problem::Socket(error)) if is_gone(&error) => {}
+                done => return done,
+            }
+        }
+        Err(Problem::Socket(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn try_to_connect(
         &'static self,
         live: &'static Live,
         r: Request<'_>,
@@ -186,12 +204,7 @@ impl Pool {
                 return Err(Problem::Down);
             }
         }
-        let hello = match greeting(&mut stream) {
-            Ok(hello) => hello,
-            // The process has died between taking the connection and saying so.
-            Err(error) if is_gone(&error) => return self.connect(live, r, until),
-            Err(error) => return Err(Problem::Socket(error)),
-        };
+        let hello = greeting(&mut stream).map_err(Problem::Socket)?;
         if !hello.is_understood() || hello.token != live.token {
             return Err(Problem::Socket(io::Error::new(
                 io::ErrorKind::InvalidData,
