@@ -63,8 +63,15 @@ impl<'r> Brigade<'r> {
     }
 
     /// Adds `len` bytes of a file from `offset` on. The descriptor is duplicated; its copy is closed with the
-    /// request. `sendfile` allows sendfile(2) where the filters allow it.
-    pub fn file(&mut self, fd: i32, offset: i64, len: i64, sendfile: bool) -> std::io::Result<()> {
+    /// request. `sendfile` allows sendfile(2) where the filters allow it, `mapped` that they have it in memory.
+    pub fn file(
+        &mut self,
+        fd: i32,
+        offset: i64,
+        len: i64,
+        sendfile: bool,
+        mapped: bool,
+    ) -> std::io::Result<()> {
         let pool = self.request.pool().raw();
         // SAFETY: duplicating any number is harmless; a bad one is an error.
         let mut copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
@@ -87,9 +94,8 @@ impl<'r> Brigade<'r> {
                 Some(sys::apr_pool_cleanup_null),
             );
             let bucket = sys::apr_brigade_insert_file(self.raw, file, offset, len, pool);
-            let mapped = i32::from(self.request.may_map_files());
             if !bucket.is_null() {
-                sys::apr_bucket_file_enable_mmap(bucket, mapped);
+                sys::apr_bucket_file_enable_mmap(bucket, i32::from(mapped));
             }
         }
         Ok(())

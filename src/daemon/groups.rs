@@ -41,6 +41,8 @@ pub struct Live {
     pub token: [u8; 16],
     /// Who its processes run as.
     pub identity: Account,
+    /// That is who Apache's children run as, too.
+    pub is_apaches: bool,
     /// What they run; or why they cannot.
     pub python: Result<Python, String>,
     /// Connections of this process to them.
@@ -151,7 +153,14 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
         let key = key(group, &identity, slots);
         // Where somebody has removed the file another one is made; processes that there are serve what they have.
-        kept.groups.retain(|kept| kept.key != key || os::is_socket(&kept.path));
+        kept.groups.retain(|kept| {
+            let stays = kept.key != key || os::is_socket(&kept.path);
+            if !stays {
+                os::close(kept.listener);
+                os::close(kept.claims);
+            }
+            stays
+        });
         let found = kept.groups.iter().find(|kept| kept.key == key).cloned();
         let kept_group = match found {
             Some(kept_group) => {
@@ -193,6 +202,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             claims,
             slots,
             token: kept_group.token,
+            is_apaches: identity.uid == User::apache().uid,
             identity,
             python,
             pool: super::client::Pool::default(),

@@ -159,7 +159,7 @@ pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
     }
 }
 
-/// Receives into `into`, and descriptors that come along; 0: the other side has closed.
+/// Receives into `into`, without waiting, and descriptors that come along; 0: the other side has closed.
 pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
     #[repr(align(8))]
     struct Control([u8; 128]);
@@ -173,7 +173,7 @@ pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Resu
         message.msg_control = control.0.as_mut_ptr().cast();
         message.msg_controllen = control.0.len() as _;
         let count = loop {
-            let count = libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC);
+            let count = libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT);
             match usize::try_from(count).map_err(|_| io::Error::last_os_error()) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other?,

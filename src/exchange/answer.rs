@@ -4,6 +4,7 @@
 use super::{Exchange, maps};
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
+use std::io;
 use wire::door::Outcome;
 
 /// Status and headers as the application gave them, of the request's pool.
@@ -70,21 +71,24 @@ impl Exchange<'_> {
         }
     }
 
-    /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory if it is worth while.
-    pub fn append_file(&mut self, fd: i32, offset: i64, len: i64) -> bool {
-        let (Ok(start), Ok(count)) = (u64::try_from(offset), u64::try_from(len)) else { return false };
+    /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory if it is worth while and
+    /// the file `stays` as long as it is.
+    pub fn append_file(&mut self, fd: i32, offset: i64, len: i64, stays: bool) -> io::Result<()> {
+        let part = |_| io::Error::from(io::ErrorKind::InvalidInput);
+        let (start, count) = (u64::try_from(offset).map_err(part)?, u64::try_from(len).map_err(part)?);
+        let may_map = stays && self.request.may_map_files();
         if !self.sendfile
-            && self.request.may_map_files()
+            && may_map
             && let Some(mapping) = maps::get(fd)
         {
             let part = mapping.part(start, count);
             // A file that has shrunk since its size was told is left to httpd, which breaks the answer off.
             if part.len as u64 == count {
                 self.answer.refer::<maps::Hold>(part, mapping.into_owner());
-                return true;
+                return Ok(());
             }
         }
-        self.answer.file(fd, offset, len, self.sendfile).is_ok()
+        self.answer.file(fd, offset, len, self.sendfile, may_map)
     }
 
     /// Sends what was added. False: the client has gone.

@@ -62,9 +62,11 @@ impl Eager {
     }
 }
 
-/// This process has no other request in any group, and no other process has one in this.
+/// This process has no other request in any group, and no other process has one in this: where its processes stand, but for
+/// a moment, when there are more of them.
 pub fn is_alone(live: &Live, using: &Using) -> bool {
-    using.is_alone && live.slots.iter().map(Slot::claimed).sum::<u32>() <= 1
+    let slots = live.slots.iter().take(2 * live.processes() as usize);
+    using.is_alone && slots.map(Slot::claimed).sum::<u32>() <= 1
 }
 
 /// The process can run while this one looks.

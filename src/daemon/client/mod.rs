@@ -64,31 +64,35 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         body_follows: false,
         level: r.log_level(),
         received: r.received(),
-        queued: crate::apache::now(),
+        queued: 0,
         modified: if kind == FileKind::File { modified } else { -1 },
         plan: plan::told_key(r.server(), alias),
         script: &script,
         group: &route.application_group,
         callable: &route.callable,
     };
+    let begun = Instant::now();
     let body = relay::beginning(&mut exchange, AT_ONCE);
     head.body_follows = body.is_some();
+    let reading = begun.elapsed();
+    head.queued = crate::apache::now();
     let mut out = Vec::with_capacity(4096);
     let chroot = live.group.chroot.as_deref();
     head.put(&mut out, environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value))));
     if let Some((bytes, state)) = &body {
         frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
     }
-    give(&mut exchange, live, &out)
+    give(&mut exchange, live, &out, reading)
 }
 
-/// Gives the request to one process after another until one has called the application.
-fn give(exchange: &mut Exchange<'_>, live: &'static Live, request: &[u8]) -> Status {
+/// Gives the request to one process after another until one has called the application. `reading`: the time that the client
+/// took for its body, which does not count as waiting.
+fn give(exchange: &mut Exchange<'_>, live: &'static Live, request: &[u8], reading: Duration) -> Status {
     let r = exchange.request;
     let begun = Instant::now();
     let queue_until = match live.group.queue_timeout {
         0 => None,
-        seconds => Some(begun + Duration::from_secs(seconds.into()).saturating_sub(r.age())),
+        seconds => Some(begun + (Duration::from_secs(seconds.into()) + reading).saturating_sub(r.age())),
     };
     let patience = Duration::from_secs(live.group.connect_timeout.max(1).into()) + pool::patience(live, r);
     for _ in 0..MOST_TRIES {
@@ -189,6 +193,9 @@ fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
                 }
                 std::io::ErrorKind::PermissionDenied => {
                     "the Apache user may not reach it: correct the modes of its directory, or move it with WSGISocketPrefix"
+                }
+                std::io::ErrorKind::ConnectionReset => {
+                    "its processes close connections at once: see what they say above"
                 }
                 _ => "restart Apache",
             };

@@ -8,8 +8,10 @@ use crate::apache::{Request, Status, log};
 use crate::daemon::groups::Live;
 use crate::exchange::{Exchange, Head};
 use std::ffi::c_void;
+use std::fs::Metadata;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use wire::door::{COPY_LIMIT, End, Outcome};
 use wire::frame::{self, Answer, Body, Header, Kind};
@@ -21,6 +23,14 @@ const BLOCK: usize = 256 << 10;
 const HEADER_LIMIT: usize = 32 << 10;
 /// Bytes after which an answer is sent on, if nothing else is said.
 const BUFFER_LIMIT: u64 = 8 << 20;
+
+/// Files that may be in one answer: an application returns one.
+const MOST_FILES: u32 = 8;
+
+/// The user cannot make the file shorter while a child has it in memory, which would be the end of that child.
+fn stays_as_it_is(data: &Metadata, user: u32) -> bool {
+    data.uid() != user && data.mode() & 0o022 == 0
+}
 
 /// What became of a request, and the connection, if it can be used again.
 pub enum Relayed {
@@ -43,6 +53,9 @@ pub struct Relay<'e, 'r> {
     wants_flush: bool,
     /// The process has sent something of an answer, or asked for the body.
     touched: bool,
+    /// HEAD and FILE frames that came.
+    heads: u32,
+    files: u32,
 }
 
 enum Instead {
@@ -101,7 +114,17 @@ fn malformed(what: &str) -> io::Error {
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
     pub fn new(exchange: &'e mut Exchange<'r>, live: &'static Live, conn: Conn) -> Self {
-        Self { exchange, live, conn, instead: None, held: 0, wants_flush: false, touched: false }
+        Self {
+            exchange,
+            live,
+            conn,
+            instead: None,
+            held: 0,
+            wants_flush: false,
+            touched: false,
+            heads: 0,
+            files: 0,
+        }
     }
 
     fn request(&self) -> Request<'r> {
@@ -171,6 +194,12 @@ impl<'e, 'r> Relay<'e, 'r> {
     }
 
     fn head(&mut self, len: usize) -> io::Result<()> {
+        /// The one that is sent, and the error page's instead.
+        const MOST_HEADS: u32 = 2;
+        self.heads += 1;
+        if self.heads > MOST_HEADS {
+            return Err(malformed("one HEAD after another"));
+        }
         let payload = self.conn.stream.payload(len)?;
         let answer = Answer::parse(&payload).map_err(super::stream::malformed)?;
         let r = self.request();
@@ -254,8 +283,13 @@ impl<'e, 'r> Relay<'e, 'r> {
         if !data.is_file() || (offset + len) as u64 > data.len() {
             return Err(malformed("a file that is none, or shorter than was said"));
         }
+        self.files += 1;
+        if self.files > MOST_FILES {
+            return Err(malformed("more files than an application can answer with"));
+        }
         if self.instead.is_none() && !self.exchange.unchanged {
-            self.exchange.append_file(file.as_raw_fd(), offset, len);
+            let stays = self.live.is_apaches || stays_as_it_is(&data, self.live.identity.uid);
+            self.exchange.append_file(file.as_raw_fd(), offset, len, stays)?;
         }
         Ok(())
     }

@@ -31,6 +31,15 @@ pub fn malformed(why: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.to_string())
 }
 
+/// Receives what is there.
+fn receive(fd: &OwnedFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    let count = os::receive(fd.as_raw_fd(), into, files)?;
+    if files.len() > MOST_FILES {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    Ok(count)
+}
+
 impl Stream {
     /// A new connection, and how long it waits for the other side.
     pub fn new(fd: OwnedFd, patience: Duration) -> Self {
@@ -89,10 +98,7 @@ impl Stream {
         }
         self.await_more()?;
         self.is_there = false;
-        let count = os::receive(self.fd.as_raw_fd(), &mut self.bytes[self.end..], &mut self.files)?;
-        if self.files.len() > MOST_FILES {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
+        let count = receive(&self.fd, &mut self.bytes[self.end..], &mut self.files)?;
         self.end += count;
         Ok(count > 0)
     }
@@ -139,7 +145,7 @@ impl Stream {
             done += if self.is_empty() {
                 self.await_more()?;
                 self.is_there = false;
-                match os::receive(self.fd.as_raw_fd(), rest, &mut self.files)? {
+                match receive(&self.fd, rest, &mut self.files)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     count => count,
                 }
