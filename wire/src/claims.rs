@@ -4,7 +4,8 @@
 //! A worker stands in a slot. Its word holds how many of its threads are claimed; a child claims one more with one
 //! compare-and-swap, and only while the worker takes requests. The worker releases a claim when it has served. A child
 //! notes the claim beside its connection first, so that the claims of one that dies are taken back by the worker, which
-//! sees the connection end. Nobody who is root acts upon what stands here, and every index is bounded by its reader.
+//! sees the connection end. A supervisor, which may be root, reads here only whether processes of the group serve, and which
+//! have died: what is wrong harms the group alone. Every index is bounded by its reader.
 
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
@@ -73,6 +74,8 @@ fn incarnation(word: u64) -> u32 {
 impl Slot {
     /// A worker of so many threads, in which so many applications failed, takes requests here, `incarnation` of the place.
     pub fn open(&self, incarnation: u32, threads: u32, failed: u32) {
+        // From now on nobody takes what is noted here for the earlier worker's.
+        self.word.store(u64::from(incarnation) << 32, Ordering::SeqCst);
         self.threads.store(threads, Ordering::SeqCst);
         self.failed.store(failed, Ordering::SeqCst);
         for entry in &self.entries {

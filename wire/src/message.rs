@@ -71,7 +71,7 @@ messages! {
         "The line names the path and what is wrong with it; WSGISocketPrefix moves it.";
     FORK_FAILED 24 Alert,
         "A process could not be forked.",
-        "It is tried again.",
+        "A process of a group is tried again with a growing delay, the supervisor of all groups at the next restart.",
         "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or see why memory is short.";
     PRIORITY_FAILED 75 Warning,
         "The priority of a process could not be set (cpu-priority=).",

@@ -99,7 +99,7 @@ impl Worker {
     /// A later supervisor's processes serve, or this one never did.
     fn may_go(&self) -> bool {
         let served_by = self.claims.served_by.load(Ordering::SeqCst);
-        !self.serving.load(Ordering::SeqCst) || (served_by != 0 && served_by != self.settings.supervisor)
+        !self.serving.load(Ordering::SeqCst) || served_by > self.settings.supervisor
     }
 
     /// A message of the supervisor's; answers with what it is to end by, if it is to end.

@@ -18,7 +18,8 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 pub struct Limits {
     worker: &'static Worker,
     begun: Instant,
-    asked: bool,
+    /// Why a successor was asked for.
+    asked: Option<Reason>,
     interrupted: Vec<(Arc<Call>, Instant)>,
     /// When the helper got the GIL last, milliseconds since the beginning.
     alive: Arc<AtomicI64>,
@@ -30,7 +31,7 @@ impl Limits {
         let limits = Self {
             worker,
             begun: Instant::now(),
-            asked: false,
+            asked: None,
             interrupted: Vec::new(),
             alive: Arc::new(AtomicI64::new(0)),
         };
@@ -66,7 +67,8 @@ impl Limits {
         }
         self.look_at_requests();
         self.look_at_imports();
-        if self.asked {
+        self.look_at_gil();
+        if self.asked.is_some() {
             return;
         }
         let settings = &self.worker.settings;
@@ -75,20 +77,26 @@ impl Limits {
         } else if let Some(idle) = seconds(settings.inactivity_timeout).and_then(|limit| self.is_idle(limit))
         {
             self.ask(Reason::Inactivity, format!("nothing has happened for {:.1} s", idle.as_secs_f64()));
-        } else if let Some(limit) = seconds(settings.deadlock_timeout) {
-            let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);
-            let since = Duration::from_millis(since.max(0) as u64);
-            if since >= limit {
-                let text = format!("no thread got the GIL for {:.1} s; the stacks:", since.as_secs_f64());
-                host::message(msg::DEADLOCK, text);
-                os::dump_stacks();
-                self.ask(Reason::Deadlock, format!("no thread got the GIL for {:.1} s", since.as_secs_f64()));
-            }
+        }
+    }
+
+    /// It is told once, and also where a successor was asked for before, for another reason: that one may fail to start.
+    fn look_at_gil(&mut self) {
+        let Some(limit) = seconds(self.worker.settings.deadlock_timeout) else { return };
+        let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);
+        let since = Duration::from_millis(since.max(0) as u64);
+        if since >= limit && self.asked != Some(Reason::Deadlock) {
+            let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
+            host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
+            os::dump_stacks();
+            self.ask(Reason::Deadlock, text);
         }
     }
 
     fn ask(&mut self, reason: Reason, text: String) {
-        self.asked = self.worker.ask_for_successor(reason, &text);
+        if self.worker.ask_for_successor(reason, &text) {
+            self.asked = Some(reason);
+        }
     }
 
     /// How long nothing has happened, if that is too long; only once something has.
@@ -124,7 +132,7 @@ impl Limits {
             }
         }
         if let Some(call) = escalate
-            && !self.asked
+            && !matches!(self.asked, Some(Reason::RequestTimeout | Reason::Deadlock))
         {
             let script = String::from_utf8_lossy(&call.script).into_owned();
             let text = format!(

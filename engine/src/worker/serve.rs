@@ -12,6 +12,7 @@ use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -203,7 +204,9 @@ impl Worker {
     /// Serves one request on a connection. True: the thread keeps its claim, and a connection waits in the queue.
     fn exchange(&'static self, conn: &Arc<Conn>, payload: &mut Vec<u8>) -> bool {
         self.busy.fetch_add(1, Ordering::SeqCst);
-        let served = self.request(conn, payload);
+        // A fault of ours costs the request, not the thread: the panic's own lines are in the log.
+        let served = catch_unwind(AssertUnwindSafe(|| self.request(conn, payload)))
+            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
         self.busy.fetch_sub(1, Ordering::SeqCst);
         match served {
             Ok(Some(kept)) => {

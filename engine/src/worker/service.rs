@@ -55,7 +55,7 @@ impl Worker {
                 return self.shutdown();
             }
             let served_by = self.claims.served_by.load(Ordering::SeqCst);
-            if self.is_orphan() && served_by != self.settings.supervisor {
+            if self.is_orphan() && served_by > self.settings.supervisor {
                 return self.shutdown();
             }
         }

@@ -168,6 +168,8 @@ impl Group {
     }
 
     fn start(&mut self, context: &Context, index: usize) {
+        // Processes of a supervisor that has died are nobody's children: what they held is found here.
+        groups::clear_dead(self.live);
         let service = self.live.threads() == 0;
         if service && let Some(current) = self.places[index].current.take() {
             // Two of a service at a time are not wanted: it ends before its successor starts.
@@ -175,7 +177,6 @@ impl Group {
         }
         let others = || self.live.slots.iter().any(|slot| slot.pid.load(Ordering::SeqCst) != 0);
         if service && (!self.leaving.is_empty() || others()) {
-            groups::clear_dead(self.live);
             self.places[index].next = Some(Instant::now() + Duration::from_millis(50));
             return;
         }
@@ -312,6 +313,7 @@ impl Group {
         process.failed = Some(failed);
         process.kill_at = None;
         // Beside it those of an earlier configuration may serve: they hold, as one of this would.
+        groups::clear_dead(self.live);
         let others = self.live.slots.iter().filter(|slot| slot.is_open()).map(Slot::failed).min();
         let better = match &place.current {
             Some(current) => failed == 0 || Some(failed) < current.failed,
@@ -360,7 +362,7 @@ impl Group {
         self.tell_condition(Instant::now());
         if !self.told && self.places.iter().all(|place| place.current.is_some()) {
             self.told = true;
-            self.live.claims.served_by.store(context.serial, Ordering::SeqCst);
+            self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
             context.tell_predecessors(&Message::Served(self.live.key));
         }
     }

@@ -26,6 +26,8 @@ pub struct Process {
     pub killed: bool,
     /// It has said that it cannot serve.
     pub gave_up: bool,
+    /// It was told to finish.
+    drains: bool,
     /// Its end of the channel is open.
     is_heard: Cell<bool>,
 }
@@ -44,6 +46,7 @@ impl Process {
             kill_at: None,
             killed: false,
             gave_up: false,
+            drains: false,
             is_heard: Cell::new(true),
         }
     }
@@ -77,9 +80,12 @@ impl Process {
             time.map_or(u32::MAX, |time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX - 1))
         };
         self.tell(&Message::Drain { reason, grace: ms(grace), shutdown: ms(shutdown) });
-        self.kill_at = grace.zip(shutdown).and_then(|(grace, shutdown)| {
+        let at = grace.zip(shutdown).and_then(|(grace, shutdown)| {
             Instant::now().checked_add(grace + shutdown + Duration::from_millis(500))
         });
+        // One that ends already has no more time than it had.
+        let before = self.kill_at.filter(|_| std::mem::replace(&mut self.drains, true));
+        self.kill_at = before.into_iter().chain(at).min();
     }
 
     /// Ends it at once.

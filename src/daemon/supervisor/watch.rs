@@ -72,7 +72,10 @@ impl Watch {
                 let name = &bytes[at + HEADER..end];
                 let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
                 let gone = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_IGNORED;
-                if event.mask & gone != 0 {
+                if event.mask & libc::IN_Q_OVERFLOW != 0 {
+                    // More has changed than the system keeps: anything may have.
+                    files.extend(self.directories.values().cloned());
+                } else if event.mask & gone != 0 {
                     files.extend(self.directories.remove(&event.wd));
                 } else if let Some(directory) = self.directories.get(&event.wd) {
                     files.push(directory.join(OsStr::from_bytes(name)));
