@@ -6,6 +6,7 @@ mod daemon_death;
 mod daemon_files;
 mod daemon_generations;
 mod daemon_load;
+mod daemon_orphans;
 mod daemon_outside;
 mod daemon_pythons;
 mod daemon_reload;

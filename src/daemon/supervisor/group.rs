@@ -177,6 +177,8 @@ impl Group {
         }
         let others = || self.live.slots.iter().any(|slot| slot.pid.load(Ordering::SeqCst) != 0);
         if service && (!self.leaving.is_empty() || others()) {
+            // One whose supervisor has died hears it from here that it is to end.
+            self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
             self.places[index].next = Some(Instant::now() + Duration::from_millis(50));
             return;
         }
