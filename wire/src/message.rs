@@ -401,6 +401,10 @@ messages! {
         "A step of preparing a process of a process group has failed.",
         "Where the process can do without, it goes on; else it ends, and is tried again.",
         "The line names the step and the option of WSGIDaemonProcess that it is for.";
+    WATCH_FAILED 1043 Warning,
+        "A directory cannot be watched, of which a process has imported files (reload=imports).",
+        "Changes in it are not noticed; it is said once for each group and configuration.",
+        "The line says why; where watches are short, raise fs.inotify.max_user_watches (sysctl).";
 }
 
 #[cfg(test)]

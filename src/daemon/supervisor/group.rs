@@ -49,6 +49,8 @@ pub struct Group {
     changed: Option<Instant>,
     /// Earlier supervisors know that it serves.
     told: bool,
+    /// It was said that a file is not watched.
+    unwatched: bool,
 }
 
 /// A place for a process.
@@ -87,6 +89,7 @@ impl Group {
             files: HashSet::new(),
             changed: None,
             told: false,
+            unwatched: false,
         }
     }
 
@@ -300,7 +303,16 @@ impl Group {
                         break;
                     }
                     let file = PathBuf::from(std::ffi::OsStr::from_bytes(file));
-                    context.watch.borrow_mut().add(&file);
+                    let watched = context.watch.borrow_mut().add(&file);
+                    if let Err(error) = watched
+                        && !std::mem::replace(&mut self.unwatched, true)
+                    {
+                        let (name, place) = (self.live.name(), file.display());
+                        let text = format!(
+                            "the directory of '{place}', for group '{name}', cannot be watched: {error}"
+                        );
+                        self.say(context, msg::WATCH_FAILED, &text);
+                    }
                     self.files.insert(file);
                 }
             }
@@ -421,7 +433,8 @@ impl Group {
         // A directory that was replaced counts for all files in it, and is watched anew.
         let below = self.files.iter().find(|known| known.parent() == Some(file)).cloned();
         if let Some(below) = &below {
-            context.watch.borrow_mut().add(below);
+            // If it has gone there is nothing to watch.
+            let _ = context.watch.borrow_mut().add(below);
         }
         if self.is_leaving || (below.is_none() && !self.files.contains(file)) {
             return;
@@ -484,8 +497,9 @@ impl Group {
         }
     }
 
-    /// No process of it serves any more, nor will.
-    pub fn say_down(&self) {
+    /// No process of it serves any more, nor will: those of a supervisor that has died go as well.
+    pub fn say_down(&self, context: &Context) {
+        self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
         self.live.claims.set_condition(Condition::Down);
     }
 

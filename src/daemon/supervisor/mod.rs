@@ -197,7 +197,7 @@ impl Supervisor {
                     let taken = std::mem::take(&mut self.taken);
                     for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
                         group.leave();
-                        group.say_down();
+                        group.say_down(&self.context);
                     }
                 }
                 Ok(Message::Served(key)) => {

@@ -36,12 +36,15 @@ impl Watch {
     }
 
     /// Watches the directory of a file, once, for files are replaced rather than written to.
-    pub fn add(&mut self, file: &Path) {
-        let Some(directory) = file.parent() else { return };
-        if self.directories.len() >= MOST || self.directories.values().any(|known| known == directory) {
-            return;
+    pub fn add(&mut self, file: &Path) -> io::Result<()> {
+        let Some(directory) = file.parent() else { return Ok(()) };
+        if self.directories.values().any(|known| known == directory) {
+            return Ok(());
         }
-        let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else { return };
+        if self.directories.len() >= MOST {
+            return Err(io::Error::other(format!("there are {MOST} others already")));
+        }
+        let path = CString::new(directory.as_os_str().as_bytes())?;
         let events = libc::IN_CLOSE_WRITE
             | libc::IN_MOVED_TO
             | libc::IN_ATTRIB
@@ -49,9 +52,11 @@ impl Watch {
             | libc::IN_MOVE_SELF;
         // SAFETY: a C string.
         let number = unsafe { libc::inotify_add_watch(self.fd(), path.as_ptr(), events | libc::IN_ONLYDIR) };
-        if number >= 0 {
-            self.directories.insert(number, directory.to_path_buf());
+        if number < 0 {
+            return Err(io::Error::last_os_error());
         }
+        self.directories.insert(number, directory.to_path_buf());
+        Ok(())
     }
 
     /// The files that have changed, and directories that are no longer what they were.
@@ -86,5 +91,34 @@ impl Watch {
         files.sort();
         files.dedup();
         files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_is_not_there_is_told() {
+        let mut watch = Watch::new().unwrap();
+        let missing = watch.add(Path::new("/no such directory/file"));
+        assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(watch.changed().is_empty());
+    }
+
+    #[test]
+    fn files_that_change_are_named() {
+        let directory = std::env::temp_dir().join(format!("mod_wsgi-watch-{}", std::process::id()));
+        std::fs::create_dir(&directory).unwrap();
+        let file = directory.join("module.py");
+        let mut watch = Watch::new().unwrap();
+        watch.add(&file).unwrap();
+        watch.add(&directory.join("another.py")).unwrap();
+        assert_eq!(watch.directories.len(), 1);
+        std::fs::write(&file, "x = 1").unwrap();
+        let changed = watch.changed();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(changed, [file]);
+        assert_eq!(watch.changed(), [directory], "it is no longer what it was");
     }
 }
