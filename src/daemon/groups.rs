@@ -97,7 +97,7 @@ pub fn clear_dead(live: &Live) {
     for slot in live.slots {
         let pid = slot.pid.load(std::sync::atomic::Ordering::SeqCst);
         if pid != 0 && !os::is_alive(pid) {
-            slot.clear();
+            slot.clear_dead(pid);
         }
     }
 }

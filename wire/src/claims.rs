@@ -134,6 +134,15 @@ impl Slot {
         self.pid.store(0, Ordering::SeqCst);
     }
 
+    /// The same, said of a process that has died, unless somebody else has said so.
+    pub fn clear_dead(&self, pid: u32) {
+        /// Nobody has this pid, and nobody takes the place of one.
+        const LEAVING: u32 = u32::MAX;
+        if self.pid.compare_exchange(pid, LEAVING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.clear();
+        }
+    }
+
     /// What stands here is of this incarnation, or of nobody since.
     pub fn is_of(&self, wanted: u32) -> bool {
         incarnation(self.word.load(Ordering::SeqCst)) == wanted
@@ -212,6 +221,18 @@ mod tests {
         slot.release(8);
         slot.release(7);
         assert_eq!(slot.claimed(), 1);
+    }
+
+    #[test]
+    fn only_the_dead_are_cleared() {
+        let slot = slot();
+        slot.pid.store(10, Ordering::SeqCst);
+        slot.open(7, 2, 0);
+        slot.clear_dead(9);
+        assert!(slot.is_open() && slot.pid.load(Ordering::SeqCst) == 10);
+        slot.clear_dead(10);
+        assert!(!slot.is_open() && slot.pid.load(Ordering::SeqCst) == 0);
+        assert!(slot.is_of(7), "its requests look here at how far they were");
     }
 
     #[test]

@@ -90,6 +90,8 @@ impl Limits {
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
             os::dump_stacks();
             self.ask(Reason::Deadlock, text);
+            // Also where nobody is there to hear it.
+            self.asked = Some(Reason::Deadlock);
         }
     }
 

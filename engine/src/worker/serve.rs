@@ -205,8 +205,12 @@ impl Worker {
     fn exchange(&'static self, conn: &Arc<Conn>, payload: &mut Vec<u8>) -> bool {
         self.busy.fetch_add(1, Ordering::SeqCst);
         // A fault of ours costs the request, not the thread: the panic's own lines are in the log.
-        let served = catch_unwind(AssertUnwindSafe(|| self.request(conn, payload)))
-            .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
+        let served = catch_unwind(AssertUnwindSafe(|| self.request(conn, payload))).unwrap_or_else(|_| {
+            if crate::startup::is_copy() {
+                crate::startup::leave_copy(1);
+            }
+            Err(io::ErrorKind::Other.into())
+        });
         self.busy.fetch_sub(1, Ordering::SeqCst);
         match served {
             Ok(Some(kept)) => {

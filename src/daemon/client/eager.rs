@@ -62,11 +62,11 @@ impl Eager {
     }
 }
 
-/// This process has no other request in any group, and no other process has one in this: where its processes stand, but for
-/// a moment, when there are more of them.
-pub fn is_alone(live: &Live, using: &Using) -> bool {
-    let slots = live.slots.iter().take(2 * live.processes() as usize);
-    using.is_alone && slots.map(Slot::claimed).sum::<u32>() <= 1
+/// This process has no other request in any group, and no other process has one in this. `claimed`: threads of the process
+/// that has it.
+pub fn is_alone(live: &Live, using: &Using, claimed: u32) -> bool {
+    let all = || live.slots.iter().map(Slot::claimed).sum::<u32>();
+    using.is_alone && claimed <= 1 && (live.processes() == 1 || all() <= 1)
 }
 
 /// The process can run while this one looks.

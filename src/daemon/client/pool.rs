@@ -70,6 +70,11 @@ impl Conn {
         }
     }
 
+    /// Threads of its process that are claimed.
+    pub fn claimed(&self) -> u32 {
+        self.slot.claimed()
+    }
+
     /// Claims a thread. `None`: the process takes nothing any more.
     fn claim(&self, more: u32) -> Option<bool> {
         let entry = self.entry?;
@@ -158,8 +163,9 @@ impl Pool {
     ) -> Result<Conn, Problem> {
         /// Processes that may die between taking a connection and saying so.
         const MOST_DEATHS: u32 = 20;
+        let give_up = Instant::now() + patience(live, r);
         for _ in 0..MOST_DEATHS {
-            match self.try_to_connect(live, r, until) {
+            match self.try_to_connect(live, r, until, give_up) {
                 Err(Problem::Socket(error)) if is_gone(&error) => {}
                 done => return done,
             }
@@ -172,6 +178,7 @@ impl Pool {
         live: &'static Live,
         r: Request<'_>,
         until: Option<Instant>,
+        give_up: Instant,
     ) -> Result<Conn, Problem> {
         if is_down(live) {
             return Err(Problem::Down);
@@ -189,7 +196,6 @@ impl Pool {
         })?;
         let patience = patience(live, r);
         let mut stream = Stream::new(socket, patience);
-        let give_up = Instant::now() + patience;
         loop {
             let now = Instant::now();
             let end = until.map_or(give_up, |until| until.min(give_up));

@@ -156,7 +156,8 @@ impl<'e, 'r> Relay<'e, 'r> {
     /// Sends the request's frames; something has come when this is done.
     fn ask(&mut self, request: &[u8], using: &Using) -> io::Result<()> {
         self.conn.stream.send(request)?;
-        self.live.pool.eager.await_answer(is_alone(self.live, using), &mut self.conn.stream)
+        let is_alone = is_alone(self.live, using, self.conn.claimed());
+        self.live.pool.eager.await_answer(is_alone, &mut self.conn.stream)
     }
 
     /// `None`: the client has gone.

@@ -84,7 +84,8 @@ impl Process {
             Instant::now().checked_add(grace + shutdown + Duration::from_millis(500))
         });
         // One that ends already has no more time than it had.
-        let before = self.kill_at.filter(|_| std::mem::replace(&mut self.drains, true));
+        let drained = std::mem::replace(&mut self.drains, true);
+        let before = self.kill_at.filter(|_| drained);
         self.kill_at = before.into_iter().chain(at).min();
     }
 
@@ -101,5 +102,31 @@ impl Process {
         if self.is_heard.get() {
             into.push(self.control.as_raw_fd());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_earlier_limit_holds() {
+        let (ended, _) = os::pair().unwrap();
+        let (control, _theirs) = os::pair().unwrap();
+        let mut process = Process::new(1, ended, control);
+        let seconds = |number| Some(Duration::from_secs(number));
+        // Until it served it would have been killed then.
+        process.kill_at = Some(Instant::now());
+        process.drain(Reason::Script, seconds(100), seconds(100));
+        let first = process.kill_at.expect("a limit");
+        assert!(first > Instant::now() + Duration::from_secs(150));
+        process.drain(Reason::Deadlock, seconds(0), seconds(1));
+        let second = process.kill_at.expect("a limit");
+        assert!(second < first);
+        process.drain(Reason::Generation, seconds(100), None);
+        assert_eq!(process.kill_at, Some(second));
+        process.kill_at = None;
+        process.drain(Reason::Generation, seconds(1), seconds(1));
+        assert!(process.kill_at.is_some());
     }
 }
