@@ -145,6 +145,12 @@ pub fn settled(s: &Server, workers: usize) -> Vec<u32> {
     })
 }
 
+/// Waits until one takes the place of a supervisor that was killed.
+#[track_caller]
+pub fn another_supervisor(s: &Server, old: u32) {
+    until("another supervisor", || s.supervisors().iter().any(|pid| *pid != old).then_some(()));
+}
+
 /// Waits for the line that says why a process is replaced.
 #[track_caller]
 pub fn told(s: &Server, pid: u32, why: &str) -> String {

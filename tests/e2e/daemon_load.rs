@@ -156,7 +156,7 @@ fn a_supervisor_that_is_killed() {
         assert_eq!(old.len(), 1, "supervisors");
         load.mark("kill -9 of the supervisor");
         s.send(old[0], libc::SIGKILL);
-        until("another supervisor", || s.supervisors().iter().any(|pid| *pid != old[0]).then_some(()));
+        another_supervisor(&s, old[0]);
         load.mark("another supervisor");
         others_serve(&load, &workers);
         gone(&workers);

@@ -7,10 +7,6 @@ use harness::*;
 use crate::daemon::*;
 use crate::starting::{noted, notes};
 
-fn another_supervisor(s: &Server, old: u32) {
-    until("another supervisor", || s.supervisors().iter().any(|pid| *pid != old).then_some(()));
-}
-
 /// Of a service there is one: it ends before its successor starts.
 #[test]
 fn a_service() {
@@ -21,8 +17,7 @@ fn a_service() {
         import atexit
         note('load', 'service')
         atexit.register(note, 'end', 'service')
-        while not exists('go'):
-            time.sleep(0.01)",
+        wait_for('never')",
     );
     let s = httpd()
         .no_group()

@@ -16,8 +16,7 @@ const PATIENT: &str = "
     def application(environ, start_response):
         if environ['PATH_INFO'] == '/wait':
             note('began', 'wait')
-            while not os.path.exists(os.path.join(HERE, 'state', 'go')):
-                time.sleep(0.01)
+            wait_for('go')
         if environ['PATH_INFO'] == '/large':
             note('began', 'large')
             start_response('200 OK', [('Content-Length', str(64 << 20))])
@@ -58,7 +57,7 @@ fn an_answer_that_does_not_come() {
     assert_within(begun, 4.0, "the answer");
     s.wait_log("WSGI0145: .*socket-timeout");
     assert_eq!(s.get("/app?x").status, 200);
-    s.write_file("state/go", "");
+    s.write_file("go", "");
 }
 
 /// A client that takes nothing of its answer has the thread for no longer than that.
@@ -92,7 +91,7 @@ fn a_full_queue() {
     let r = s.get("/app?x");
     assert_eq!(r.status, 503, "{}", r.text());
     assert!(r.header("Retry-After").is_some(), "{:?}", r.headers);
-    s.write_file("state/go", "");
+    s.write_file("go", "");
     let answers: Vec<u16> = requests.iter_mut().map(|request| request.response().status).collect();
     assert!(answers.iter().all(|status| matches!(status, 200 | 503)), "{answers:?}");
     assert!(answers.iter().filter(|status| **status == 200).count() >= 2, "{answers:?}");

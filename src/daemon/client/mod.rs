@@ -54,28 +54,26 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let mut exchange = Exchange::new(r);
     let (kind, modified) = r.file();
     let config = r.dir_config();
-    let mut head = request::Head {
+    let begun = Instant::now();
+    let body = relay::beginning(&mut exchange, AT_ONCE);
+    let reading = begun.elapsed();
+    let head = request::Head {
         https: environ.https(),
         head_only: r.head_only(),
         reload: config.script_reloading != Some(false),
         own_pages: !r.has_error_document(503),
         error_details: config.error_details == Some(true),
         ignore_activity: config.ignore_activity == Some(true),
-        body_follows: false,
+        body_follows: body.is_some(),
         level: r.log_level(),
         received: r.received(),
-        queued: 0,
+        queued: crate::apache::now(),
         modified: if kind == FileKind::File { modified } else { -1 },
         plan: plan::told_key(r.server(), alias),
         script: &script,
         group: &route.application_group,
         callable: &route.callable,
     };
-    let begun = Instant::now();
-    let body = relay::beginning(&mut exchange, AT_ONCE);
-    head.body_follows = body.is_some();
-    let reading = begun.elapsed();
-    head.queued = crate::apache::now();
     let mut out = Vec::with_capacity(4096);
     let chroot = live.group.chroot.as_deref();
     head.put(&mut out, environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value))));

@@ -203,7 +203,7 @@ impl Pool {
             if rest.is_zero() {
                 return Err(Problem::Late);
             }
-            if os::poll(&[stream.fd()], rest.min(LOOK))[0] {
+            if stream.is_ready(rest.min(LOOK)) {
                 break;
             }
             if is_down(live) || super::stop::is_stopping() {

@@ -15,10 +15,15 @@ const MOST_FILES: usize = 8;
 
 /// One end of a connection.
 pub struct Stream {
-    fd: OwnedFd,
+    source: Source,
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+}
+
+/// Where bytes and descriptors come from.
+struct Source {
+    fd: OwnedFd,
     files: Vec<OwnedFd>,
     /// How long it waits for the other side.
     patience: Duration,
@@ -31,26 +36,39 @@ pub fn malformed(why: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.to_string())
 }
 
-/// Receives what is there.
-fn receive(fd: &OwnedFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
-    let count = os::receive(fd.as_raw_fd(), into, files)?;
-    if files.len() > MOST_FILES {
-        return Err(io::ErrorKind::InvalidData.into());
+impl Source {
+    /// Waits until something can be read, or the end.
+    fn await_more(&mut self) -> io::Result<()> {
+        if !self.is_there {
+            os::await_readable(self.fd.as_raw_fd(), self.patience)?;
+            self.is_there = true;
+        }
+        Ok(())
     }
-    Ok(count)
+
+    /// Receives what is there, or comes; 0: the other side has closed.
+    fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.await_more()?;
+        self.is_there = false;
+        let count = os::receive(self.fd.as_raw_fd(), into, &mut self.files)?;
+        if self.files.len() > MOST_FILES {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        Ok(count)
+    }
 }
 
 impl Stream {
     /// A new connection, and how long it waits for the other side.
     pub fn new(fd: OwnedFd, patience: Duration) -> Self {
         os::set_send_timeout(fd.as_raw_fd(), patience);
-        let bytes = vec![0; CHUNK].into_boxed_slice();
-        Self { fd, bytes, start: 0, end: 0, files: Vec::new(), patience, is_there: false }
+        let source = Source { fd, files: Vec::new(), patience, is_there: false };
+        Self { source, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0 }
     }
 
     /// Its descriptor.
     pub fn fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
+        self.source.fd.as_raw_fd()
     }
 
     /// Sends all of it.
@@ -70,22 +88,20 @@ impl Stream {
 
     /// Nothing is left of a request.
     pub fn is_at_rest(&self) -> bool {
-        self.is_empty() && self.files.is_empty()
+        self.is_empty() && self.source.files.is_empty()
     }
 
     /// Something can be read within this time, or has been.
     pub fn is_ready(&mut self, within: Duration) -> bool {
-        self.is_there = self.is_there || (self.is_empty() && os::await_readable(self.fd(), within).is_ok());
-        self.is_there || !self.is_empty()
+        if self.is_empty() && !self.source.is_there {
+            self.source.is_there = os::await_readable(self.fd(), within).is_ok();
+        }
+        self.source.is_there || !self.is_empty()
     }
 
     /// Waits until something can be read, or the end.
     pub fn await_more(&mut self) -> io::Result<()> {
-        if !self.is_there {
-            os::await_readable(self.fd(), self.patience)?;
-            self.is_there = true;
-        }
-        Ok(())
+        self.source.await_more()
     }
 
     /// Receives more; false: the other side has closed.
@@ -96,9 +112,7 @@ impl Stream {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        self.await_more()?;
-        self.is_there = false;
-        let count = receive(&self.fd, &mut self.bytes[self.end..], &mut self.files)?;
+        let count = self.source.receive(&mut self.bytes[self.end..])?;
         self.end += count;
         Ok(count > 0)
     }
@@ -143,9 +157,7 @@ impl Stream {
         while done < into.len() {
             let rest = &mut into[done..];
             done += if self.is_empty() {
-                self.await_more()?;
-                self.is_there = false;
-                match receive(&self.fd, rest, &mut self.files)? {
+                match self.source.receive(rest)? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     count => count,
                 }
@@ -160,9 +172,9 @@ impl Stream {
 
     /// The descriptor that came with a FILE frame.
     pub fn file(&mut self) -> io::Result<OwnedFd> {
-        if self.files.is_empty() {
+        if self.source.files.is_empty() {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(self.files.remove(0))
+        Ok(self.source.files.remove(0))
     }
 }

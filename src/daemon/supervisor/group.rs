@@ -515,7 +515,7 @@ impl Group {
         let mut claimed = 0;
         for slot in self.live.slots.iter().filter(|slot| slot.pid.load(Ordering::SeqCst) == process.pid) {
             claimed += slot.claimed();
-            slot.clear();
+            slot.clear_dead(process.pid);
         }
         let age = process.begun.elapsed();
         let phase = match place {

@@ -98,8 +98,7 @@ fn directory(live: &Live, settings: &Settings) -> Option<Vec<u8>> {
     if let (Some(django), None) = (projects.next(), projects.next()) {
         return Some(django.project.clone());
     }
-    let apache = crate::apache::mpm::unixd_user().0;
-    live.identity.home.clone().filter(|_| live.identity.uid != apache)
+    live.identity.home.clone().filter(|_| !live.is_apaches)
 }
 
 /// httpd's environment with what the options say: HOME always, the names of the user where they are there already.
