@@ -32,7 +32,7 @@ build: deps ## Build module and engine into target/module
 run: build ## Serve the demo site, or APP=script.wsgi or APP=django-project/ (PORT=8000, VENV=dir)
 	@APP='$(APP)' VENV='$(VENV)' PORT='$(PORT)' scripts/run-demo
 
-test: build ## Run the tests (SUBJECT=ours|mod_wsgi, ARGS='filter ...')
+test: build ## Run the tests (SUBJECT=ours|mod_wsgi, ARGS='filter ...', CELLS=all)
 	@MOD_WSGI_DIR="$${MOD_WSGI_DIR:-$$(scripts/statedir)/module}" SUBJECT='$(SUBJECT)' tests/run $(ARGS)
 
 lint: ## Check formatting, and clippy without warnings

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use harness::*;
 
 use crate::daemon::*;
-use crate::ending::assert_within;
 use crate::starting::{noted, notes};
 
 /// Sleeps in Python, in C, or in C with the GIL held, as the path says.

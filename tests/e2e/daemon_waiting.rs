@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use harness::*;
 
 use crate::daemon::*;
-use crate::ending::assert_within;
 use crate::starting::noted;
 
 /// Answers at once, or when it is let go.

@@ -6,7 +6,7 @@ use harness::poll::until;
 use harness::*;
 
 use crate::ending::{
-    STILL_THERE, assert_exit_functions, assert_whole, assert_within, loaded, notes, site, terminate_within,
+    STILL_THERE, assert_exit_functions, assert_whole, loaded, notes, site, terminate_within,
 };
 
 /// Threads of both kinds that never end.

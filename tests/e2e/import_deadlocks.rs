@@ -5,7 +5,6 @@ use std::time::Instant;
 use harness::poll::until;
 use harness::*;
 
-use crate::ending::assert_within;
 use crate::starting::{allow_report, at_once, script};
 
 /// Views that wait for each other when they run at the same moment: `/a` takes the application's lock and then imports,

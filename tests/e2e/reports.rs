@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use harness::poll::{until, within};
 use harness::*;
 
-use crate::ending::assert_within;
 use crate::starting::{allow_report, at_once, noted, notes, script};
 use crate::watchdog::assert_told;
 

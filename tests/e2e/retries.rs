@@ -56,13 +56,14 @@ fn short_lines_in_between() {
         s.logged("WSGI1015: ").pop()
     });
     let after = now() - last;
-    assert!((9.9..12.0).contains(&after), "after {after} s");
+    assert!(after >= 9.9, "after {after} s");
     let text = format!("app.wsgi' cannot be started (id {}, attempt ", ids(&s).last().unwrap());
     assert!(line.contains(&text) && line.contains("): ValueError: <b>boom</b>; next attempt in "), "{line}");
     for _ in 0..20 {
         at_once(&s, &["/app"; 2]).iter().for_each(|r| assert_eq!(r.status, 503));
     }
-    assert_eq!(s.logged("WSGI1015: ").len(), 1);
+    let lines = s.logged("WSGI1015: ").len();
+    assert!(lines as f64 <= (now() - last) / 10.0, "{lines} lines {} s after the attempt", now() - last);
 }
 
 /// Brings an application to where the next attempt is four seconds away.
@@ -88,7 +89,7 @@ fn a_change_is_tried_at_once() {
         assert_eq!(s.get("/app").status, 503, "what was removed is no file of its");
         s.touch(changed);
         let r = heals(&s, "/app", Duration::from_secs(3));
-        assert!(begun.elapsed() < Duration::from_millis(3800), "{changed}: {:?}", begun.elapsed());
+        assert_within(begun, 3.8, changed);
         assert_eq!(r.header("X-Group"), Some(&*format!("localhost:{}|/app", s.port())));
     }
 }
@@ -113,12 +114,14 @@ fn files_of_the_traceback_and_missing_modules() {
 #[test]
 fn a_restart_tries_at_once() {
     let s = failing("").start();
+    let clock = Instant::now();
     three_attempts(&s);
     let old = ids(&s);
     s.graceful();
     until("an attempt by the new child", || (notes(&s, "attempt").len() == 4).then_some(()));
     let attempts = notes(&s, "attempt");
-    assert!(attempts[3].at - attempts[2].at < 3.5, "at once: {attempts:?}");
+    let lost = machine::lost_since(clock).as_secs_f64();
+    assert!(attempts[3].at - attempts[2].at < 3.5 + lost, "at once: {attempts:?}");
     assert_ne!(attempts[3].pid, attempts[2].pid);
     fs::remove_file(s.dir().join("broken")).unwrap();
     heals(&s, "/app", Duration::from_secs(4));

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use harness::poll::until;
 use harness::*;
 
-use crate::ending::assert_within;
 use crate::first_failure::TOLD;
 use crate::starting::{assert_unavailable, at_once, heals, ids, noted, notes, pids, script};
 

@@ -1,5 +1,7 @@
 //! The server-wide startup lock: children load one at a time, and whoever dies with the lock does not keep it.
 
+use std::time::{Duration, Instant};
+
 use harness::poll::until;
 use harness::*;
 
@@ -99,10 +101,11 @@ fn holder(more: &str) -> Server {
 fn kill_the_holder(s: &Server) {
     let held = noted(s, "begin", 1)[0].pid;
     until("the script to hang", || s.dir().join("state/first").exists().then_some(()));
-    let killed = now();
+    let (killed, clock) = (now(), Instant::now());
     s.send(held, libc::SIGKILL);
     let ends = noted(s, "end", 1);
-    assert!(ends[0].at - killed < 5.0, "{} s after the holder was killed", ends[0].at - killed);
+    let lost = machine::lost_since(clock).as_secs_f64();
+    assert!(ends[0].at - killed < 5.0 + lost, "{} s after the holder was killed", ends[0].at - killed);
     assert_eq!(s.get("/").status, 200);
     let ends = noted(s, "end", 2);
     assert!(ends.iter().all(|end| end.pid != held), "{ends:?}");
@@ -160,11 +163,11 @@ fn a_waiter_says_for_whom() {
 #[test]
 fn waiting_is_not_counted() {
     let s = httpd()
-        .children(5)
+        .children(8)
         .script("app.wsgi", &slow(500))
-        .config("WSGIStartupLock On slots=1\nWSGIStartupTimeout 1.5\nWSGIScriptAlias / {dir}/app.wsgi")
+        .config("WSGIStartupLock On slots=1\nWSGIStartupTimeout 3\nWSGIScriptAlias / {dir}/app.wsgi")
         .start();
-    noted(&s, "load", 10);
+    noted(&s, "load", 16);
     assert_one_at_a_time(&s);
     assert_eq!(s.logged("WSGI1017"), [""; 0]);
 }
@@ -172,13 +175,15 @@ fn waiting_is_not_counted() {
 /// A short wait is not worth a line.
 #[test]
 fn short_waits_are_not_told() {
+    let begun = Instant::now();
     let s = httpd()
         .children(3)
         .script("app.wsgi", &slow(50))
         .config("WSGIStartupLock On slots=1\nWSGIScriptAlias / {dir}/app.wsgi")
         .start();
     noted(&s, "load", 6);
-    assert_eq!(s.logged("WSGI1018"), [""; 0]);
+    // Waits are long on a machine that takes a nap in one.
+    assert!(s.logged("WSGI1018").is_empty() || machine::lost_since(begun) > Duration::from_millis(500));
 }
 
 /// A program that a script starts has none of the lock's and the records' descriptors.

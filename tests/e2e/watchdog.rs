@@ -6,17 +6,17 @@ use std::time::Instant;
 use harness::poll::until;
 use harness::*;
 
-use crate::ending::{STILL_THERE, assert_within};
+use crate::ending::STILL_THERE;
 use crate::starting::{allow_report, assert_unavailable, noted, notes, script};
 
-/// An application in an interpreter whose start takes longer than a second.
+/// An application in an interpreter whose start takes longer than two seconds.
 fn site(body: &str, group: &str) -> Httpd {
     allow_report(httpd())
         .script("app.wsgi", &script(body))
         .file("htdocs/static.txt", "static")
-        .config("WSGIPythonPath {dir}\nWSGIStartupTimeout 1")
+        .config("WSGIPythonPath {dir}\nWSGIStartupTimeout 2")
         .config(&format!("WSGIScriptAlias /app {{dir}}/app.wsgi application-group={group}"))
-        .expect_log("WSGI1017: .*app.wsgi.*has not started within 1 s")
+        .expect_log("WSGI1017: .*app.wsgi.*has not started within 2 s")
         .allow_log("WSGI1004: |WSGI1014: |WSGI1015: .*app.wsgi|WSGI0110: .*app.wsgi")
 }
 

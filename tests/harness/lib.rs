@@ -27,6 +27,7 @@ mod response;
 mod server;
 
 pub mod daemon;
+pub mod machine;
 pub mod poll;
 pub mod text;
 
@@ -40,6 +41,7 @@ pub use config::GROUP;
 pub use load::{Answer, Load, Summary};
 pub use log::Level;
 pub use os::{give_to_www_data, is_root};
+pub use poll::assert_within;
 pub use response::Response;
 pub use server::Server;
 

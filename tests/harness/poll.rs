@@ -2,18 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a test waits for something that should happen at once. Generous: it is spent only on failure.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+use crate::machine;
 
-/// Calls `probe` until it yields a value or the deadline has passed.
+/// How long a test waits for something that should happen at once. Generous: it is spent only on failure.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Calls `probe` until it yields a value or the deadline has passed, on a machine that gives the time.
 pub fn within<T>(deadline: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
-    let end = Instant::now() + deadline;
+    let begun = Instant::now();
     let mut pause = Duration::from_millis(2);
     loop {
         if let Some(value) = probe() {
             return Some(value);
         }
-        if Instant::now() >= end {
+        if begun.elapsed() >= deadline && machine::given_since(begun) >= deadline {
             return None;
         }
         std::thread::sleep(pause);
@@ -29,4 +31,15 @@ pub fn pause(time: Duration) {
 /// Waits until `probe` yields a value; fails the test, naming what was waited for, if it never does.
 pub fn until<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
     within(PATIENCE, probe).unwrap_or_else(|| panic!("waited {PATIENCE:?} in vain for: {what}"))
+}
+
+/// Fails the test if more time has passed than that, without what the machine did not give.
+#[track_caller]
+pub fn assert_within(begun: Instant, seconds: f64, what: &str) {
+    let (took, lost) = (begun.elapsed(), machine::lost_since(begun));
+    let limit = Duration::from_secs_f64(seconds);
+    assert!(
+        took.saturating_sub(lost) < limit,
+        "{what} took {took:?}, more than {limit:?} and the {lost:?} that the machine did not give"
+    );
 }

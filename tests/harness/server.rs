@@ -6,11 +6,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::builder::Httpd;
 use crate::client::{Connection, Request};
 use crate::log::{Expectations, regex};
+use crate::machine;
 use crate::os::{self, Process};
 use crate::poll::{self, until, within};
 use crate::response::Response;
@@ -25,14 +26,15 @@ pub struct Server {
     killed: Mutex<Vec<u32>>,
     /// Sessions of its own that were seen to be led by children of the parent.
     sessions: Mutex<BTreeSet<u32>>,
-    /// What the log said when children were first told to end at once.
-    before_term: Mutex<Option<Vec<String>>>,
+    /// When children were first told to end at once, and what the log said then.
+    before_term: Mutex<Option<(Instant, Vec<String>)>>,
     /// The last request sent and the last answer read, for the report of a failure.
     last: Mutex<(String, String)>,
 }
 
 impl Server {
     pub(crate) fn start(httpd: Httpd) -> Server {
+        machine::watch();
         httpd.write_config();
         let console = fs::File::create(httpd.dir.join("logs/console.log")).expect("console log");
         let mut command = httpd.command();
@@ -177,7 +179,8 @@ impl Server {
     /// some hundreds crashes, with no other module loaded; now and then one closes a socket that is closed already
     /// (AH00468). So neither counts after that.
     fn crashes_count_until_now(&self) {
-        self.before_term.lock().unwrap_or_else(|e| e.into_inner()).get_or_insert_with(|| self.error_log());
+        let mut before = self.before_term.lock().unwrap_or_else(|e| e.into_inner());
+        before.get_or_insert_with(|| (Instant::now(), self.error_log()));
     }
 
     /// Asks for a graceful restart; what it brings about is for the test to wait for.
@@ -292,10 +295,13 @@ impl Drop for Server {
         let processes = self.processes();
         let mut faults: Vec<String> = self.shut_down(libc::SIGTERM).into_iter().collect();
         let mut log = self.error_log();
-        if let Some(before) = &*self.before_term.lock().unwrap_or_else(|e| e.into_inner()) {
-            log.retain(|line| {
-                before.contains(line) || !["AH00052", "AH00468"].iter().any(|id| line.contains(id))
-            });
+        if let Some((told, before)) = &*self.before_term.lock().unwrap_or_else(|e| e.into_inner()) {
+            let mut noise = vec!["AH00052", "AH00468"];
+            // A child has three seconds before httpd complains of it.
+            if machine::lost_since(*told) > Duration::from_secs(1) {
+                noise.push("AH00045");
+            }
+            log.retain(|line| before.contains(line) || !noise.iter().any(|id| line.contains(id)));
         }
         for pid in &*self.killed.lock().unwrap_or_else(|e| e.into_inner()) {
             let end = format!("AH00052: child pid {pid} exit signal Killed");
