@@ -286,8 +286,9 @@ messages! {
         "Its exit functions have run.",
         "Nothing to do.";
     EXIT_SKIPPED 1014 Warning,
-        "The process ends while a script is still being loaded, or while an exit function (atexit) has not ended.",
-        "Not every exit function of its applications has run.",
+        "The process ends while a script is still being loaded, while an exit function (atexit) has not ended, or (level info) \
+         while an interpreter is still being taken down.",
+        "Not every exit function of its applications has run, if the line says so.",
         "See what the script or exit function that the line names waits for.";
     NOT_STARTED 1015 Error,
         "A request came for an application that does not start; written once in 10 s by all processes together.",

@@ -22,8 +22,13 @@ const FOR_THOSE_OF_A_START: Duration = Duration::from_millis(600);
 /// A start no older than this is in its usual course.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// Whose exit functions run now.
-static ENDING: Mutex<Option<String>> = Mutex::new(None);
+/// What the end is at, and in which interpreter.
+enum Step {
+    ExitFunctions(String),
+    TakingDown(String),
+}
+
+static ENDING: Mutex<Option<Step>> = Mutex::new(None);
 
 /// Ends Python within `limit`. Not attached.
 pub fn stop(limit: Duration) -> Ended {
@@ -56,14 +61,24 @@ pub fn stop(limit: Duration) -> Ended {
         // A process that is told to end while it starts is nothing to worry about.
         let young = loading.as_ref().is_some_and(|attempt| attempt.age() < YOUNG);
         let level = if young { Level::Info } else { message::EXIT_SKIPPED.level() };
-        let text = match (&*lock(&ENDING), loading) {
-            (Some(context), _) => format!("an exit function of {context} has not ended"),
-            (None, Some(attempt)) => format!("'{}' is still being loaded", attempt.app.shown()),
-            (None, None) => "Python's main thread does not answer".into(),
+        let (level, text, have) = match (&*lock(&ENDING), loading) {
+            (Some(Step::ExitFunctions(context)), _) => {
+                (level, format!("an exit function of {context} has not ended"), "not every exit function has")
+            }
+            // Nothing of an application is left to do.
+            (Some(Step::TakingDown(context)), _) => {
+                (Level::Info, format!("{context} is still being taken down"), "all exit functions have")
+            }
+            (None, Some(attempt)) => {
+                let text = format!("'{}' is still being loaded", attempt.app.shown());
+                (level, text, "not every exit function has")
+            }
+            (None, None) => {
+                (level, "Python's main thread does not answer".into(), "not every exit function has")
+            }
         };
         let number = message::EXIT_SKIPPED;
-        let text = format!("{number}: the process ends while {text}; not every exit function has run");
-        host::log(level, text.as_bytes());
+        host::log(level, format!("{number}: the process ends while {text}; {have} run").as_bytes());
     }
     Ended { running: running as u32, quiet: running == 0 && threads_left == Some(false) }
 }
@@ -78,7 +93,7 @@ pub(super) fn end_all(until: Instant, whole: bool) -> bool {
     let mut quiet = Vec::new();
     let count = spaces.len();
     for (index, space) in spaces.into_iter().enumerate() {
-        *lock(&ENDING) = Some(space.context());
+        *lock(&ENDING) = Some(Step::ExitFunctions(space.context()));
         let rest = until.saturating_duration_since(Instant::now());
         let rest = rest.saturating_sub(Duration::from_millis(200).min(rest / 4));
         // Threads of one interpreter that do not end must not cost the others their time.
@@ -99,8 +114,11 @@ pub(super) fn end_all(until: Instant, whole: bool) -> bool {
     }
     // When all exit functions have run: modules that several interpreters share go with the first that is ended.
     for space in quiet {
-        if space.name().is_empty() || !whole || !space.end_if_alone() {
-            host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
+        let context = space.context();
+        *lock(&ENDING) = Some(Step::TakingDown(context.clone()));
+        let wanted = whole && !space.name().is_empty() && Instant::now() < until;
+        if !wanted || !space.end_if_alone() {
+            host::message(message::INTERPRETER_LEFT, format_args!("{context} is not taken down"));
         }
     }
     *lock(&ENDING) = None;

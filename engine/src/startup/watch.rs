@@ -151,6 +151,9 @@ impl Watch {
             crate::python::delete_states_of_this_thread();
         });
         let lines = match spawned.map(|_| receive.recv_timeout(FOR_THE_GIL)) {
+            Ok(Ok(lines)) if lines.is_empty() => {
+                vec!["no thread is in Python code: what there is to load has not been come to yet".to_owned()]
+            }
             Ok(Ok(lines)) => lines,
             Ok(Err(RecvTimeoutError::Timeout)) => {
                 let mut lines = vec!["no thread of Python gets on: one holds the GIL (in an extension module) and does not give it back".to_owned()];
