@@ -245,7 +245,7 @@ fn greeting(stream: &mut Stream) -> io::Result<Hello> {
         return Err(io::ErrorKind::InvalidData.into());
     }
     let payload = stream.payload(header.len)?;
-    Hello::parse(&payload).map_err(super::stream::malformed)
+    Hello::parse(&payload).map_err(super::stream::unreadable)
 }
 
 /// A request waits in the queue, until this is dropped.

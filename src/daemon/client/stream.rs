@@ -32,7 +32,7 @@ struct Source {
 }
 
 /// What came is not what a process sends.
-pub fn malformed(why: Malformed) -> io::Error {
+pub fn unreadable(why: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.to_string())
 }
 
@@ -128,7 +128,7 @@ impl Stream {
         let mut bytes = [0; HEADER];
         bytes.copy_from_slice(&self.bytes[self.start..self.start + HEADER]);
         self.start += HEADER;
-        Header::parse(bytes).map(Some).map_err(malformed)
+        Header::parse(bytes).map(Some).map_err(unreadable)
     }
 
     /// Up to `most` bytes of a payload, where they are.

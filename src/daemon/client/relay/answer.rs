@@ -1,0 +1,171 @@
+//! The answer: its head, its bytes, the files it is made of, and when the client gets it.
+
+use super::{BLOCK, Instead, Relay, malformed, unreadable};
+use crate::apache::Status;
+use crate::apache::brigade::Owner;
+use crate::exchange::Head;
+use std::ffi::c_void;
+use std::fs::Metadata;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+use wire::door::COPY_LIMIT;
+use wire::frame::{self, Answer, Header, Kind};
+use wire::{Slice, message as msg};
+
+/// Longest header of an answer, if nothing else is said.
+const HEADER_LIMIT: usize = 32 << 10;
+/// Bytes after which an answer is sent on, if nothing else is said.
+const BUFFER_LIMIT: u64 = 8 << 20;
+/// Files that may be in one answer: an application returns one.
+const MOST_FILES: u32 = 8;
+
+/// The user cannot make the file shorter while a child has it in memory, which would be the end of that child.
+fn stays_as_it_is(data: &Metadata, user: u32) -> bool {
+    data.uid() != user && data.mode() & 0o022 == 0
+}
+
+/// A block of the answer that httpd sends.
+struct Heap;
+
+impl Owner for Heap {
+    #[allow(unsafe_code)]
+    fn release(owner: *mut c_void) {
+        // SAFETY: the box that `data` made a pointer of, given back once.
+        drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
+    }
+}
+
+impl Relay<'_, '_> {
+    pub(super) fn head(&mut self, len: usize) -> io::Result<()> {
+        /// The one that is sent, and the error page's instead.
+        const MOST_HEADS: u32 = 2;
+        self.heads += 1;
+        if self.heads > MOST_HEADS {
+            return Err(malformed("one HEAD after another"));
+        }
+        let payload = self.conn.stream.payload(len)?;
+        let answer = Answer::parse(&payload).map_err(unreadable)?;
+        let r = self.request();
+        let limit = match self.live.group.header_buffer_size {
+            0 => HEADER_LIMIT,
+            size => size as usize,
+        };
+        if let Some((name, value)) =
+            answer.headers().find(|(name, value)| name.len() + value.len() + 2 > limit)
+        {
+            let text = format!(
+                "the header '{}' of the answer has {} bytes; header-buffer-size allows {limit}",
+                String::from_utf8_lossy(name),
+                name.len() + value.len() + 2
+            );
+            r.log(msg::HEADER_TOO_LONG, text);
+            self.instead = Some(Instead::Page(Status(500)));
+            return Ok(());
+        }
+        let status = i32::from(answer.status);
+        let is = |wanted: &'static [u8]| move |header: &(&[u8], &[u8])| header.0.eq_ignore_ascii_case(wanted);
+        if status >= 400 && r.dir_config().error_override == Some(true) {
+            for (_, value) in answer.headers().filter(is(b"WWW-Authenticate")) {
+                let pool = r.pool();
+                r.err_headers_out().add(c"WWW-Authenticate", pool.c_string(value));
+            }
+            self.instead = Some(Instead::Page(Status(status)));
+        } else if let Some((_, location)) = answer.headers().find(is(b"Location"))
+            && status == 200
+            && location.starts_with(b"/")
+        {
+            self.instead = Some(Instead::Redirect(location.to_vec()));
+        } else {
+            self.exchange.head = Some(Head::new(r, status, answer.line, answer.headers()));
+        }
+        Ok(())
+    }
+
+    /// False: the client has gone.
+    pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
+        let wanted = self.instead.is_none() && !self.exchange.unchanged;
+        let mut left = len;
+        while left > 0 {
+            if !wanted {
+                left -= self.conn.stream.some(left)?.len();
+                continue;
+            }
+            if len <= COPY_LIMIT {
+                let part = self.conn.stream.some(left)?;
+                self.exchange.answer.copy(part);
+                left -= part.len();
+                self.held += part.len() as u64;
+            } else {
+                let mut block = vec![0; left.min(BLOCK)];
+                self.conn.stream.block(&mut block)?;
+                left -= block.len();
+                self.held += block.len() as u64;
+                let block = Box::new(block);
+                let bytes = Slice::of(&block);
+                self.exchange.answer.refer::<Heap>(bytes, Box::into_raw(block).cast());
+            }
+            if self.held >= self.limit() && !self.flush_now() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        match self.live.group.response_buffer_size {
+            0 => BUFFER_LIMIT,
+            size => size.into(),
+        }
+    }
+
+    pub(super) fn file(&mut self, len: usize) -> io::Result<()> {
+        let payload = self.conn.stream.payload(len)?;
+        let (offset, len) = frame::parse_file(&payload).map_err(unreadable)?;
+        let file = std::fs::File::from(self.conn.stream.file()?);
+        let data = file.metadata()?;
+        if !data.is_file() || (offset + len) as u64 > data.len() {
+            return Err(malformed("a file that is none, or shorter than was said"));
+        }
+        self.files += 1;
+        if self.files > MOST_FILES {
+            return Err(malformed("more files than an application can answer with"));
+        }
+        if self.instead.is_none() && !self.exchange.unchanged {
+            let stays = self.live.is_apaches || stays_as_it_is(&data, self.live.identity.uid);
+            self.exchange.append_file(file.as_raw_fd(), offset, len, stays)?;
+        }
+        Ok(())
+    }
+
+    /// The process has handed over what it had; if no more follows at once the client gets it. False: it has gone.
+    pub(super) fn flush(&mut self, acknowledge: bool) -> io::Result<bool> {
+        if self.instead.is_some() {
+            if acknowledge {
+                self.acknowledge(true)?;
+            }
+            return Ok(true);
+        }
+        let delay = Duration::from_millis(self.live.group.response_flush_delay.into());
+        if !acknowledge && self.conn.stream.is_ready(delay) {
+            self.wants_flush = true;
+            // The head goes with the first block all the same: it must not look as if this were the whole answer.
+            return Ok(self.exchange.answer.is_passed() || self.exchange.pass_on());
+        }
+        let there = self.flush_now();
+        if acknowledge {
+            self.acknowledge(there)?;
+        }
+        Ok(there)
+    }
+
+    pub(super) fn flush_now(&mut self) -> bool {
+        (self.held, self.wants_flush) = (0, false);
+        self.exchange.flush()
+    }
+
+    pub(super) fn acknowledge(&mut self, there: bool) -> io::Result<()> {
+        self.conn.stream.send_frame(Header { kind: Kind::Ack, flag: there.into(), len: 0 }, b"")
+    }
+}

@@ -1,0 +1,139 @@
+//! Ends of processes: asked for, with a time for each reason, or unasked.
+
+use super::{GREW_OLD, Group};
+use crate::daemon::os;
+use crate::daemon::supervisor::process::Process;
+use crate::daemon::supervisor::{Context, death};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use wire::claims::Condition;
+use wire::control::Reason;
+use wire::message as msg;
+
+/// A service that has ended is started again after this.
+const SERVICE_PAUSE: Duration = Duration::from_secs(1);
+
+impl Group {
+    /// Has a process finish what it has.
+    pub(super) fn retire(&mut self, mut process: Process, reason: Reason) {
+        let (grace, shutdown) = self.times(reason);
+        process.drain(reason, grace, shutdown);
+        self.leaving.push(process);
+    }
+
+    /// How long requests have, and how long those that are left and exit functions have then; `None` is no bound.
+    pub(super) fn times(&self, reason: Reason) -> (Option<Duration>, Option<Duration>) {
+        let group = &self.live.group;
+        let bound = |seconds: u32| (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+        let shutdown = bound(group.shutdown_timeout);
+        match reason {
+            Reason::Stop | Reason::FailedStart => (Some(Duration::ZERO), shutdown),
+            Reason::Deadlock => (Some(Duration::ZERO), Some(Duration::from_millis(500))),
+            Reason::Shutdown => (shutdown, Some(Duration::from_secs(2))),
+            Reason::Eviction => (bound(group.eviction_timeout), shutdown),
+            _ => (bound(group.graceful_timeout), shutdown),
+        }
+    }
+
+    /// A later supervisor has it: all its processes finish what they have.
+    pub fn leave(&mut self) {
+        if !self.is_leaving {
+            self.drain_all(Reason::Generation, self.times(Reason::Generation));
+        }
+    }
+
+    /// The server stops; with a `limit`, at once.
+    pub fn stop(&mut self, limit: Option<Duration>) {
+        let (grace, shutdown) = self.times(Reason::Stop);
+        self.drain_all(Reason::Stop, (grace, limit.or(shutdown)));
+    }
+
+    pub(super) fn drain_all(
+        &mut self,
+        reason: Reason,
+        (grace, shutdown): (Option<Duration>, Option<Duration>),
+    ) {
+        self.is_leaving = true;
+        self.empty_places();
+        for process in &mut self.leaving {
+            process.drain(reason, grace, shutdown);
+        }
+    }
+
+    pub(super) fn empty_places(&mut self) {
+        for place in &mut self.places {
+            self.leaving.extend(place.current.take());
+            self.leaving.extend(place.successor.take());
+        }
+    }
+
+    /// No process of it serves any more, nor will: those of a supervisor that has died go as well.
+    pub fn say_down(&self, context: &Context) {
+        self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
+        self.live.claims.set_condition(Condition::Down);
+    }
+
+    /// Ends what is left.
+    pub fn kill_all(&mut self) {
+        self.empty_places();
+        self.leaving.iter_mut().for_each(Process::kill);
+    }
+
+    /// A process has ended: one of this place (true: as a successor), or one that was to.
+    pub(super) fn died(&mut self, context: &Context, place: Option<(usize, bool)>, process: Process) {
+        let Some((status, most)) = os::reap(process.pid) else { return };
+        let mut claimed = 0;
+        for slot in self.live.slots.iter().filter(|slot| slot.pid.load(Ordering::SeqCst) == process.pid) {
+            claimed += slot.claimed();
+            slot.clear_dead(process.pid);
+        }
+        let age = process.begun.elapsed();
+        let phase = match place {
+            _ if self.live.threads() == 0 => "running as a service",
+            Some((_, true)) => "starting",
+            Some((_, false)) => "serving",
+            None => "finishing its requests",
+        };
+        let service_ended = self.live.threads() == 0 && death::is_clean(status);
+        let unasked = place.is_some() || !death::is_clean(status);
+        if unasked && !service_ended {
+            let requests = if claimed == 1 { "request" } else { "requests" };
+            let text = format!(
+                "process {} of group '{}' has ended unasked: {}; it was {phase}, {:.1} s old, had {} MiB at most, and \
+                 {claimed} {requests} in flight; {}",
+                process.pid,
+                self.live.name(),
+                death::how(status),
+                age.as_secs_f64(),
+                most / 1024,
+                match (process.killed, place) {
+                    (true, Some(_)) => "it was killed, for its start took too long (startup-timeout)",
+                    (true, None) => "it was killed, for it had not ended within shutdown-timeout",
+                    _ if process.gave_up => "why stands above",
+                    _ => death::hint(status),
+                },
+            );
+            self.say(context, msg::WORKER_DIED, &text);
+        }
+        let Some((index, successor)) = place else { return };
+        if service_ended {
+            self.places[index].failures = 0;
+            self.places[index].next = Some(Instant::now() + SERVICE_PAUSE);
+        } else if successor {
+            let news = self.hold();
+            self.failed(index);
+            if news && self.places[index].current.is_some() {
+                self.say_holding(context, index, process.pid);
+            }
+        } else if age >= GREW_OLD {
+            let place = &mut self.places[index];
+            (place.failures, place.deaths, place.next) = (0, 0, None);
+        } else {
+            // The first time it is replaced at once.
+            let place = &mut self.places[index];
+            place.next = Some(Instant::now() + death::delay(place.deaths));
+            place.deaths += 1;
+        }
+        self.tell_condition(Instant::now());
+    }
+}
