@@ -152,8 +152,9 @@ fn a_waiter_says_for_whom() {
     let (_, rest) = line.split_once("WSGI1018").unwrap();
     let (_, rest) = rest.split_once("pid ").unwrap();
     let pid: u32 = rest.split(' ').next().unwrap().parse().unwrap();
-    let loads = notes(&s, "load");
-    assert!(loads.iter().any(|n| n.text == "begin" && n.pid == pid), "{line}: {loads:?}");
+    until("the beginning of that load", || {
+        notes(&s, "load").iter().any(|n| n.text == "begin" && n.pid == pid).then_some(())
+    });
     assert!(!line.contains(&format!("[pid {pid}:")), "waits for itself: {line}");
     noted(&s, "load", 6);
     assert_one_at_a_time(&s);

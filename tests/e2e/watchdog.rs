@@ -1,7 +1,7 @@
 //! What the log says of a start that does not end: every thread's stack, who waits for whose import; and what is served
 //! meanwhile and afterwards.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::poll::until;
 use harness::*;
@@ -187,13 +187,16 @@ fn a_start_that_ends_late() {
             .script("other.wsgi", &script(""))
             .config("WSGIScriptAlias /other {dir}/other.wsgi")
             .start();
+        let clock = Instant::now();
         s.wait_log("WSGI1017");
         assert_unavailable(&s.get("/app"));
         assert_eq!(s.get("/other").status, 200);
         s.write_file("go", "");
         s.wait_log("wsgi:notice.*WSGI1023: .*app.wsgi");
         until("the application", || (s.get("/app").status == 200).then_some(()));
-        assert_eq!(notes(&s, "load").len(), 1, "{group}");
+        // Time for a next attempt comes, too, where the machine loses seconds.
+        let loads = notes(&s, "load").len();
+        assert!(loads == 1 || machine::lost_since(clock) > Duration::from_secs(1), "{loads} {group}");
         s.stop();
     }
 }
