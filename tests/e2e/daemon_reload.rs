@@ -157,3 +157,24 @@ fn reload_required_that_raises() {
     );
     assert_stays(&s, "v0 ");
 }
+
+/// One that is never content: each request may have processes replaced, and is answered all the same.
+#[test]
+fn reload_required_for_ever() {
+    needs!("WSGIDaemonProcess");
+    only_ours!("the original knows no reload-wait=");
+    let body = "
+        note('load', 'v0')
+        def reload_required(path):
+            return True
+        def application(environ, start_response):
+            return answer(environ, start_response, 'v0', os.getpid())";
+    // Successors are always in time.
+    let s = serving(defined("processes=1 threads=2 reload-wait=20", &script(body)), 1);
+    let before = notes(&s, "load").len();
+    for _ in 0..3 {
+        assert_eq!(s.get("/app?x").status, 200);
+    }
+    let loads = notes(&s, "load").len() - before;
+    assert!((1..=7).contains(&loads), "{loads} processes for three requests");
+}

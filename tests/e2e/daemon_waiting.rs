@@ -87,13 +87,14 @@ fn a_full_queue() {
     requests.extend((0..5).map(|_| wait("/app?x")));
     s.wait_log("WSGI0[0-9]+: .*listen-backlog");
     assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
-    let r = s.get("/app?x");
-    assert_eq!(r.status, 503, "{}", r.text());
-    assert!(r.header("Retry-After").is_some(), "{:?}", r.headers);
     s.write_file("go", "");
-    let answers: Vec<u16> = requests.iter_mut().map(|request| request.response().status).collect();
-    assert!(answers.iter().all(|status| matches!(status, 200 | 503)), "{answers:?}");
-    assert!(answers.iter().filter(|status| **status == 200).count() >= 2, "{answers:?}");
+    let answers: Vec<Response> = requests.iter_mut().map(|request| request.response()).collect();
+    let (served, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|r| r.status == 200);
+    assert!(served.len() >= 2 && !refused.is_empty(), "{} of {}", served.len(), answers.len());
+    for r in refused {
+        assert_eq!(r.status, 503, "{}", r.text());
+        assert!(r.header("Retry-After").is_some(), "{:?}", r.headers);
+    }
     assert_eq!(s.get("/app?x").status, 200);
 }
 

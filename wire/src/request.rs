@@ -5,6 +5,9 @@ use crate::frame;
 
 const WHAT: &str = "request";
 
+/// The bit of [`Head::reload`].
+const RELOAD: u8 = 2;
+
 /// A request, as the worker needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head<'a> {
@@ -62,6 +65,13 @@ impl Head<'_> {
     }
 }
 
+/// Has the request that [`Head::put`] made a frame of served with the code that there is, changed or not.
+pub fn as_it_is(frame: &mut [u8]) {
+    if let Some(flags) = frame.get_mut(frame::HEADER) {
+        *flags &= !(1 << RELOAD);
+    }
+}
+
 /// Adds names and values.
 pub fn put_pairs<'e>(w: &mut Writer<'_>, pairs: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
     let place = w.0.len();
@@ -111,7 +121,7 @@ pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
     let head = Head {
         https: flag(0),
         head_only: flag(1),
-        reload: flag(2),
+        reload: flag(RELOAD),
         own_pages: flag(3),
         error_details: flag(4),
         ignore_activity: flag(5),
@@ -155,5 +165,8 @@ mod tests {
         for end in frame::HEADER..out.len() {
             assert!(parse(&out[frame::HEADER..end]).is_err(), "cut at {end}");
         }
+        as_it_is(&mut out);
+        let (parsed, _) = parse(&out[frame::HEADER..]).unwrap();
+        assert_eq!(parsed, Head { reload: false, ..head });
     }
 }

@@ -80,12 +80,12 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     if let Some((bytes, state)) = &body {
         frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
     }
-    give(&mut exchange, live, &out, reading)
+    give(&mut exchange, live, out, reading)
 }
 
 /// Gives the request to one process after another until one has called the application. `reading`: the time that the client
 /// took for its body, which does not count as waiting.
-fn give(exchange: &mut Exchange<'_>, live: &'static Live, request: &[u8], reading: Duration) -> Status {
+fn give(exchange: &mut Exchange<'_>, live: &'static Live, mut request: Vec<u8>, reading: Duration) -> Status {
     let r = exchange.request;
     let begun = Instant::now();
     let queue_until = match live.group.queue_timeout {
@@ -93,13 +93,17 @@ fn give(exchange: &mut Exchange<'_>, live: &'static Live, request: &[u8], readin
         seconds => Some(begun + (Duration::from_secs(seconds.into()) + reading).saturating_sub(r.age())),
     };
     let patience = Duration::from_secs(live.group.connect_timeout.max(1).into()) + pool::patience(live, r);
-    for _ in 0..MOST_TRIES {
+    for tries in 0..MOST_TRIES {
+        if tries > live.processes() {
+            // Each process has been replaced meanwhile, and what a script says of itself may never be that it is new.
+            request::as_it_is(&mut request);
+        }
         let conn = match live.pool.take(live, r, queue_until) {
             Ok(conn) => conn,
             Err(problem) => return refuse(r, live, problem),
         };
         let relay = Relay::new(exchange, live, conn);
-        let (answered, conn) = match relay.run(request) {
+        let (answered, conn) = match relay.run(&request) {
             Relayed::Done(status, conn) => (Some(status), conn),
             Relayed::Elsewhere(conn) => (None, conn),
         };
