@@ -2,11 +2,16 @@
 
 use harness::poll::until;
 use harness::*;
+use serde_json::Value;
 
 use crate::{answering, serving, show, showing, shown};
 
-fn child(s: &Server) -> u64 {
-    show(s, "/")["pid"].as_u64().expect("a pid")
+fn child(s: &Server) -> u32 {
+    pid_in(&show(s, "/"))
+}
+
+fn pid_in(shown: &Value) -> u32 {
+    shown["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid")
 }
 
 /// Whether a graceful restart leaves clients without an answer.
@@ -40,7 +45,7 @@ fn restarts() {
             let lossless = graceful && !loses_requests();
             let r = r.filter(|r| lossless || ![502, 503].contains(&r.status));
             assert!(r.is_some() || !lossless, "no answer during a graceful restart");
-            shown(&r?)["pid"].as_u64().filter(|new| *new != pid)
+            Some(pid_in(&shown(&r?))).filter(|new| *new != pid)
         });
     }
 }
@@ -92,6 +97,7 @@ fn replaced_children() {
     let s = showing().config("MaxConnectionsPerChild 2").start();
     let pids: std::collections::BTreeSet<_> = (0..6).map(|_| child(&s)).collect();
     assert!(pids.len() >= 2, "{pids:?}");
+    s.settle(|| child(&s));
 }
 
 #[test]

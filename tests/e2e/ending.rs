@@ -167,6 +167,7 @@ fn a_replaced_child_lets_a_request_finish() {
     }
     assert_within(begun, 6.0, "eight requests");
     assert_whole(&slow.response());
+    s.settle(|| s.get("/sub").header("X-Pid").and_then(|pid| pid.parse().ok()).expect("a pid"));
 }
 
 #[test]
