@@ -152,7 +152,7 @@ fn graceful_restarts_under_load() {
         for _ in 0..3 {
             let before = s.children();
             s.graceful();
-            until("other children", || s.children().iter().all(|pid| !before.contains(pid)).then_some(()));
+            s.wait_gone(&before);
         }
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });

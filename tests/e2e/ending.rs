@@ -83,10 +83,7 @@ pub fn terminate_within(s: &Server, seconds: f64, what: &str) {
     let children = s.children();
     let begun = Instant::now();
     s.begin_to_terminate();
-    until("the end of the children", || {
-        let left = s.children();
-        (!children.iter().any(|child| left.contains(child))).then_some(())
-    });
+    s.wait_gone(&children);
     assert_within(begun, seconds, what);
     s.terminate();
 }
@@ -135,7 +132,7 @@ fn graceful_restart_lets_a_long_request_finish() {
     });
     assert_whole(&request.response());
     drop(request);
-    until("the old child to go", || (!s.children().contains(&old)).then_some(()));
+    s.wait_gone(&[old]);
     assert_eq!(s.logged("WSGI1005"), [""; 0]);
     s.stop();
     assert_exit_functions(&s);
@@ -206,7 +203,7 @@ fn exit_functions_run_once() {
     let old = s.children();
     s.graceful();
     loaded(&s, 4);
-    until("the old children to go", || s.children().iter().all(|pid| !old.contains(pid)).then_some(()));
+    s.wait_gone(&old);
     assert_eq!(notes(&s, "exit").len(), 4, "after the restart");
     let begun = Instant::now();
     s.terminate();

@@ -146,7 +146,7 @@ fn threads_that_never_end_and_a_graceful_end() {
             s.graceful();
             loaded(&s, 2);
             assert_whole(&s.get("/main"));
-            until("the old child to go", || s.children().iter().all(|pid| !old.contains(pid)).then_some(()));
+            s.wait_gone(&old);
             assert_within(begun, 10.0, "the restart");
             assert_eq!((notes(&s, "exit").len(), s.logged("WSGI1004").len()), (2, 2), "of the old child");
             s.terminate();

@@ -68,7 +68,7 @@ fn who_tries_is_killed() {
         s.send(first, libc::SIGKILL);
         if mpm().is_threaded() {
             // All three may have been there.
-            until("a new child", || s.children().iter().all(|pid| *pid != first).then_some(()));
+            s.wait_gone(&[first]);
         } else {
             assert_ne!(noted(&s, "begin", 2)[1].pid, first);
         }
