@@ -5,9 +5,6 @@ use crate::frame;
 
 const WHAT: &str = "request";
 
-/// The bit of [`Head::reload`].
-const RELOAD: u8 = 2;
-
 /// A request, as the worker needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head<'a> {
@@ -44,20 +41,24 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
+    /// The first byte of the payload.
+    fn flags(&self) -> u8 {
+        let flags = [
+            self.https,
+            self.head_only,
+            self.reload,
+            self.own_pages,
+            self.error_details,
+            self.ignore_activity,
+            self.body_follows,
+        ];
+        flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit))
+    }
+
     /// Adds the frame.
     pub fn put<'e>(&self, out: &mut Vec<u8>, environ: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
         frame::put_with(out, frame::Kind::Request, |w| {
-            let flags = [
-                self.https,
-                self.head_only,
-                self.reload,
-                self.own_pages,
-                self.error_details,
-                self.ignore_activity,
-                self.body_follows,
-            ];
-            let flags = flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit));
-            w.u8(flags).u8(self.level);
+            w.u8(self.flags()).u8(self.level);
             w.i64(self.received).i64(self.queued).i64(self.modified).u64(self.plan);
             w.text(self.script).text(self.group).text(self.callable);
             put_pairs(w, environ);
@@ -68,7 +69,7 @@ impl Head<'_> {
 /// Has the request that [`Head::put`] made a frame of served with the code that there is, changed or not.
 pub fn as_it_is(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(frame::HEADER) {
-        *flags &= !(1 << RELOAD);
+        *flags &= !Head { reload: true, ..Head::default() }.flags();
     }
 }
 
@@ -121,7 +122,7 @@ pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
     let head = Head {
         https: flag(0),
         head_only: flag(1),
-        reload: flag(RELOAD),
+        reload: flag(2),
         own_pages: flag(3),
         error_details: flag(4),
         ignore_activity: flag(5),
