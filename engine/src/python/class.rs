@@ -30,20 +30,46 @@ pub struct Members<T> {
     class: PhantomData<T>,
 }
 
-/// The arguments of a call.
+/// The arguments of a call, as a vector call has them: the positional ones, then those given by keyword.
 #[derive(Clone, Copy)]
 pub struct Args<'a, 'py> {
     this: *mut ffi::PyObject,
-    values: &'a [*mut ffi::PyObject],
-    keywords: *mut ffi::PyObject,
+    positional: &'a [*mut ffi::PyObject],
+    named: &'a [*mut ffi::PyObject],
+    /// A tuple with the names of `named`; null where that is empty.
+    names: *mut ffi::PyObject,
     py: Py<'py>,
 }
 
-impl<'py> Args<'_, 'py> {
+impl<'a, 'py> Args<'a, 'py> {
+    /// # Safety
+    /// Python lends `this`, `values` and `names` for the call: `values` points to `count` positional arguments and, where
+    /// `names` is a tuple, to one more for each name in it (CPython's vectorcall convention).
+    unsafe fn of_vectorcall(
+        py: Py<'py>,
+        this: *mut ffi::PyObject,
+        values: *const *mut ffi::PyObject,
+        count: isize,
+        names: *mut ffi::PyObject,
+    ) -> Self {
+        let count = usize::try_from(count).unwrap_or(0);
+        // SAFETY: null or a live tuple.
+        let keywords = if names.is_null() { 0 } else { unsafe { ffi::PyTuple_Size(names) } };
+        let keywords = usize::try_from(keywords).unwrap_or(0);
+        // Without any argument `values` may be null.
+        let all = match count + keywords {
+            0 => &[],
+            // SAFETY: so many live objects, says the caller.
+            total => unsafe { std::slice::from_raw_parts(values, total) },
+        };
+        let (positional, named) = all.split_at(count);
+        Self { this, positional, named, names, py }
+    }
+
     /// Raises TypeError unless there are `least` to `most` positional arguments and no others.
     pub fn count(&self, least: usize, most: usize) -> Result<()> {
-        let count = self.values.len();
-        if !self.keywords.is_null() {
+        let count = self.positional.len();
+        if !self.named.is_empty() {
             return Err(Problem::Type.raise(self.py, "no keyword arguments are taken here"));
         }
         if (least..=most).contains(&count) {
@@ -54,24 +80,38 @@ impl<'py> Args<'_, 'py> {
         Err(Problem::Type.raise(self.py, format_args!("{wanted} arguments are taken, {count} were given")))
     }
 
-    /// Raises TypeError if there are more than `most` arguments, or a keyword that is none of `names`.
-    pub fn at_most(&self, most: usize, names: &[&str]) -> Result<()> {
-        // SAFETY: null, or the live tuple of names.
-        let keywords = unsafe { Obj::borrowed_or_none(self.py, self.keywords) };
-        let given = self.values.len() + keywords.as_ref().map_or(0, Obj::count);
-        if given > most {
-            return Err(Problem::Type
-                .raise(self.py, format_args!("at most {most} arguments are taken, {given} were given")));
+    /// The arguments by the names of the parameters, as a function written in Python has them bound. Raises TypeError if
+    /// there are too many, if one is unknown or given twice, and if one of the `first` is missing; the `rest` have
+    /// defaults.
+    pub fn bind<const R: usize, const O: usize>(
+        &self,
+        first: [&str; R],
+        rest: [&str; O],
+    ) -> Result<([Obj<'py>; R], [Option<Obj<'py>>; O])> {
+        let refused = |complaint: std::fmt::Arguments<'_>| Err(Problem::Type.raise(self.py, complaint));
+        let given = self.positional.len() + self.named.len();
+        if given > R + O {
+            return refused(format_args!("at most {} arguments are taken, {given} were given", R + O));
         }
-        for index in 0..keywords.as_ref().map_or(0, Obj::count) {
-            let name = keywords.as_ref().map_or_else(|| Ok(String::new()), |k| k.item(index)?.text())?;
-            if !names.contains(&name.as_str()) {
-                return Err(
-                    Problem::Type.raise(self.py, format_args!("unexpected keyword argument '{name}'"))
-                );
+        let mut required: [_; R] = std::array::from_fn(|index| self.get(index));
+        let mut optional: [_; O] = std::array::from_fn(|index| self.get(R + index));
+        for (index, &value) in self.named.iter().enumerate() {
+            // SAFETY: the live tuple that names them.
+            let name = unsafe { Obj::borrowed(self.py, self.names) }?.item(index)?.text()?;
+            let mut places = first.iter().zip(&mut required).chain(rest.iter().zip(&mut optional));
+            let Some((_, place)) = places.find(|(known, _)| **known == name) else {
+                return refused(format_args!("unexpected keyword argument '{name}'"));
+            };
+            if place.is_some() {
+                return refused(format_args!("multiple values for argument '{name}'"));
             }
+            // SAFETY: Python lends live objects for the call.
+            *place = Some(unsafe { Obj::borrowed(self.py, value) }?);
         }
-        Ok(())
+        if let Some((missing, _)) = first.iter().zip(&required).find(|(_, value)| value.is_none()) {
+            return refused(format_args!("missing required argument '{missing}'"));
+        }
+        Ok((required.map(|value| value.unwrap_or_else(|| Obj::none(self.py))), optional))
     }
 
     /// The object whose method is called.
@@ -84,28 +124,7 @@ impl<'py> Args<'_, 'py> {
     /// The argument at `index`.
     pub fn get(&self, index: usize) -> Option<Obj<'py>> {
         // SAFETY: Python lends live objects for the call.
-        self.values.get(index).and_then(|&value| unsafe { Obj::borrowed(self.py, value) }.ok())
-    }
-
-    /// The argument at `index`, by position or by its name; the caller has not asked for `count`.
-    pub fn named(&self, index: usize, name: &str) -> Option<Obj<'py>> {
-        if let Some(value) = self.get(index) {
-            return Some(value);
-        }
-        if self.keywords.is_null() {
-            return None;
-        }
-        // SAFETY: the names are a live tuple of str, whose values stand behind the positional ones.
-        let names = unsafe { Obj::borrowed(self.py, self.keywords) }.ok()?;
-        (0..names.count())
-            .find(|&at| names.item(at).ok().and_then(|n| n.text().ok()).as_deref() == Some(name))
-            .and_then(|at| {
-                // SAFETY: as above.
-                unsafe {
-                    let value = *self.values.as_ptr().add(self.values.len() + at);
-                    Obj::borrowed(self.py, value).ok()
-                }
-            })
+        self.positional.get(index).and_then(|&value| unsafe { Obj::borrowed(self.py, value) }.ok())
     }
 }
 
@@ -148,20 +167,17 @@ impl<T: Class> Members<T> {
             this: *mut ffi::PyObject,
             values: *const *mut ffi::PyObject,
             count: isize,
-            keywords: *mut ffi::PyObject,
+            names: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject
         where
             F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Obj<'py>> + Copy + 'static,
         {
             guarded(|py| {
-                // SAFETY: Python passes an instance of the class the method is of (it checks), and `count` values.
-                let (this_value, values) = unsafe {
-                    let values =
-                        if count == 0 { &[] } else { std::slice::from_raw_parts(values, count as usize) };
-                    (value::<T>(this), values)
-                };
-                let keywords = if has_keywords(keywords) { keywords } else { std::ptr::null_mut() };
-                item::<F>()(py, this_value, Args { this, values, keywords, py })
+                // SAFETY: Python passes an instance of the class the method is of (it checks), and the arguments of a
+                // vector call.
+                let (content, args) =
+                    unsafe { (value::<T>(this), Args::of_vectorcall(py, this, values, count, names)) };
+                item::<F>()(py, content, args)
             })
         }
         self.methods.push(ffi::PyMethodDef {
@@ -231,12 +247,6 @@ impl<T: Class> Members<T> {
     fn slot(&mut self, slot: c_int, function: *mut c_void) {
         self.slots.push(ffi::PyType_Slot { slot, pfunc: function });
     }
-}
-
-/// The keyword names of a vector call: null or an empty tuple when there are none.
-fn has_keywords(names: *mut ffi::PyObject) -> bool {
-    // SAFETY: null or a live tuple.
-    !names.is_null() && unsafe { ffi::PyTuple_Size(names) } > 0
 }
 
 extern "C" fn dealloc<T: Class>(this: *mut ffi::PyObject) {

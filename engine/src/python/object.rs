@@ -83,15 +83,6 @@ impl<'py> Obj<'py> {
         }
     }
 
-    /// As [`Obj::borrowed`], where null means that there is none and no exception is set.
-    ///
-    /// # Safety
-    /// `ptr` is null or a live object.
-    pub(super) unsafe fn borrowed_or_none(py: Py<'py>, ptr: *mut ffi::PyObject) -> Option<Self> {
-        // SAFETY: says the caller.
-        unsafe { Self::borrowed(py, ptr) }.ok()
-    }
-
     /// The pointer, borrowed.
     pub(super) fn ptr(&self) -> *mut ffi::PyObject {
         self.ptr.as_ptr()

@@ -99,7 +99,7 @@ fn status_and_headers_of_a_wrong_form_are_refused() {
         ("'200 OK', [('A:', 'b')]", "ValueError: colon in header name"),
         ("'200 OK', [('Transfer-Encoding', 'chunked')]", "ValueError: hop-by-hop header"),
         ("'200 OK', [('Connection', 'close')]", "ValueError: hop-by-hop header"),
-        ("'200 OK'", "start_response() takes from 2 to 3 arguments"),
+        ("'200 OK'", "missing required argument 'headers'"),
     ];
     for (arguments, expected) in table {
         let source = format!(

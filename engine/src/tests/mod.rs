@@ -10,6 +10,7 @@ mod python;
 mod site;
 
 mod blocks;
+mod calls;
 mod ending;
 mod environ;
 mod failures;

@@ -20,16 +20,12 @@ impl Class for Adapter {
 }
 
 fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Obj<'py>> {
-    args.at_most(3, &["status", "headers", "exc_info"])?;
-    let (status, headers) = match (args.named(0, "status"), args.named(1, "headers")) {
-        (Some(status), Some(headers)) => (status, headers),
-        _ => return Err(Problem::Type.raise(py, "start_response() takes from 2 to 3 arguments")),
-    };
+    let ([status, headers], [exc_info]) = args.bind(["status", "headers"], ["exc_info"])?;
     let call = &this.0;
     if call.is_closed() {
         return Err(Problem::Runtime.raise(py, "start_response() called after request completed"));
     }
-    let exc_info = args.named(2, "exc_info").filter(|info| !info.is_none());
+    let exc_info = exc_info.filter(|info| !info.is_none());
     if let Some(info) = &exc_info
         && (info.kind() != Kind::Tuple || info.count() != 3)
     {
