@@ -115,3 +115,27 @@ fn a_value_that_always_differs_and_then_stays_is_right_all_the_time() {
         assert_eq!(site.ask().set("HTTP_DIFFERENT", "still").send().ok(), "still");
     }
 }
+
+#[test]
+fn names_that_a_client_makes_up_are_not_kept_without_bound() {
+    let site = Site::app(
+        "
+        import sys
+        made_up = [name for name in environ if name.startswith('HTTP_X_MADE_UP_')]
+        # Of a name that is interned already, intern() answers that object and not the new one.
+        kept = [name for name in made_up if sys.intern(''.join(list(name))) is name]
+        return [f'{len(made_up)} {len(kept)}'.encode()]
+        ",
+    );
+    let asked = |names: &mut dyn Iterator<Item = String>| {
+        let ask = names.fold(site.ask(), |ask, name| ask.set(format!("HTTP_X_MADE_UP_{name}"), "1"));
+        let found = ask.send().ok();
+        let (sent, kept) = found.split_once(' ').expect("two numbers");
+        (sent.parse::<usize>().unwrap(), kept.parse::<usize>().unwrap())
+    };
+    let long = "LONG_".repeat(30);
+    assert_eq!(asked(&mut (0..10).map(|number| format!("{long}{number}"))), (10, 0), "long names");
+    let kept: usize = (0..20).map(|round| asked(&mut (0..100).map(|at| format!("{round}_{at}"))).1).sum();
+    assert!((100..=512).contains(&kept), "{kept} of 2000 names were kept");
+    assert_eq!(asked(&mut (0..100).map(|at| format!("AGAIN_{at}"))), (100, 0), "when there is no more room");
+}

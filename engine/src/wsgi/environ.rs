@@ -5,8 +5,11 @@ use crate::python::{Kept, Obj, Py, Result, thread_number};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
-/// Most names that are kept: clients choose names of headers.
+/// Most names that are kept: clients choose names of headers, and what is interned may stay for ever (it does in Python
+/// 3.12).
 const MOST_KEYS: usize = 512;
+/// Longest name that is kept.
+const LONGEST_NAME: usize = 128;
 /// Longest value that is kept for the next request.
 const LONGEST_VALUE: usize = 256;
 /// A name whose value differed this often in a row is not compared any more.
@@ -30,10 +33,11 @@ impl Keys {
     /// Sets an entry of the dict.
     fn set<'py>(&mut self, py: Py<'py>, environ: &Obj<'py>, name: &[u8], value: &[u8]) -> Result<()> {
         if !self.0.contains_key(name) {
-            let object = Obj::interned(py, name)?;
-            if self.0.len() >= MOST_KEYS {
-                return environ.dict_set(&object, &Obj::latin1(py, value)?);
+            if self.0.len() >= MOST_KEYS || name.len() > LONGEST_NAME {
+                return environ
+                    .dict_set(&Obj::latin1(py, name)?, &decoded(py, PATHS.contains(&name), value)?);
             }
+            let object = Obj::interned(py, name)?;
             let key = Key { name: object.keep(), path: PATHS.contains(&name), value: None, misses: 0 };
             self.0.insert(name.into(), key);
         }
@@ -44,7 +48,7 @@ impl Keys {
             key.misses = 0;
             return environ.dict_set(key.name.get(py), object.get(py));
         }
-        let object = if key.path { Obj::path(py, value)? } else { Obj::latin1(py, value)? };
+        let object = decoded(py, key.path, value)?;
         environ.dict_set(key.name.get(py), &object)?;
         if value.len() <= LONGEST_VALUE && key.misses < MOST_MISSES {
             key.misses += 1;
@@ -54,6 +58,10 @@ impl Keys {
         }
         Ok(())
     }
+}
+
+fn decoded<'py>(py: Py<'py>, path: bool, value: &[u8]) -> Result<Obj<'py>> {
+    if path { Obj::path(py, value) } else { Obj::latin1(py, value) }
 }
 
 /// What differs from request to request beside the text entries.
