@@ -1,6 +1,6 @@
 //! Configuration directives: how httpd's table of commands reaches safe setters.
 
-use super::{Pool, Server, sys};
+use super::{BeingRead, Pool, being_read, sys};
 use crate::module::{DirEntry, ServerEntry};
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -70,21 +70,21 @@ impl<'a> Line<'a> {
     }
 
     /// The server or virtual host it stands in.
-    pub fn server(&self) -> Server<'a> {
+    pub fn server(&self) -> BeingRead<'a> {
         // SAFETY: httpd passes a live command with its server.
-        unsafe { Server::from_raw((*self.command).server) }
+        unsafe { BeingRead::from_raw((*self.command).server) }
     }
 
     /// The main server and the virtual hosts that have been read so far.
-    pub fn servers(&self) -> impl Iterator<Item = Server<'a>> {
-        super::server::main_of(self.pool()).unwrap_or(self.server()).all()
+    pub fn servers(&self) -> impl Iterator<Item = BeingRead<'a>> {
+        being_read::main_of(self.pool()).unwrap_or(self.server()).all()
     }
 
     /// The configuration of that server. Only for directives that `.htaccess` cannot hold: those are read by one thread.
     pub fn server_config<'s>(&self) -> &'s mut ServerEntry {
-        // SAFETY: `create_server` put it there. httpd reads its configuration files in one thread, one directive after
-        // another, and a setter keeps no reference into it.
-        unsafe { &mut *super::module_config((*self.server().raw()).module_config).cast() }
+        // SAFETY: httpd calls `create_server` before the first directive of ours in a server. It reads its configuration
+        // files in one thread, one directive after another, and a setter keeps no reference into it.
+        unsafe { &mut *self.server().config_pointer() }
     }
 
     /// The per-directory configuration it stands in (at server level: the server's default one).
@@ -264,8 +264,8 @@ pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, server: *mut sys::se
 fn remember(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
     super::guard((), || {
         // SAFETY: httpd passes the pool the configuration lives in, and a server of it.
-        let (pool, server) = unsafe { (Pool::from_raw(pool), Server::from_raw(server)) };
-        super::server::remember_main(pool, server);
+        let (pool, server) = unsafe { (Pool::from_raw(pool), BeingRead::from_raw(server)) };
+        being_read::remember_main(pool, server);
     });
 }
 

@@ -5,6 +5,7 @@
 // The widths and signs of C constants follow the installed headers, so casts that are needless here are not elsewhere.
 #![allow(clippy::unnecessary_cast)]
 
+mod being_read;
 pub mod body;
 pub mod brigade;
 pub mod command;
@@ -21,6 +22,7 @@ pub(crate) mod sys;
 mod table;
 pub mod users;
 
+pub use being_read::BeingRead;
 pub use pool::{AtEnd, Pool};
 pub use process::{Watched, before_process_ends, main_server, now, watch_process};
 pub use request::{FileKind, Request, Status};
@@ -60,16 +62,20 @@ pub(crate) fn module_index() -> c_int {
     unsafe { crate::module::wsgi_module.module_index }
 }
 
-/// Our entry of a configuration vector, null when there is none.
-fn module_config(vector: *const sys::ap_conf_vector_t) -> *mut c_void {
+/// Our entry of one of httpd's configuration vectors: null until httpd makes or merges it. While the configuration is
+/// read, a virtual host has none until a directive of ours stands in it.
+///
+/// # Safety
+/// `vector` is null or a live vector, of a server, a directory or a request.
+unsafe fn entry<T>(vector: *const sys::ap_conf_vector_t) -> *mut T {
     if vector.is_null() {
         return std::ptr::null_mut();
     }
     // SAFETY: a configuration vector has an entry for every loaded module.
-    unsafe { *vector.cast::<*mut c_void>().add(module_index() as usize) }
+    unsafe { *vector.cast::<*mut T>().add(module_index() as usize) }
 }
 
 fn set_module_config(vector: *mut sys::ap_conf_vector_t, entry: *mut c_void) {
-    // SAFETY: as in `module_config`; a request's vector is written by the thread that serves it.
+    // SAFETY: as in `entry`; a request's vector is written by the thread that serves it.
     unsafe { *vector.cast::<*mut c_void>().add(module_index() as usize) = entry }
 }

@@ -1,5 +1,6 @@
 //! `request_rec`: one request, alive while a hook of ours runs for it.
 
+use super::server::MERGED;
 use super::{Pool, Server, Table, log, sys};
 use crate::module::{DirEntry, RequestEntry};
 use std::ffi::{CStr, c_char};
@@ -60,13 +61,13 @@ impl<'r> Request<'r> {
     /// Our per-directory configuration, merged.
     pub fn dir_config(self) -> &'r DirEntry {
         // SAFETY: `create_dir` or the merger put it there, in a pool that outlives the request.
-        unsafe { &*super::module_config(self.record().per_dir_config).cast() }
+        unsafe { super::entry::<DirEntry>(self.record().per_dir_config).as_ref() }.expect(MERGED)
     }
 
     /// What an earlier hook of ours kept for this request.
     pub fn kept(self) -> Option<&'r RequestEntry> {
         // SAFETY: null, or what `keep` put there.
-        unsafe { super::module_config(self.record().request_config).cast::<RequestEntry>().as_ref() }
+        unsafe { super::entry::<RequestEntry>(self.record().request_config).as_ref() }
     }
 
     /// Keeps a note for later hooks of this request.

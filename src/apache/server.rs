@@ -6,7 +6,11 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use wire::Level;
 
-/// A server of the configuration that lives for `'c`.
+/// Why a server or a request has our configuration.
+pub(super) const MERGED: &str =
+    "httpd merges the configuration of every server and directory once it has read them all";
+
+/// A server of a configuration that is read to its end and merged, and lives for `'c`.
 #[derive(Clone, Copy)]
 pub struct Server<'c> {
     raw: *mut sys::server_rec,
@@ -15,7 +19,8 @@ pub struct Server<'c> {
 
 impl<'c> Server<'c> {
     /// # Safety
-    /// `raw` is a live server that outlives `'c`.
+    /// `raw` is a live server that outlives `'c`, of a configuration that is no longer being read ([`BeingRead`] is for
+    /// those that are).
     pub unsafe fn from_raw(raw: *mut sys::server_rec) -> Self {
         Self { raw, life: PhantomData }
     }
@@ -82,13 +87,13 @@ impl<'c> Server<'c> {
     /// Our configuration of this server.
     pub fn config(self) -> &'c ServerEntry {
         // SAFETY: `create_server` or the merger put it there, in the configuration's pool.
-        unsafe { &*super::module_config(self.record().module_config).cast() }
+        unsafe { super::entry::<ServerEntry>(self.record().module_config).as_ref() }.expect(MERGED)
     }
 
     /// Our per-directory configuration of it, before sections apply.
     pub fn dir_config(self) -> &'c DirEntry {
         // SAFETY: `create_dir` or the merger put it there, in the configuration's pool.
-        unsafe { &*super::module_config(self.record().lookup_defaults).cast() }
+        unsafe { super::entry::<DirEntry>(self.record().lookup_defaults).as_ref() }.expect(MERGED)
     }
 
     /// A line of this level would be written.
@@ -142,7 +147,7 @@ impl<'c> Server<'c> {
             if next.is_null() {
                 return None;
             }
-            // SAFETY: a live server of httpd's list.
+            // SAFETY: a live server of httpd's list, in force as this one is.
             let server = unsafe { Server::from_raw(next) };
             next = server.record().next;
             Some(server)
@@ -174,30 +179,6 @@ unsafe fn tls_in(node: *const sys::ap_directive_t, place: (&[u8], i32), outside:
         next = node.next;
     }
     found
-}
-
-/// Under which name the configuration's pool knows its main server.
-const MAIN: &CStr = c"mod_wsgi.c: the main server";
-
-/// Makes [`main_of`] know the main server, which is the first one that httpd makes.
-pub(super) fn remember_main(pool: Pool<'_>, server: Server<'_>) {
-    if !server.is_virtual() {
-        // SAFETY: a live pool, which copies the name; the server lives as long as it and needs no cleaning up.
-        unsafe {
-            let server = server.raw().cast();
-            sys::apr_pool_userdata_set(server, MAIN.as_ptr(), Some(sys::apr_pool_cleanup_null), pool.raw());
-        }
-    }
-}
-
-/// The main server of the configuration that is being read into this pool: a virtual host does not know its own.
-pub(super) fn main_of<'c>(pool: Pool<'c>) -> Option<Server<'c>> {
-    let mut main = std::ptr::null_mut();
-    // SAFETY: a live pool; under this name it has what `remember_main` put there, if anything.
-    unsafe {
-        sys::apr_pool_userdata_get(&mut main, MAIN.as_ptr(), pool.raw());
-        (!main.is_null()).then(|| Server::from_raw(main.cast()))
-    }
 }
 
 /// `Apache/2.4.62 (Debian) …` with all module tokens.

@@ -74,13 +74,14 @@ impl Httpd for Line<'_> {
     }
 
     fn groups_elsewhere(&self) -> Vec<Elsewhere> {
-        let here = self.server().raw();
+        let here = self.server();
         let mut groups = Vec::new();
-        // The server being read is in the setter's hands.
-        for server in self.servers().filter(|server| server.raw() != here) {
+        // The server being read is in the setter's hands; in others there may be no directive of ours.
+        for server in self.servers().filter(|server| *server != here) {
+            let Some(config) = server.config() else { continue };
             let host = server.is_virtual().then(|| server.name().to_vec());
             let of = |group: &Arc<Group>| Elsewhere { group: group.clone(), host: host.clone() };
-            groups.extend(server.config().groups.iter().map(of));
+            groups.extend(config.groups.iter().map(of));
         }
         groups
     }

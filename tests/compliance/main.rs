@@ -7,6 +7,7 @@
 mod broken_scripts;
 mod closing;
 mod config_daemon;
+mod config_hosts;
 mod daemon_environ;
 mod daemon_groups;
 mod daemon_identity;

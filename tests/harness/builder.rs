@@ -179,10 +179,20 @@ impl Httpd {
         Server::start(self)
     }
 
+    /// The port it listens on, for a test that writes files of its configuration itself.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Asks Apache only whether it would accept the configuration.
     pub fn configtest(self) -> ConfigTest {
+        self.report(&["-t"])
+    }
+
+    /// Runs Apache with these arguments, for what it reports of the configuration.
+    pub fn report(self, arguments: &[&str]) -> ConfigTest {
         self.write_config();
-        let output = self.command().arg("-t").stdin(Stdio::null()).output().expect("apache2 -t");
+        let output = self.command().args(arguments).stdin(Stdio::null()).output().expect("apache2");
         let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
         let _ = fs::remove_dir_all(&self.dir);
         ConfigTest { accepted: output.status.success(), output: text, config: self.config }
@@ -266,7 +276,7 @@ pub fn offers(directive: &str) -> bool {
     !httpd().config(directive).configtest().output.contains(&format!("Invalid command '{directive}'"))
 }
 
-/// What `apache2 -t` said.
+/// What Apache said of a configuration.
 pub struct ConfigTest {
     pub accepted: bool,
     pub output: String,
