@@ -1,7 +1,7 @@
 //! The table of contents: the record that httpd loads, and every hook of ours with its "when".
 
 use crate::apache::{self, command, hook, sys};
-use crate::config::{Alias, DirConfig, ServerConfig, directives};
+use crate::config::{Alias, DirConfig, Notices, ServerConfig, directives};
 use crate::{daemon, embedded, python, route};
 
 /// What httpd keeps for us for each server.
@@ -42,6 +42,8 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         hook::check_config::<python::Check>();
         // It is going to be used: who are we?
         hook::post_config::<python::Announce>();
+        // What in it has no effect?
+        hook::post_config::<Notices>();
         // What do its processes learn from each other of the start of applications?
         hook::post_config::<embedded::Prepare>();
         // Which processes of our own are there to be?

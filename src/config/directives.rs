@@ -2,7 +2,7 @@
 
 use super::dir::{DirConfig, MapHead, Name, Preload, flag};
 use super::server::HashSeed;
-use super::table::{Directive, Setter};
+use super::table::{Directive, Place, Setter};
 use super::words::Words;
 use super::{alias, daemon, django, import, socket};
 use crate::apache::command;
@@ -10,7 +10,7 @@ use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
 
 /// Every directive, in the order in which the documentation shows them.
-pub static ALL: [Directive; 40] = [
+pub static ALL: [Directive; 42] = [
     Directive {
         name: c"WSGIScriptAlias",
         arguments: Raw,
@@ -186,7 +186,8 @@ pub static ALL: [Directive; 40] = [
         default: "none",
         help: c"Name of a process group, and options name=value",
         doc: "Defines a process group: processes of their own that run applications, as a user of their own, and that \
-              can be replaced without a restart of Apache. The name is unique in the whole server. A group that the \
+              can be replaced without a restart of Apache. The name is unique in the whole server; virtual hosts of one ServerName may define the same group, with \
+              the same options. A group that the \
               main server defines can be used everywhere, one of a virtual host by that one and those with the same \
               ServerName. WSGIProcessGroup, or `process-group=` of an alias, chooses it for requests.",
         set: Setter::Server(daemon::set),
@@ -544,8 +545,31 @@ pub static ALL: [Directive; 40] = [
         syntax: "On|Off",
         default: "Off",
         help: c"Deprecated: use LogLevel wsgi:debug",
-        doc: "Deprecated: accepted without effect, for existing configurations. Use `LogLevel wsgi:debug`.",
-        set: Setter::Server(|place, value| set_flag(place.name, value, &mut None)),
+        doc: "Deprecated: accepted without effect, for existing configurations; a notice says so. Use `LogLevel wsgi:debug`.",
+        set: Setter::Server(|place, value| without_effect(place, value, "use LogLevel wsgi:debug")),
+    },
+    Directive {
+        name: c"WSGILazyInitialization",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "On",
+        help: c"Of mod_wsgi before 6.0: Python always starts in the children",
+        doc: "Of mod_wsgi before 6.0: accepted without effect, for existing configurations; a notice says so. Python always \
+              starts in Apache's children and in processes of groups, never in Apache's parent.",
+        set: Setter::Server(|place, value| {
+            without_effect(place, value, "Python always starts in Apache's children, never in its parent")
+        }),
+    },
+    Directive {
+        name: c"WSGIPy3kWarningFlag",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "Off",
+        help: c"Of mod_wsgi before 6.0: about Python 2",
+        doc: "Of mod_wsgi before 6.0, for Python 2: accepted without effect, for existing configurations; a notice says so.",
+        set: Setter::Server(|place, value| without_effect(place, value, "it was for Python 2")),
     },
     Directive {
         name: c"WSGIGroupAuthoritative",
@@ -597,6 +621,13 @@ fn startup_lock(line: &[u8]) -> Result<Option<u32>, String> {
     };
     let slots = slots.filter(|slots| (1..=256).contains(slots) && words.word().is_none());
     slots.map(Some).ok_or_else(|| complaint.to_owned())
+}
+
+/// A flag that sites still have and nothing needs any more.
+fn without_effect(place: &mut Place<'_>, value: &[u8], why: &str) -> Result<(), String> {
+    set_flag(place.name, value, &mut None)?;
+    place.server.without_effect.push(format!("{}: {} has no effect: {why}", place.location, place.name));
+    Ok(())
 }
 
 fn set_flag(name: &str, value: &[u8], field: &mut Option<bool>) -> Result<(), String> {

@@ -14,6 +14,8 @@ pub struct ServerConfig {
     pub groups: Vec<Arc<Group>>,
     /// Where the sockets of process groups are; only the main server's counts.
     pub socket: SocketConfig,
+    /// What to say of directives that are accepted without effect; only the main server has any.
+    pub without_effect: Vec<String>,
     /// Settings of Python; only the main server's count.
     pub python: PythonConfig,
 }

@@ -39,6 +39,8 @@ pub trait Httpd {
     fn absolute(&self, path: &[u8]) -> Option<Vec<u8>>;
     /// The ServerName of the server being read, as far as it is known; empty if it is not.
     fn server_name(&self) -> Vec<u8>;
+    /// The same, where the server being read is a virtual host.
+    fn virtual_host(&self) -> Option<Vec<u8>>;
     /// The process groups that other servers have defined so far.
     fn groups_elsewhere(&self) -> Vec<Elsewhere>;
     /// The user of this name.
@@ -71,6 +73,10 @@ impl Httpd for Line<'_> {
 
     fn server_name(&self) -> Vec<u8> {
         self.server().name().to_vec()
+    }
+
+    fn virtual_host(&self) -> Option<Vec<u8>> {
+        self.server().is_virtual().then(|| self.server().name().to_vec())
     }
 
     fn groups_elsewhere(&self) -> Vec<Elsewhere> {

@@ -27,6 +27,9 @@ pub fn forget() {
 
 /// Looks at every group. What is wrong is fatal at `apachectl configtest` and at the first start.
 pub fn run(main: Server<'_>) -> Result<(), Unusable> {
+    if let Some(why) = daemon::misplaced(main) {
+        return Err((message::GROUP_UNUSABLE, why));
+    }
     let default = main.config().python.home.clone();
     let (mut all, mut probed) = (Vec::new(), Vec::new());
     for (group, _) in daemon::all(main) {

@@ -2,7 +2,7 @@
 //! configuration a virtual host without any has nothing of ours, and some directives ask all the others.
 
 use harness::poll::until;
-use harness::{Httpd, Server, httpd};
+use harness::{Httpd, Server, differs, httpd};
 
 /// As 000-default.conf of a distribution: no directive of ours.
 const BARE: &str = "<VirtualHost *:{port}>\nServerName bare\n</VirtualHost>\n";
@@ -63,6 +63,53 @@ fn config_hosts_sharing_a_name() {
         // Without a certificate mod_ssl refuses it later than this check, so configtest says yes.
         let test = accepted(lines);
         assert!(test.accepted, "{}\n{}", test.output, test.config);
+    }
+}
+
+/// As certbot copies a virtual host for HTTPS: the group is defined again, and is one.
+#[test]
+fn config_hosts_defining_a_group_again() {
+    let again =
+        |first: &str, second: &str| httpd().no_group().config(&format!("{first}{BARE}{second}")).configtest();
+    let shop = host("shop", GROUP);
+    let copy = again(&shop, &shop);
+    assert_eq!(copy.accepted, differs(false, true, "one site defines one group"), "{}", copy.output);
+    // ServerName stands below.
+    let below = |name: &str| format!("<VirtualHost *:{{port}}>\n{GROUP}ServerName {name}\n</VirtualHost>\n");
+    let copy = again(&below("shop"), &below("shop"));
+    assert_eq!(copy.accepted, differs(false, true, "one site defines one group"), "{}", copy.output);
+    let other_options = host("shop", &GROUP.replace("=2", "=3"));
+    for (first, second) in [
+        (&shop, &other_options),
+        (&shop, &host("other", GROUP)),
+        (&below("shop"), &below("other")),
+        (&shop, &host("shop", &format!("{GROUP}{GROUP}"))),
+        (&shop, &GROUP.to_owned()),
+        (&GROUP.to_owned(), &shop),
+    ] {
+        let test = again(first, second);
+        assert!(!test.accepted, "{}", test.config);
+        let message = "Name duplicates previous WSGI daemon definition.";
+        assert!(test.output.contains(message), "{}\n{}", test.output, test.config);
+    }
+}
+
+/// Directives that mod_wsgi had before 6.0 and sites still have.
+#[test]
+fn config_hosts_directives_of_old() {
+    for line in ["WSGILazyInitialization On", "WSGIPy3kWarningFlag Off"] {
+        let name = line.split(' ').next().unwrap();
+        let test = httpd().config(line).configtest();
+        let kept = differs(false, true, "what has no effect need not stop a site");
+        assert_eq!(test.accepted, kept, "{}", test.output);
+        if kept {
+            let s = crate::showing().config(line).start();
+            s.wait_log(&format!("WSGI1045: .*httpd.conf:[0-9]+: {name} has no effect: "));
+            assert_eq!(s.get("/").status, 200);
+            httpd()
+                .config(&line.replace("O", "X"))
+                .expect_config_error(&format!("{name} must be one of: Off | On"));
+        }
     }
 }
 

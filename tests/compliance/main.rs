@@ -19,6 +19,7 @@ mod daemon_signals;
 mod directives;
 mod environ;
 mod failures;
+mod field;
 mod file_wrapper;
 mod handler_script;
 mod headers;

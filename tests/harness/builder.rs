@@ -19,6 +19,7 @@ pub const APACHE: &str = "/usr/sbin/apache2";
 pub struct Httpd {
     pub(crate) dir: PathBuf,
     pub(crate) port: u16,
+    second_port: u16,
     pub(crate) expected: Expectations,
     pub(crate) config: String,
     children: u32,
@@ -44,6 +45,7 @@ pub fn httpd() -> Httpd {
     Httpd {
         dir,
         port: free_port(),
+        second_port: free_port(),
         expected: Expectations::default(),
         config: String::new(),
         children: 1,
@@ -72,6 +74,12 @@ impl Httpd {
         let path = self.dir.join(name);
         fs::create_dir_all(path.parent().expect("inside the directory")).expect("directory of a file");
         fs::write(&path, content).unwrap_or_else(|e| panic!("writing {}: {e}", path.display()));
+        self
+    }
+
+    /// A directory of the repository, copied to `{dir}/name`.
+    pub fn tree(self, from: &Path, name: &str) -> Self {
+        copy_tree(from, &self.dir.join(name));
         self
     }
 
@@ -182,6 +190,11 @@ impl Httpd {
     /// The port it listens on, for a test that writes files of its configuration itself.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Another one that nobody listens on.
+    pub fn second_port(&self) -> u16 {
+        self.second_port
     }
 
     /// Asks Apache only whether it would accept the configuration.

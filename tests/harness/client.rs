@@ -11,6 +11,7 @@ use crate::server::Server;
 /// A request being put together; `send` makes the exchange on a connection of its own.
 pub struct Request<'s> {
     server: &'s Server,
+    port: u16,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
@@ -21,6 +22,7 @@ impl<'s> Request<'s> {
     pub fn new(server: &'s Server, method: &str, target: &str) -> Self {
         Request {
             server,
+            port: server.port(),
             method: method.into(),
             target: target.into(),
             headers: Vec::new(),
@@ -31,6 +33,12 @@ impl<'s> Request<'s> {
     /// A header line; `Host` and `Connection` replace those sent otherwise.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// To another port that the server listens on.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -56,7 +64,7 @@ impl<'s> Request<'s> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let own = |name: &str| self.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if !own("Host") {
-            text.push_str(&format!("Host: localhost:{}\r\n", self.server.port()));
+            text.push_str(&format!("Host: localhost:{}\r\n", self.port));
         }
         if !own("Connection") {
             text.push_str("Connection: close\r\n");
@@ -72,7 +80,7 @@ impl<'s> Request<'s> {
     /// not take the answer then waits for ever for its own body to be taken.
     #[track_caller]
     pub fn send(self) -> Response {
-        let mut connection = Connection::open(self.server);
+        let mut connection = Connection::to(self.server, self.port);
         let bytes = self.bytes();
         self.server.note_request(&bytes);
         let mut stream = connection.stream.get_ref().try_clone().expect("a second handle of the connection");
@@ -94,7 +102,11 @@ pub struct Connection<'s> {
 
 impl<'s> Connection<'s> {
     pub fn open(server: &'s Server) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", server.port())).expect("connect");
+        Self::to(server, server.port())
+    }
+
+    fn to(server: &'s Server, port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
         stream.set_read_timeout(Some(PATIENCE)).expect("read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("write timeout");
         stream.set_nodelay(true).expect("TCP_NODELAY");

@@ -406,6 +406,10 @@ messages! {
         "A directory cannot be watched, of which a process has imported files (reload=imports).",
         "Changes in it are not noticed; it is said once for each group and configuration.",
         "The line says why; where watches are short, raise fs.inotify.max_user_watches (sysctl).";
+    WITHOUT_EFFECT 1045 Notice,
+        "The configuration has a directive of an earlier mod_wsgi that nothing needs any more.",
+        "It is accepted, and has no effect.",
+        "Remove it; the line says where it stands, and why.";
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod value;
 
 pub use options::{OPTIONS, Row};
 pub(super) use reach::require;
-pub use reach::{Elsewhere, all, reaches};
+pub use reach::{Elsewhere, all, misplaced, reaches};
 
 use super::table::Place;
 use super::words::{Words, nearest};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use value::{Value, Wrong};
 
 /// A process group.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Group {
     /// Its name.
     pub name: Vec<u8>,
@@ -185,13 +185,6 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let name = name(words.word().unwrap_or_default())?;
     let elsewhere = place.httpd.groups_elsewhere();
     let known = place.server.groups.iter().chain(elsewhere.iter().map(|there| &there.group));
-    if let Some(first) = known.clone().find(|group| group.name == name) {
-        let (name, first) = (String::from_utf8_lossy(&name), &first.location);
-        return Err(format!(
-            "Name duplicates previous WSGI daemon definition. '{name}' is defined at {first}: names are unique in the \
-             whole server, whatever virtual host they stand in"
-        ));
-    }
     let id = known.count() as u32 + 1;
     let mut group = Group { id, location: std::mem::take(&mut place.location), ..Group::named(name) };
     while let Some(setting) = words.setting() {
@@ -210,6 +203,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         })?;
     }
     group.check()?;
+    reach::only_definition(place, &elsewhere, &mut group)?;
     place.server.groups.push(Arc::new(group));
     Ok(())
 }

@@ -22,11 +22,67 @@ pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<Group>, Server<'c>)> {
         let config: &'c ServerConfig = server.config();
         config.groups.iter().map(move |group| (group, server))
     };
-    let mut groups: Vec<_> = main.all().flat_map(of).collect();
+    let mut groups: Vec<_> = main.in_order().into_iter().flat_map(of).collect();
     groups.sort_by_key(|(group, _)| group.id);
-    // A virtual host without a directive of ours shares the main server's configuration, which comes first.
+    // A virtual host without a directive of ours shares the main server's configuration, which comes first; and one may
+    // define a group again.
     groups.dedup_by_key(|(group, _)| group.id);
     groups
+}
+
+/// A name stands for one group. It may be defined again, with the same options, by virtual hosts of the ServerName of the
+/// first that did: they are one site, the copy one for HTTPS, and the group is one. `group` becomes that one.
+pub(super) fn only_definition(
+    place: &Place<'_>,
+    elsewhere: &[Elsewhere],
+    group: &mut Group,
+) -> Result<(), String> {
+    if let Some(here) = place.server.groups.iter().find(|known| known.name == group.name) {
+        return Err(duplicate(group, here, UNIQUE));
+    }
+    let Some(there) = elsewhere.iter().find(|known| known.group.name == group.name) else { return Ok(()) };
+    let first = &there.group;
+    let Some(user) = place.httpd.virtual_host() else {
+        return Err(duplicate(group, first, UNIQUE));
+    };
+    // A ServerName below is seen by `misplaced`.
+    let one_site =
+        there.host.as_ref().is_some_and(|owner| *owner == user || owner.is_empty() || user.is_empty());
+    if !one_site {
+        return Err(duplicate(group, first, ONE_SITE));
+    }
+    let again = Group { id: first.id, location: first.location.clone(), ..group.clone() };
+    if again != **first {
+        return Err(duplicate(group, first, SAME_OPTIONS));
+    }
+    group.id = first.id;
+    Ok(())
+}
+
+/// Why the first definition that is no second one of its site cannot stand, once the whole configuration is read.
+pub fn misplaced(main: Server<'_>) -> Option<String> {
+    let owners = all(main);
+    let wrong = |server: Server<'_>| {
+        server.config().groups.iter().find_map(|group| {
+            let (first, owner) = owners.iter().find(|(first, _)| first.id == group.id)?;
+            let again = !Arc::ptr_eq(first, group) && owner.name() != server.name();
+            again.then(|| format!("{}: {}", group.location, duplicate(group, first, ONE_SITE)))
+        })
+    };
+    main.all().find_map(wrong)
+}
+
+const UNIQUE: &str = "names are unique in the whole server, whatever virtual host they stand in";
+const ONE_SITE: &str =
+    "names are unique in the whole server; only virtual hosts of one ServerName may define the same group";
+const SAME_OPTIONS: &str = "in another virtual host of the site it needs the same options";
+
+fn duplicate(group: &Group, first: &Group, rule: &str) -> String {
+    format!(
+        "Name duplicates previous WSGI daemon definition. '{}' is defined at {}: {rule}",
+        String::from_utf8_lossy(&group.name),
+        first.location
+    )
 }
 
 /// Requests of `user` may use the groups that `owner` defines, once the whole configuration is read.
@@ -42,17 +98,19 @@ pub fn require(place: &Place<'_>, name: &[u8]) -> Result<(), String> {
     }
     let text = String::from_utf8_lossy(name);
     let elsewhere = place.httpd.groups_elsewhere();
-    let Some(found) = elsewhere.iter().find(|there| there.group.name == name) else {
+    let user = place.httpd.server_name();
+    let mut definitions = elsewhere.iter().filter(|there| there.group.name == name);
+    if definitions.clone().any(|there| there.host.as_ref().is_none_or(|owner| *owner == user)) {
+        return Ok(());
+    }
+    let Some(Elsewhere { group, host: Some(owner) }) = definitions.next() else {
         return Err(format!(
             "WSGI process group not yet configured. There is no WSGIDaemonProcess '{text}' above this line: define it \
              there, or use %{{GLOBAL}} for embedded mode"
         ));
     };
-    let (Some(owner), user) = (&found.host, place.httpd.server_name()) else { return Ok(()) };
-    let there = &found.group.location;
-    if *owner == user {
-        Ok(())
-    } else if owner.is_empty() || user.is_empty() {
+    let there = &group.location;
+    if owner.is_empty() || user.is_empty() {
         Err(format!(
             "WSGI process group not matchable. '{text}' is defined in a virtual host, at {there}, and can be used by those \
              of its ServerName; put ServerName above this line, in both"

@@ -23,6 +23,9 @@ impl Httpd for (&[Elsewhere], &str, bool) {
     fn server_name(&self) -> Vec<u8> {
         self.1.into()
     }
+    fn virtual_host(&self) -> Option<Vec<u8>> {
+        (!self.1.is_empty()).then(|| self.1.into())
+    }
     fn groups_elsewhere(&self) -> Vec<Elsewhere> {
         self.0.to_vec()
     }
@@ -250,7 +253,7 @@ fn unknown_options_are_named_with_what_may_be_meant() {
 
 #[test]
 fn a_group_has_a_name_of_its_own() {
-    let mut reading = Reading::default();
+    let mut reading = Reading { server_name: "one", ..Reading::default() };
     let complaint = "Name of WSGI daemon process not supplied.";
     for line in ["", "''", "threads=5", "%{GLOBAL}"] {
         let text = reading.read(&format!("WSGIDaemonProcess {line}")).unwrap_err();
@@ -266,6 +269,31 @@ fn a_group_has_a_name_of_its_own() {
     assert!(other.read("WSGIDaemonProcess a").unwrap_err().starts_with(complaint));
     other.read("WSGIDaemonProcess c").unwrap();
     assert_eq!(other.server.groups[0].id, 3);
+}
+
+/// As certbot copies a virtual host for HTTPS.
+#[test]
+fn a_group_may_be_defined_again_by_its_site() {
+    let line = "WSGIDaemonProcess a threads=5 user=site";
+    let first = || {
+        let mut reading = Reading { server_name: "site", is_root: true, ..Reading::default() };
+        reading.read("WSGIDaemonProcess b").unwrap();
+        reading.read(line).unwrap();
+        reading
+    };
+    let mut copy = Reading { is_root: true, ..first().seen_from("site") };
+    copy.read(line).unwrap();
+    assert_eq!(copy.server.groups[0].id, 2);
+    assert!(copy.read(line).unwrap_err().starts_with("Name duplicates"), "twice in one host");
+    for (host, line, rule) in [
+        ("other", line, "only virtual hosts of one ServerName"),
+        ("site", "WSGIDaemonProcess a threads=6 user=site", "needs the same options"),
+    ] {
+        let mut copy = Reading { is_root: true, ..first().seen_from(host) };
+        let complaint = copy.read(line).unwrap_err();
+        assert!(complaint.starts_with("Name duplicates previous WSGI daemon definition. 'a' is defined at"));
+        assert!(complaint.contains(rule), "{complaint}");
+    }
 }
 
 #[test]
