@@ -15,6 +15,7 @@ PORT ?= 8000
 SUBJECT ?= ours
 ARGS ?=
 DESTDIR ?=
+PYTHON_HOME ?=
 
 .PHONY: help deps build run test lint fmt bench soak valgrind fuzz docs install uninstall clean
 
@@ -60,11 +61,11 @@ fuzz: deps ## Fuzz what processes read of one another (ARGS='target seconds'; a 
 docs: ## Regenerate docs/directives.md and docs/messages.md
 	@docs/generate
 
-install: ## Install module, engine and configuration (DESTDIR=dir); then: a2enmod wsgi
-	@scripts/install '$(DESTDIR)'
+install: ## Install module, engine and configuration (DESTDIR=dir, PYTHON_HOME=dir); then: a2enmod wsgi
+	@PYTHON_HOME='$(PYTHON_HOME)' scripts/install '$(DESTDIR)'
 
 uninstall: ## Remove what install installed (DESTDIR=dir)
-	@scripts/install --remove '$(DESTDIR)'
+	@PYTHON_HOME='$(PYTHON_HOME)' scripts/install --remove '$(DESTDIR)'
 
 clean: ## Remove everything built, the demo's data included
 	@scripts/clean

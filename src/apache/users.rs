@@ -1,7 +1,9 @@
 //! Users and groups of the system, wherever it keeps them (files, LDAP, …).
 
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, OsString, c_char, c_int};
 use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 
 /// A user, as far as a process needs to know to become it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,21 @@ pub fn user_numbered(uid: u32) -> Option<Account> {
         |record, room, len, found| unsafe { libc::getpwuid_r(uid, record, room, len, found) },
         account,
     )
+}
+
+/// The home directories of all users that the system lists.
+pub fn homes() -> Vec<PathBuf> {
+    let mut homes = Vec::new();
+    // SAFETY: the list is walked while the configuration is read, when this process has one thread; each record is read
+    // before the next call, and its texts are null or C strings.
+    unsafe {
+        libc::setpwent();
+        while let Some(entry) = libc::getpwent().as_ref() {
+            homes.extend(account(entry).home.map(|home| PathBuf::from(OsString::from_vec(home))));
+        }
+        libc::endpwent();
+    }
+    homes
 }
 
 /// The number of the group of this name.

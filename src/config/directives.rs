@@ -288,7 +288,7 @@ pub static ALL: [Directive; 42] = [
         arguments: One,
         context: Global,
         syntax: "directory",
-        default: "the first python3 on PATH",
+        default: "/usr/bin/python3, else /usr/local/bin/python3",
         help: c"Virtual environment or prefix of the Python to run",
         doc: "The Python to run: the root of a virtual environment, or the prefix of an installation. Its `bin` \
               directory or the python itself are understood as well. It must be CPython 3.11 or later with a \

@@ -63,7 +63,7 @@ fn usable<'c>(
     let Account { uid, gid, name, .. } = identity(group);
     let user = python::User { uid, gid, name };
     let home = group.python_home.as_deref().or(default);
-    let name = if group.python_home.is_some() { "python-home=" } else { "WSGIPythonHome" };
+    let name = if group.python_home.is_some() { "python-home=" } else { "WSGIPythonHome " };
     // Groups that share a python and a user share the answer: each question starts a python.
     let question = (home, name, user);
     let known = probed.iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer.clone());

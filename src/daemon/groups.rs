@@ -254,9 +254,9 @@ fn create(
         && let Some(obstacle) = python::obstacle(place, &apache)
     {
         return Err(format!(
-            "the socket '{shown}' of process group '{}' could not be reached: {obstacle}; or move it with \
-             WSGISocketPrefix",
-            String::from_utf8_lossy(&group.name)
+            "the socket '{shown}' of process group '{}' could not be reached: {}",
+            String::from_utf8_lossy(&group.name),
+            obstacle.or("move it with WSGISocketPrefix")
         ));
     }
     let _ = std::fs::remove_file(&*shown);

@@ -1,7 +1,7 @@
 //! Whether a user can reach a file, asked as that user.
 
 use super::os;
-use crate::apache::mpm;
+use crate::apache::{mpm, users};
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -33,21 +33,51 @@ impl std::fmt::Display for User {
     }
 }
 
-/// The first part of the way to `file` that the user may not take, as a sentence; `None` when there is none, or when
-/// this process may not become that user.
-pub fn obstacle(file: &Path, user: &User) -> Option<String> {
+/// A directory on the way to a file that the user may not enter.
+pub struct Obstacle {
+    directory: PathBuf,
+    fact: String,
+}
+
+impl Obstacle {
+    /// The sentence: what is in the way, and what to do. `remedy` is what helps without opening the directory, which is the
+    /// only advice where that is a home directory.
+    pub fn or(&self, remedy: &str) -> String {
+        let Self { directory, fact } = self;
+        if is_private(directory, &users::homes()) {
+            format!("{fact}; {remedy}")
+        } else {
+            format!("{fact}; run 'chmod o+x {}', or {remedy}", directory.display())
+        }
+    }
+}
+
+/// The first part of the way to `file` that the user may not take; `None` when there is none, or when this process may
+/// not become that user.
+pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
     let steps = steps(file);
-    let blocked = steps.get(os::first_forbidden(&steps, user)?)?;
-    let mode = blocked.metadata().map(|data| {
+    let directory = steps.get(os::first_forbidden(&steps, user)?)?;
+    let mode = directory.metadata().map(|data| {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         format!(" (mode {:04o}, owner #{})", data.permissions().mode() & 0o7777, data.uid())
     });
-    let shown = blocked.display();
-    Some(format!(
-        "the Apache user {user} may not enter {shown}{}, which leads to {}; run 'chmod o+x {shown}' or move it",
+    let fact = format!(
+        "the Apache user {user} may not enter {}{}, which leads to {}",
+        directory.display(),
         mode.unwrap_or_default(),
         file.display()
-    ))
+    );
+    Some(Obstacle { directory: directory.clone(), fact })
+}
+
+/// To open this directory would be to open somebody's home: it is one, or lies above one, or inside one where people have
+/// theirs.
+fn is_private(directory: &Path, homes: &[PathBuf]) -> bool {
+    const PEOPLE: [&str; 2] = ["/root", "/home"];
+    PEOPLE.iter().any(|place| directory.starts_with(place))
+        || homes.iter().any(|home| {
+            home.starts_with(directory) || home.canonicalize().is_ok_and(|home| home.starts_with(directory))
+        })
 }
 
 /// The directories on the way to a file, in the order in which the system enters them: those behind symbolic links, which
@@ -88,6 +118,27 @@ fn parts(path: &Path) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn homes_and_what_leads_to_them_are_private() {
+        let homes = ["/srv/people/ann".into(), "/root".into(), "/".into()];
+        let private = |directory: &str| is_private(Path::new(directory), &homes);
+        for directory in [
+            "/root",
+            "/root/.pyenv",
+            "/home",
+            "/home/ben/venv",
+            "/srv",
+            "/srv/people",
+            "/srv/people/ann",
+            "/",
+        ] {
+            assert!(private(directory), "{directory}");
+        }
+        for directory in ["/srv/site", "/srv/people/annex", "/srv/people/ann/site", "/rooted", "/opt"] {
+            assert!(!private(directory), "{directory}");
+        }
+    }
 
     #[test]
     fn links_anywhere_on_the_way_are_followed() {

@@ -1,5 +1,6 @@
-//! Finds the python that WSGIPythonHome means and looks for a libpython that is already there.
+//! Finds the python that the configuration means and looks for a libpython that is already there.
 
+use super::home::Home;
 use super::{access, probe};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -18,105 +19,74 @@ pub struct Python {
     pub library: Option<PathBuf>,
 }
 
-/// The python of `home`, or the first python3 on PATH, which can be loaded into Apache's children.
+/// The pythons that run when the configuration names none. PATH has no say: a root shell, systemd and cron each have another.
+const DEFAULTS: [&str; 2] = ["/usr/bin/python3", "/usr/local/bin/python3"];
+
+/// The python of `home`, or the default one, which can be loaded into Apache's children.
 pub fn find(home: Option<&[u8]>) -> Result<Python, String> {
     let user = access::User::apache();
-    let (python, library) = look(home, "WSGIPythonHome", &user)?;
+    let (python, library) = look(home, "WSGIPythonHome ", &user)?;
     Ok(Python { library: Some(library?), ..python })
 }
 
-/// As [`find`], for a process of its own that runs as `user`; `name` is the option that `home` was given by.
-pub fn find_executable(home: Option<&[u8]>, name: &str, user: &access::User) -> Result<Python, String> {
-    look(home, name, user).map(|(python, _)| python)
+/// As [`find`], for a process of its own that runs as `user`; `said_by` is the option that `home` was given by.
+pub fn find_executable(home: Option<&[u8]>, said_by: &str, user: &access::User) -> Result<Python, String> {
+    look(home, said_by, user).map(|(python, _)| python)
 }
 
 /// The python, and its shared library or why it has none.
 fn look(
     home: Option<&[u8]>,
-    name: &str,
+    said_by: &str,
     user: &access::User,
 ) -> Result<(Python, Result<PathBuf, String>), String> {
-    let executable = match home {
-        Some(home) => in_home(Path::new(OsStr::from_bytes(home)), user)
-            .map_err(|why| why.replace("WSGIPythonHome", name))?,
-        None => on_path().ok_or(
-            "no python3 is on Apache's PATH; install one (apt install python3), or set WSGIPythonHome to a \
-             virtual environment",
-        )?,
+    let Some(path) = home else { return look_at_default(user) };
+    let home = Home { said_by, path: Path::new(OsStr::from_bytes(path)) };
+    let executable = home.executable(user)?;
+    let in_the_way = |place: &Path| {
+        let obstacle = access::obstacle(place, user)?;
+        Some(format!("{home}: {}", obstacle.or(&home.remedy(&executable))))
     };
-    if let Some(obstacle) = access::obstacle(&executable, user) {
-        return Err(obstacle);
+    if let Some(why) = in_the_way(&executable) {
+        return Err(why);
     }
+    // One that runs and fails may be a copy that does not reach its standard library.
     probe::run(&executable, user)
+        .map_err(|why| base_of(&executable).and_then(|base| in_the_way(&base)).unwrap_or(why))
 }
 
-/// The executable of a home: the root of a virtual environment or an installation, or its `bin`, or the python.
-fn in_home(home: &Path, user: &access::User) -> Result<PathBuf, String> {
-    let shown = home.display();
-    if home.symlink_metadata().is_err() {
-        if let Some(obstacle) = access::obstacle(home, user) {
-            return Err(format!("WSGIPythonHome: {obstacle}"));
-        }
-        return Err(format!(
-            "WSGIPythonHome {shown} does not exist; create it (python3 -m venv {shown}) or correct the path"
-        ));
+fn look_at_default(user: &access::User) -> Result<(Python, Result<PathBuf, String>), String> {
+    const UNSAID: &str = "no WSGIPythonHome is set";
+    let executable = default_python().ok_or_else(|| {
+        format!(
+            "{UNSAID}, and there is no {}; install it (apt install python3), or set WSGIPythonHome to a virtual \
+             environment",
+            DEFAULTS.join(" or ")
+        )
+    })?;
+    if let Some(obstacle) = access::obstacle(&executable, user) {
+        return Err(format!("{UNSAID}: {}", obstacle.or("set WSGIPythonHome to an environment elsewhere")));
     }
-    if !home.is_dir() {
-        return if home.file_name().is_some_and(|name| name.as_bytes().starts_with(b"python")) {
-            Ok(home.to_path_buf())
-        } else {
-            Err(format!("WSGIPythonHome {shown} is not a directory; name the root of a virtual environment"))
-        };
-    }
-    let root = if home.ends_with("bin") { home.parent().unwrap_or(home) } else { home };
-    // In a virtual environment all names are one; in an installation `python` may be Python 2.
-    let names = if root.join("pyvenv.cfg").exists() {
-        ["bin/python", "bin/python3"]
-    } else {
-        ["bin/python3", "bin/python"]
-    };
-    let candidates = names.map(|name| root.join(name));
-    for candidate in &candidates {
-        if candidate.exists() {
-            return Ok(candidate.clone());
-        }
-        if let Some(target) = dangling(candidate) {
-            return Err(format!(
-                "WSGIPythonHome {shown} is a virtual environment whose base Python is gone: {} points to {}; \
-                 create it anew (python3 -m venv --clear {})",
-                candidate.display(),
-                target.display(),
-                root.display()
-            ));
-        }
-    }
-    if let Some(obstacle) = access::obstacle(&candidates[0], user) {
-        return Err(obstacle);
-    }
-    Err(format!(
-        "WSGIPythonHome {shown} holds no bin/python3; name the root of a virtual environment or of a Python \
-         installation"
-    ))
+    let unsaid = |why| format!("{UNSAID}: {why}");
+    probe::run(&executable, user).map(|(python, library)| (python, library.map_err(unsaid))).map_err(unsaid)
 }
 
-/// What a chain of symbolic links that leads nowhere ends in.
-fn dangling(link: &Path) -> Option<PathBuf> {
-    let mut last = link.to_path_buf();
-    for _ in 0..40 {
-        match last.read_link() {
-            Ok(target) => last = last.parent().unwrap_or(Path::new("/")).join(target),
-            Err(_) => break,
-        }
-    }
-    (last != link && !last.exists()).then_some(last)
+/// The python that runs when the configuration names none.
+pub fn default_python() -> Option<PathBuf> {
+    first_file(&DEFAULTS.map(PathBuf::from))
 }
 
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-    std::env::split_paths(&path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join("python3"))
-        .find(|file| file.is_file())
+fn first_file(candidates: &[PathBuf]) -> Option<PathBuf> {
+    candidates.iter().find(|file| file.is_file()).cloned()
+}
+
+/// Where the python of a virtual environment has its standard library from: it may be a copy, not a link.
+fn base_of(executable: &Path) -> Option<PathBuf> {
+    let root = executable.parent()?.parent()?;
+    let text = std::fs::read_to_string(root.join("pyvenv.cfg")).ok()?;
+    let mut settings = text.lines().filter_map(|line| line.split_once('='));
+    let (_, bin) = settings.find(|(name, _)| name.trim() == "home")?;
+    Some(Path::new(bin.trim()).join("python3"))
 }
 
 /// A libpython that some other module has loaded into this process.
@@ -126,4 +96,27 @@ pub fn other_libpython() -> Option<String> {
         .filter_map(|line| line.split_whitespace().nth(5))
         .find(|path| path.rsplit('/').next().is_some_and(|name| name.starts_with("libpython")))
         .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn the_first_default_that_is_there_counts() {
+        let dir = std::env::temp_dir().join(format!("mod_wsgi-defaults-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let (usr, local) = (dir.join("usr"), dir.join("local"));
+        let found = || first_file(&[usr.clone(), local.clone()]);
+        assert_eq!(found(), None);
+        std::fs::write(&local, "").unwrap();
+        assert_eq!(found(), Some(local.clone()));
+        symlink("nowhere", &usr).unwrap();
+        assert_eq!(found(), Some(local.clone()));
+        std::fs::remove_file(&usr).unwrap();
+        symlink("local", &usr).unwrap();
+        assert_eq!(found(), Some(usr.clone()));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -7,6 +7,7 @@
 
 mod access;
 mod find;
+mod home;
 mod os;
 mod probe;
 

@@ -134,11 +134,12 @@ impl Privileges {
     }
 }
 
-/// The index of the first directory that `user` may not enter. Asked in a child process that becomes that user, so
-/// that access lists and security modules have their say too.
+/// The index of the first directory that `user` may not enter; what is not there or is no directory forbids nothing.
+/// Asked in a child process that becomes that user, so that access lists and security modules have their say too.
 pub fn first_forbidden(folders: &[PathBuf], user: &User) -> Option<usize> {
-    let paths: Vec<CString> =
-        folders.iter().filter_map(|folder| CString::new(folder.as_os_str().as_bytes()).ok()).collect();
+    // Its entry "." is reached through the directory itself.
+    let inside = |folder: &PathBuf| CString::new(folder.join(".").as_os_str().as_bytes()).ok();
+    let paths: Vec<CString> = folders.iter().filter_map(inside).collect();
     let become_user = privileges(user);
     // The exit code is the answer, so that nothing needs to be sent: 0 is none, 1 + index else.
     // SAFETY: the child makes only system calls on data prepared before the fork, and ends by _exit.
@@ -147,7 +148,9 @@ pub fn first_forbidden(folders: &[PathBuf], user: &User) -> Option<usize> {
         if pid == 0 {
             let mut code = 0;
             if become_user.take().is_ok() {
-                let forbidden = paths.iter().position(|path| libc::access(path.as_ptr(), libc::X_OK) != 0);
+                let forbidden = paths.iter().position(|path| {
+                    libc::access(path.as_ptr(), libc::F_OK) != 0 && *libc::__errno_location() == libc::EACCES
+                });
                 code = forbidden.map_or(0, |index| 1 + index.min(253) as i32);
             }
             libc::_exit(code);

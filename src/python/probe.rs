@@ -105,7 +105,8 @@ fn silent(executable: &Path, answer: &os::Answer, user: &User) -> String {
     if answer.stderr.contains("No module named 'encodings'") {
         return format!(
             "{shown} does not find its standard library (No module named 'encodings'), so its base installation is \
-             gone or the Apache user {user} may not read it; create the virtual environment anew, or correct modes"
+             gone or the Apache user {user} may not read it; create the virtual environment anew, with a python that this user \
+             can run"
         );
     }
     format!(

@@ -11,13 +11,15 @@ use harness::*;
 
 use crate::run;
 
-/// Fails unless `apache2 -t` refuses the configuration with one WSGI line, a sentence that holds all of `parts`.
+/// Fails unless `apache2 -t` refuses the configuration with one WSGI line, a sentence that holds all of `parts`: it is the
+/// answer.
 #[track_caller]
-pub fn refused(httpd: Httpd, parts: &[&str]) {
-    refused_as("WSGI1001", httpd, parts);
+fn refused(httpd: Httpd, parts: &[&str]) -> String {
+    refused_as("WSGI1001", httpd, parts)
 }
 
-fn refused_as(number: &str, httpd: Httpd, parts: &[&str]) {
+#[track_caller]
+fn refused_as(number: &str, httpd: Httpd, parts: &[&str]) -> String {
     let test = httpd.configtest();
     let said: Vec<&str> = test.output.lines().filter(|line| line.contains("WSGI")).collect();
     assert!(
@@ -33,6 +35,7 @@ fn refused_as(number: &str, httpd: Httpd, parts: &[&str]) {
     let others = test.output.lines().filter(|line| !line.contains(number) && !line.contains("AH00014"));
     assert_eq!(others.collect::<Vec<_>>(), [""; 0], "more than one sentence");
     assert!(!sentence.contains("\\x"), "escaped bytes: {sentence}");
+    sentence.to_owned()
 }
 
 /// A server whose WSGIPythonHome is `{dir}/home`, still to be made.
@@ -131,6 +134,137 @@ fn behind_a_closed_directory() {
         let closed = closed.to_str().unwrap();
         refused(httpd, &["www-data", &format!("may not enter {closed} "), &format!("'chmod o+x {closed}'")]);
     }
+}
+
+/// Something in root's home directory, which is closed to others; removed with the value.
+struct AtRoots(PathBuf);
+
+impl AtRoots {
+    /// None: the directory is open to others on this machine.
+    fn new(name: &str) -> Option<Self> {
+        let home = Path::new("/root");
+        let closed = fs::metadata(home).is_ok_and(|data| data.permissions().mode() & 0o001 == 0);
+        let place = home.join(format!(".mod_wsgi-tests-{}-{name}", std::process::id()));
+        (closed && is_root()).then(|| {
+            fs::create_dir(&place).unwrap();
+            Self(place)
+        })
+    }
+}
+
+impl Drop for AtRoots {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Whatever leads into somebody's home directory, no sentence advises to open it.
+#[test]
+fn in_a_home_directory() {
+    let roots = AtRoots::new("home");
+    skip_if!(roots.is_none(), "root's home directory is open");
+    let place = &roots.as_ref().unwrap().0;
+    let venv = place.join("venv");
+    make_venv(&venv);
+    let elsewhere = |httpd: Httpd, home: &str, remedy: &str| {
+        let sentence =
+            refused(httpd.config(&format!("WSGIPythonHome {home}")), &["may not enter /root ", remedy]);
+        assert!(!sentence.contains("chmod"), "{sentence}");
+    };
+    let named = httpd().no_python_home();
+    elsewhere(named, venv.to_str().unwrap(), "make the environment elsewhere");
+    // A part of it, and one that is not there.
+    for name in ["bin/python", "lib", "nowhere"] {
+        elsewhere(
+            httpd().no_python_home(),
+            venv.join(name).to_str().unwrap(),
+            "make the environment elsewhere",
+        );
+    }
+    // A link to it.
+    let link = httpd().no_python_home();
+    symlink(&venv, link.dir().join("link")).unwrap();
+    elsewhere(link, "{dir}/link", "make the environment elsewhere");
+    // An environment that was made with a python of root's.
+    let based = httpd().no_python_home();
+    let home = based.dir().join("home");
+    make_venv(&home);
+    fs::remove_file(home.join("bin/python")).unwrap();
+    symlink(venv.join("bin/python"), home.join("bin/python")).unwrap();
+    elsewhere(based, "{dir}/home", &format!("venv --clear {}", home.display()));
+    // The same, with the python copied: it does not find its standard library.
+    let failing = "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'encodings'\" >&2\nexit 1\n";
+    let copied = httpd()
+        .no_python_home()
+        .file("home/pyvenv.cfg", format!("home = {}/bin\nversion = 3.12.1\n", venv.display()))
+        .file("home/bin/python", failing);
+    let home = copied.dir().join("home");
+    fs::set_permissions(home.join("bin/python"), fs::Permissions::from_mode(0o755)).unwrap();
+    elsewhere(copied, "{dir}/home", &format!("venv --clear {}", home.display()));
+}
+
+/// The same for the python of a process group.
+#[test]
+fn a_group_in_a_home_directory() {
+    needs!("WSGIDaemonProcess");
+    let roots = AtRoots::new("group");
+    skip_if!(roots.is_none(), "root's home directory is open");
+    let venv = roots.as_ref().unwrap().0.join("venv");
+    make_venv(&venv);
+    let group = format!("WSGIDaemonProcess away python-home={}", venv.display());
+    let words = ["may not enter /root ", "make the environment elsewhere"];
+    let sentence = refused_as("WSGI1041", httpd().no_group().config(&group), &words);
+    assert!(!sentence.contains("chmod"), "{sentence}");
+}
+
+/// A part of an environment, or the project around one: the one that is meant is named.
+#[test]
+fn not_the_root_of_it() {
+    let series = format!("python{}", python());
+    let parts = [
+        format!("lib/{series}/site-packages"),
+        format!("lib/{series}"),
+        format!("lib/{series}/site-packages/"),
+        format!("lib/{series}/site-packages/missing"),
+        "lib".into(),
+        "lib64".into(),
+        "include".into(),
+        "bin/activate".into(),
+        "pyvenv.cfg".into(),
+        "pyvenv.cfg/bin".into(),
+    ];
+    for part in parts {
+        let httpd = httpd().no_python_home().config(&format!("WSGIPythonHome {{dir}}/home/{part}"));
+        let home = httpd.dir().join("home");
+        make_venv(&home);
+        let meant = format!("write WSGIPythonHome {}", home.display());
+        refused(httpd, &["is a part of", &meant]);
+    }
+    let linked = httpd().no_python_home().config("WSGIPythonHome {dir}/current");
+    make_venv(&linked.dir().join("home"));
+    symlink("home/lib", linked.dir().join("current")).unwrap();
+    let meant = format!("write WSGIPythonHome {}", linked.dir().join("home").display());
+    refused(linked, &["is a part of", &meant]);
+
+    let project = httpd().no_python_home().config("WSGIPythonHome {dir}/site").file("site/manage.py", "");
+    let venv = project.dir().join("site/.venv");
+    make_venv(&venv);
+    refused(project, &["holds an environment", &format!("write WSGIPythonHome {}", venv.display())]);
+
+    let group = httpd().no_group().config("WSGIDaemonProcess g python-home={dir}/home/lib");
+    let home = group.dir().join("home");
+    make_venv(&home);
+    refused_as("WSGI1041", group, &["is a part of", &format!("write python-home={}", home.display())]);
+}
+
+/// The files of an installation's python stand beside those of others.
+#[test]
+fn a_part_of_an_installation() {
+    let modules = "/usr/lib/python3";
+    skip_if!(!Path::new(modules).is_dir(), "not laid out as Debian is");
+    let named = |home: &str| httpd().no_python_home().config(&format!("WSGIPythonHome {home}"));
+    refused(named("/usr/lib/python3"), &["write WSGIPythonHome /usr"]);
+    refused(named("/usr/lib/apache2"), &["/usr/lib/apache2 holds no bin/python3"]);
 }
 
 /// As venv links them: `python` to `python3`, that to the base.

@@ -2,12 +2,13 @@
 //! when it is gone.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use harness::poll::until;
 use harness::*;
 
-use crate::python_found::{make_venv, refused};
+use crate::python_found::make_venv;
 
 #[test]
 fn bin_and_python_are_forgiven() {
@@ -113,14 +114,27 @@ fn as_the_python_itself_shows() {
     }
 }
 
-/// Without WSGIPythonHome: the first python3 of Apache's PATH.
+/// Without WSGIPythonHome, in Apache's children and in a group: what PATH has first makes no difference, nor that it has none.
 #[test]
-fn first_on_path() {
-    let s = httpd().no_python_home().config("WSGIScriptAlias / {apps}/show.wsgi");
-    make_venv(&s.dir().join("home"));
-    let bin = s.dir().join("home/bin");
-    let s = s.env("PATH", &format!("/nowhere:{}:/usr/bin:/bin", bin.display())).start();
-    assert_eq!(s.get("/").json()["sys"]["executable"], bin.join("python3").to_str().unwrap());
-    let none = httpd().no_python_home().env("PATH", "/nowhere").config("WSGIScriptAlias / {apps}/show.wsgi");
-    refused(none, &["no python3", "PATH", "WSGIPythonHome"]);
+fn path_has_no_say() {
+    let default =
+        ["/usr/bin/python3", "/usr/local/bin/python3"].into_iter().find(|file| Path::new(file).is_file());
+    skip_if!(default.is_none(), "the distribution has no python3");
+    for path in ["{dir}/home/bin:/usr/local/bin:/usr/bin:/bin", "/nowhere", ""] {
+        let s = httpd().no_python_home().no_group().config(
+            "WSGIDaemonProcess group processes=1 threads=2
+            WSGIScriptAlias /embedded {apps}/show.wsgi
+            WSGIScriptAlias /group {apps}/show.wsgi process-group=group",
+        );
+        make_venv(&s.dir().join("home"));
+        let path = path.replace("{dir}", s.dir().to_str().unwrap());
+        let s = s.env("PATH", &path).start();
+        for target in ["/embedded", "/group"] {
+            assert_eq!(
+                s.get(target).json()["sys"]["executable"],
+                default.unwrap(),
+                "{target} with PATH={path}"
+            );
+        }
+    }
 }

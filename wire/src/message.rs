@@ -124,7 +124,7 @@ messages! {
     SCRIPT_UNREADABLE 105 Error,
         "The script of a request could not be read or compiled.",
         "The request gets 503; it is tried again as the line says.",
-        "Mend the syntax error shown, or let the Apache user read the file.";
+        "Correct the syntax error shown, or put the file where the Apache user can read it.";
     PRELOAD_UNREADABLE 106 Error,
         "A script to be loaded at start could not be read or compiled.",
         "It is tried again as the line says, at a request.",
@@ -160,7 +160,7 @@ messages! {
     SCRIPT_MISSING 135 Error,
         "The script file does not exist, or the Apache user may not enter its directory.",
         "The request gets 404.",
-        "Correct the path in WSGIScriptAlias, or the modes of the directories above it.";
+        "Correct the path in WSGIScriptAlias. A script in a home directory belongs elsewhere, say below /srv.";
     SCRIPT_IS_DIRECTORY 136 Error,
         "The target of the request is a directory.",
         "The request gets 403.",
@@ -238,7 +238,7 @@ messages! {
         "The request gets 500 (503 when the configured python is at fault since the last restart).",
         "An earlier line of this process (WSGI0001, WSGI1001) says why.";
     PYTHON_UNUSABLE 1001 Critical,
-        "The python of WSGIPythonHome (or the first python3 on PATH) cannot be used.",
+        "The python of WSGIPythonHome (without it: /usr/bin/python3, else /usr/local/bin/python3) cannot be used.",
         "The configuration is refused; on a restart of a running server WSGI requests get 503.",
         "Each sentence ends with its remedy. `apachectl configtest` shows it again.";
     OTHER_PYTHON 1002 Critical,

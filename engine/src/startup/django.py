@@ -78,8 +78,8 @@ def readable_directory(project_dir):
         names = os.listdir(project)
     except PermissionError:
         raise ProjectError(
-            f"{project!r} cannot be read by the user {user()}, as whom the application runs: give that user access "
-            "to it and to all directories above it"
+            f"{project!r} cannot be read by the user {user()}, as whom the application runs: move it to where that "
+            "user can read it, say below /srv; home directories are closed for good reason"
         ) from None
     except OSError as error:
         raise ProjectError(

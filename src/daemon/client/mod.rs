@@ -194,7 +194,7 @@ fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
                     "the file, or its directory, was removed: restart Apache, and see WSGISocketPrefix"
                 }
                 std::io::ErrorKind::PermissionDenied => {
-                    "the Apache user may not reach it: correct the modes of its directory, or move it with WSGISocketPrefix"
+                    "the Apache user may not reach it: move it with WSGISocketPrefix to a directory that this user can enter"
                 }
                 std::io::ErrorKind::ConnectionReset => {
                     "its processes close connections at once: see what they say above"
