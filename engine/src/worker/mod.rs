@@ -183,7 +183,8 @@ impl Worker {
     /// How an application starts that is met for the first time.
     fn plan(&self, key: u64, callable: &[u8]) -> Plan {
         let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
-        known.map_or_else(|| Plan { callable: callable.to_vec(), ..Plan::default() }, settings::plan)
+        // The callable is the request's: the plan may be that of an alias which only requests start.
+        Plan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
     }
 
     fn note_activity(&self) {
