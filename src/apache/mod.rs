@@ -9,6 +9,7 @@ mod being_read;
 pub mod body;
 pub mod brigade;
 pub mod command;
+mod entrances;
 pub mod hook;
 pub mod log;
 pub mod mpm;
@@ -23,6 +24,7 @@ mod table;
 pub mod users;
 
 pub use being_read::BeingRead;
+pub use entrances::Entrance;
 pub use pool::{AtEnd, Pool};
 pub use process::{Watched, before_process_ends, main_server, now, watch_process};
 pub use request::{FileKind, Request, Status};

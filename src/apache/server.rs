@@ -104,21 +104,6 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// The port that its visitors use, as far as the configuration tells: that of ServerName, of the VirtualHost, or of
-    /// the first Listen.
-    pub fn port(self) -> u16 {
-        let record = self.record();
-        // SAFETY: lists of the configuration, null or live.
-        unsafe {
-            let own = record.addrs.as_ref().map_or(0, |address| address.host_port);
-            let listen = || {
-                let first = (&raw const sys::ap_listeners).read();
-                first.as_ref().and_then(|first| first.bind_addr.as_ref()).map_or(80, |address| address.port)
-            };
-            [record.port, own].into_iter().find(|port| *port != 0).unwrap_or_else(listen)
-        }
-    }
-
     /// `SSLEngine On` is said for it. mod_ssl tells only of connections, so the directives are searched.
     pub fn uses_tls(self) -> bool {
         let record = self.record();

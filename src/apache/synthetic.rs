@@ -1,6 +1,6 @@
 //! A request that nobody sent: what the configuration says of a URL, asked before any client comes.
 
-use super::{Pool, Request, Server, sys};
+use super::{Entrance, Pool, Request, Server, sys};
 use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
@@ -9,18 +9,31 @@ use std::ptr;
 const USER_AGENT: &[u8] = b"mod_wsgi (warm-up)";
 
 impl<'p> Pool<'p> {
-    /// A GET request of `server` for a URL path (with a query or without), from this host, that `file` was found for.
-    /// Sections of the configuration (Directory, Files, Location) apply to it. The error is the status that they, or a
-    /// missing directory, make of it.
-    pub fn synthetic_request(self, server: Server<'p>, url: &[u8], file: &[u8]) -> Result<Request<'p>, i32> {
-        let port = server.port();
+    /// A GET request of `server` for a URL path (with a query or without), from this host through this entrance, that `file`
+    /// was found for. Sections of the configuration (Directory, Files, Location) apply to it. The error is the status that
+    /// they, or a missing directory, make of it.
+    pub fn synthetic_request(
+        self,
+        server: Server<'p>,
+        entrance: Entrance,
+        url: &[u8],
+        file: &[u8],
+    ) -> Result<Request<'p>, i32> {
         // SAFETY: the pool is live and everything below is of it: a connection without a socket, whose fields are
         // those that httpd reads of a request that is not answered, and a request that httpd itself makes for it.
         unsafe {
             let connection: *mut sys::conn_rec = self.zeroed();
             let mut address = ptr::null_mut();
             let ip = c"127.0.0.1".as_ptr();
-            if sys::apr_sockaddr_info_get(&mut address, ip, sys::APR_INET as i32, port, 0, self.raw()) != 0 {
+            if sys::apr_sockaddr_info_get(
+                &mut address,
+                ip,
+                sys::APR_INET as i32,
+                entrance.local,
+                0,
+                self.raw(),
+            ) != 0
+            {
                 return Err(500);
             }
             (*connection).pool = self.raw();
@@ -34,7 +47,7 @@ impl<'p> Pool<'p> {
             (*connection).bucket_alloc = sys::apr_bucket_alloc_create(self.raw());
             (*connection).keepalive = sys::ap_conn_keepalive_e_AP_CONN_CLOSE;
             let r = sys::ap_create_request(connection);
-            fill(self, r, server, url, file, port);
+            fill(self, r, server, url, file, entrance.named);
             walk(r)?;
             let request = Request::from_raw(r);
             if server.uses_tls() {
@@ -66,17 +79,16 @@ unsafe fn fill(
     server: Server<'_>,
     url: &[u8],
     file: &[u8],
-    port: u16,
+    port: Option<u16>,
 ) {
     let text = |bytes: &[u8]| pool.c_chars(bytes);
     let (path, query) = match url.iter().position(|byte| *byte == b'?') {
         Some(at) => (&url[..at], Some(&url[at + 1..])),
         None => (url, None),
     };
-    let host = if port == 80 || port == 443 {
-        server.name().to_vec()
-    } else {
-        [server.name(), format!(":{port}").as_bytes()].concat()
+    let host = match port {
+        None | Some(80 | 443) => server.name().to_vec(),
+        Some(port) => [server.name(), format!(":{port}").as_bytes()].concat(),
     };
     // SAFETY: a live request, and strings of its pool.
     unsafe {
@@ -96,8 +108,10 @@ unsafe fn fill(
         (*r).filename = text(file);
         (*r).parsed_uri.path = (*r).uri;
         (*r).parsed_uri.hostname = text(server.name());
-        (*r).parsed_uri.port_str = text(port.to_string().as_bytes());
-        (*r).parsed_uri.port = port;
+        if let Some(port) = port {
+            (*r).parsed_uri.port_str = text(port.to_string().as_bytes());
+            (*r).parsed_uri.port = port;
+        }
         (*r).request_time = sys::apr_time_now();
         (*r).handler = c"wsgi-script".as_ptr();
         let request = Request::from_raw(r);

@@ -52,7 +52,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
             callable: Slice::of(&route.callable),
             modified: if kind == FileKind::File { modified } else { -1 },
             reload: config.script_reloading != Some(false),
-            plan: plan::of(r.server(), alias),
+            plan: plan::of(r.server(), r.listener().1, alias),
         },
         environ: environ.entries().as_ptr(),
         environ_len: environ.entries().len(),

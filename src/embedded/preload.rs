@@ -1,7 +1,7 @@
 //! Which applications start with the process: all that are known from the configuration alone.
 
 use super::{os, plan, start};
-use crate::apache::{FileKind, Pool, Server, log};
+use crate::apache::{Entrance, FileKind, Pool, Server, log};
 use crate::config::{Alias, Kind, Preload};
 use crate::route::{Route, is_known};
 use std::collections::HashSet;
@@ -80,9 +80,14 @@ pub fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> 
     let mut seen = HashSet::new();
     let mut candidates = Vec::new();
     for server in main.in_order() {
-        let found = server.config().aliases.iter().filter_map(|alias| match alias.sample() {
-            Some(url) => candidate(pool, server, alias, url),
-            None => fixed(server, alias),
+        let (entrances, any) = (server.entrances(), plan::entrances(server)[0]);
+        let found = server.config().aliases.iter().flat_map(|alias| match alias.sample() {
+            // Each port may lead to a group of its own.
+            Some(url) => entrances
+                .iter()
+                .filter_map(|&entrance| candidate(pool, server, entrance, alias, url))
+                .collect(),
+            None => Vec::from_iter(fixed(server, any, alias)),
         });
         for candidate in found {
             let place = (candidate.process_group.clone(), candidate.group.clone());
@@ -95,7 +100,7 @@ pub fn candidates(pool: Pool<'static>, main: Server<'static>) -> Vec<Candidate> 
 }
 
 /// An application that no URL is needed for.
-fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
+fn fixed(server: Server<'static>, entrance: Entrance, alias: &'static Alias) -> Option<Candidate> {
     let by_server = server.dir_config().preload == Some(Preload::Off) && !matches!(alias.kind, Kind::Import);
     let off = alias.preload.map_or(by_server, |preload| !preload);
     let (process_group, group) =
@@ -104,9 +109,9 @@ fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
         script: &alias.target,
         process_group: if process_group == b"%{GLOBAL}" { Vec::new() } else { process_group.to_vec() },
         group: group.to_vec(),
-        told: (process_group != b"%{GLOBAL}").then(|| plan::told(server, Some(alias))),
+        told: (process_group != b"%{GLOBAL}").then(|| plan::told(server, entrance.local, Some(alias))),
         callable: alias.callable.clone().unwrap_or_else(|| b"application".to_vec()),
-        plan: plan::of(server, Some(alias)),
+        plan: plan::of(server, entrance.local, Some(alias)),
         wanted: true,
     })
 }
@@ -114,10 +119,11 @@ fn fixed(server: Server<'static>, alias: &'static Alias) -> Option<Candidate> {
 fn candidate(
     pool: Pool<'static>,
     server: Server<'static>,
+    entrance: Entrance,
     alias: &'static Alias,
     url: &[u8],
 ) -> Option<Candidate> {
-    let request = pool.synthetic_request(server, url, &alias.map(pool, url)?).ok()?;
+    let request = pool.synthetic_request(server, entrance, url, &alias.map(pool, url)?).ok()?;
     let config = request.dir_config();
     let both = alias.process_group.is_some() && alias.application_group.is_some();
     let wanted = match (alias.preload, config.preload.unwrap_or(Preload::Auto)) {
@@ -138,11 +144,11 @@ fn candidate(
     let route = Route::of(request, Some(alias));
     Some(Candidate {
         script: request.filename(),
-        told: (!route.process_group.is_empty()).then(|| plan::told(server, Some(alias))),
+        told: (!route.process_group.is_empty()).then(|| plan::told(server, entrance.local, Some(alias))),
         process_group: route.process_group.into_owned(),
         group: route.application_group.into_owned(),
         callable: route.callable.into_owned(),
-        plan: plan::of(server, Some(alias)),
+        plan: plan::of(server, entrance.local, Some(alias)),
         wanted,
     })
 }

@@ -50,7 +50,7 @@ impl Field {
 
     fn server(&self) -> Httpd {
         let mut server = httpd().no_group().no_python_home();
-        let (port, second) = (server.port(), server.second_port());
+        let (port, second) = (server.port(), server.other_port());
         let packages = fs::read_dir(venv().join("lib")).expect("lib of the environment");
         let packages =
             packages.flatten().find(|entry| entry.file_name().to_string_lossy().starts_with("python"));
@@ -100,13 +100,13 @@ impl Field {
             return self.server().expect_config_error("httpd.conf:");
         }
         let server = self.server();
-        let second = self.text.contains("${PORT2}").then_some(server.second_port());
+        let second = self.text.contains("${PORT2}").then_some(server.other_port());
         let server = server.start();
         for (target, status) in expected.split(';').filter_map(|part| part.trim().rsplit_once(' ')) {
             let (user, path) =
                 target.split_once('@').map_or((None, target), |(user, path)| (Some(user), path));
             for port in [Some(server.port()), second].into_iter().flatten() {
-                let mut request = server.request("GET", path).port(port);
+                let mut request = server.request("GET", path).through(port);
                 if let Some(user) = user {
                     request = request.header("Authorization", &format!("Basic {}", base64(user)));
                 }

@@ -30,6 +30,7 @@ mod main_thread;
 mod neighbours;
 mod preload;
 mod preload_hung;
+mod preload_ports;
 mod python_found;
 mod python_runs;
 mod reports;

@@ -19,7 +19,7 @@ pub const APACHE: &str = "/usr/sbin/apache2";
 pub struct Httpd {
     pub(crate) dir: PathBuf,
     pub(crate) port: u16,
-    second_port: u16,
+    pub(crate) other_port: u16,
     pub(crate) expected: Expectations,
     pub(crate) config: String,
     children: u32,
@@ -45,7 +45,7 @@ pub fn httpd() -> Httpd {
     Httpd {
         dir,
         port: free_port(),
-        second_port: free_port(),
+        other_port: free_port(),
         expected: Expectations::default(),
         config: String::new(),
         children: 1,
@@ -58,7 +58,8 @@ pub fn httpd() -> Httpd {
 }
 
 impl Httpd {
-    /// Lines for `httpd.conf`, in the order of the calls. `{dir}`, `{apps}` and `{port}` are filled in.
+    /// Lines for `httpd.conf`, in the order of the calls. `{dir}`, `{apps}` and `{port}` are filled in, and
+    /// `{other_port}`, which nobody listens on until the test says so.
     pub fn config(mut self, lines: &str) -> Self {
         self.config.push_str(&dedent(&self.fill(lines)));
         self
@@ -193,8 +194,8 @@ impl Httpd {
     }
 
     /// Another one that nobody listens on.
-    pub fn second_port(&self) -> u16 {
-        self.second_port
+    pub fn other_port(&self) -> u16 {
+        self.other_port
     }
 
     /// Asks Apache only whether it would accept the configuration.
@@ -252,7 +253,9 @@ impl Httpd {
 
     fn fill(&self, text: &str) -> String {
         let dir = self.dir.to_str().expect("directory name is text");
-        fill(text, &[("dir", dir), ("apps", &format!("{dir}/apps")), ("port", &self.port.to_string())])
+        let apps = format!("{dir}/apps");
+        let (port, other) = (self.port.to_string(), self.other_port.to_string());
+        fill(text, &[("dir", dir), ("apps", &apps), ("port", &port), ("other_port", &other)])
     }
 
     pub(crate) fn write_config(&self) {

@@ -30,15 +30,15 @@ impl<'s> Request<'s> {
         }
     }
 
-    /// A header line; `Host` and `Connection` replace those sent otherwise.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+    /// Through another port of the server.
+    pub fn through(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
-    /// To another port that the server listens on.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+    /// A header line; `Host` and `Connection` replace those sent otherwise.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -80,7 +80,7 @@ impl<'s> Request<'s> {
     /// not take the answer then waits for ever for its own body to be taken.
     #[track_caller]
     pub fn send(self) -> Response {
-        let mut connection = Connection::to(self.server, self.port);
+        let mut connection = Connection::through(self.server, self.port);
         let bytes = self.bytes();
         self.server.note_request(&bytes);
         let mut stream = connection.stream.get_ref().try_clone().expect("a second handle of the connection");
@@ -102,10 +102,11 @@ pub struct Connection<'s> {
 
 impl<'s> Connection<'s> {
     pub fn open(server: &'s Server) -> Self {
-        Self::to(server, server.port())
+        Self::through(server, server.port())
     }
 
-    fn to(server: &'s Server, port: u16) -> Self {
+    /// One to this port of the server.
+    pub fn through(server: &'s Server, port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
         stream.set_read_timeout(Some(PATIENCE)).expect("read timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("write timeout");

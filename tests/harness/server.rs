@@ -19,6 +19,7 @@ use crate::response::Response;
 pub struct Server {
     dir: PathBuf,
     port: u16,
+    other_port: u16,
     config: String,
     expected: Mutex<Expectations>,
     apache: Mutex<Child>,
@@ -46,6 +47,7 @@ impl Server {
             config: fs::read_to_string(httpd.dir.join("httpd.conf")).expect("httpd.conf"),
             dir: httpd.dir,
             port: httpd.port,
+            other_port: httpd.other_port,
             expected: Mutex::new(httpd.expected),
             apache: Mutex::new(apache),
             killed: Mutex::default(),
@@ -64,6 +66,11 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port that is `{other_port}` in its configuration.
+    pub fn other_port(&self) -> u16 {
+        self.other_port
     }
 
     /// The server's directory, `{dir}` in its configuration.

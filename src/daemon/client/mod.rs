@@ -69,7 +69,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         received: r.received(),
         queued: crate::apache::now(),
         modified: if kind == FileKind::File { modified } else { -1 },
-        plan: plan::told_key(r.server(), alias),
+        plan: plan::told_key(r.server(), r.listener().1, alias),
         script: &script,
         group: &route.application_group,
         callable: &route.callable,

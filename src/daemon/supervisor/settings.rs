@@ -36,8 +36,10 @@ pub fn plans(main: Server<'static>) -> Plans {
         .collect();
     // Those that only requests start have their plans too, whatever process they come to.
     for server in main.all() {
+        let entrances = plan::entrances(server);
         for alias in server.config().aliases.iter().filter(|alias| alias.has_plan()) {
-            plans.push((Vec::new(), plan::told(server, Some(alias))));
+            let told = entrances.iter().map(|entrance| plan::told(server, entrance.local, Some(alias)));
+            plans.extend(told.map(|plan| (Vec::new(), plan)));
         }
     }
     plans
