@@ -20,6 +20,12 @@ pub fn threaded() -> bool {
     ask(sys::AP_MPMQ_IS_THREADED as i32) != sys::AP_MPMQ_NOT_SUPPORTED as i32
 }
 
+/// Each connection is served in a copy of a child, forked for it (mpm_itk).
+pub fn serves_in_copies() -> bool {
+    // SAFETY: a C string; the list of modules is complete once the configuration is read.
+    unsafe { !sys::ap_find_linked_module(c"mpm_itk.c".as_ptr()).is_null() }
+}
+
 /// Requests may be served by more than one process.
 pub fn forked() -> bool {
     ask(sys::AP_MPMQ_IS_FORKED as i32) != sys::AP_MPMQ_NOT_SUPPORTED as i32 && max_processes() > 1

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod board;
+pub mod copies;
 mod door;
 pub(crate) mod os;
 pub mod plan;
@@ -90,6 +91,13 @@ fn refuse(r: Request<'_>, refusal: start::Refusal) -> Status {
             r.log(
                 message::EMBEDDED_RESTRICTED,
                 "Embedded mode of mod_wsgi disabled by runtime configuration: WSGIRestrictEmbedded is On",
+            );
+            Status(500)
+        }
+        start::Refusal::Copies => {
+            r.log(
+                message::NO_EMBEDDED_IN_COPIES,
+                format_args!("mpm_itk has no embedded mode: {}", copies::REMEDY),
             );
             Status(500)
         }

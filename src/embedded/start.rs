@@ -48,6 +48,8 @@ unsafe impl Sync for Main {}
 pub enum Refusal {
     /// WSGIRestrictEmbedded is on.
     Restricted,
+    /// Each connection is served in a copy of this process.
+    Copies,
     /// The process was told to end before it had started.
     Stopping,
     /// The configured python cannot be used, found when the running server read its configuration again.
@@ -104,6 +106,8 @@ impl hook::ChildStart for Start {
         let config = main.config();
         let result = if config.python.restrict_embedded == Some(true) {
             Err(Refusal::Restricted)
+        } else if mpm::serves_in_copies() {
+            Err(Refusal::Copies)
         } else {
             start(main, config)
         };

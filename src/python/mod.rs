@@ -48,11 +48,17 @@ impl AtEnd for Forget {
 pub struct Check;
 
 impl hook::Check for Check {
-    fn run(_: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
+    fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
         crate::daemon::check(main)?;
         let config = main.config();
         if config.python.restrict_embedded == Some(true) {
             return Ok(());
+        }
+        if mpm::serves_in_copies() {
+            let refusal = embedded::copies::refusal(pool, main);
+            return refusal.map_or(Ok(()), |why| {
+                unless_running(main, (message::NO_EMBEDDED_IN_COPIES, why), "these requests get 500")
+            });
         }
         warn_of_small_stacks(main);
         let result = usable(config);
@@ -60,16 +66,20 @@ impl hook::Check for Check {
         let failed = result.as_ref().err().cloned();
         *FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
         match failed {
-            // httpd's standard error is where configtest shows it; the log has it too.
-            Some(why) if used && (mpm::is_config_test() || mpm::generation() == 0) => Err(why),
-            Some((number, why)) if used => {
-                let text = format!("{why}; WSGI requests get 503 until the next restart");
-                log::server_message(Some(main), number, text);
-                Ok(())
-            }
+            Some(why) if used => unless_running(main, why, "WSGI requests get 503"),
             _ => Ok(()),
         }
     }
+}
+
+/// An error at configtest and at the first start; a line in the log when a running server reads its configuration again.
+fn unless_running(main: Server<'_>, (number, why): Unusable, outcome: &str) -> Result<(), Unusable> {
+    // httpd's standard error is where configtest shows it; the log has it too.
+    if mpm::is_config_test() || mpm::generation() == 0 {
+        return Err((number, why));
+    }
+    log::server_message(Some(main), number, format!("{why}; {outcome} until the next restart"));
+    Ok(())
 }
 
 /// The python that the configuration means, and all that embedded mode needs beside it.

@@ -410,6 +410,10 @@ messages! {
         "The configuration has a directive of an earlier mod_wsgi that nothing needs any more.",
         "It is accepted, and has no effect.",
         "Remove it; the line says where it stands, and why.";
+    NO_EMBEDDED_IN_COPIES 1050 Critical,
+        "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
+        "The configuration is refused; a request that comes there in another way gets 500.",
+        "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
 }
 
 #[cfg(test)]

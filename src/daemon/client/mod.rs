@@ -15,7 +15,7 @@ pub use stop::Stop;
 
 use super::groups::{self, Live};
 use super::scripts;
-use crate::apache::{FileKind, Request, Status};
+use crate::apache::{FileKind, Request, Status, mpm};
 use crate::config::Alias;
 use crate::embedded::plan;
 use crate::exchange::Exchange;
@@ -192,6 +192,10 @@ fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
             let remedy = match error.kind() {
                 std::io::ErrorKind::NotFound => {
                     "the file, or its directory, was removed: restart Apache, and see WSGISocketPrefix"
+                }
+                std::io::ErrorKind::PermissionDenied if mpm::serves_in_copies() => {
+                    "this request runs as another user (AssignUserID of mpm_itk): name that user with socket-user= in \
+                     WSGIDaemonProcess, and give each such user a group"
                 }
                 std::io::ErrorKind::PermissionDenied => {
                     "the Apache user may not reach it: move it with WSGISocketPrefix to a directory that this user can enter"
