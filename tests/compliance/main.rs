@@ -24,6 +24,7 @@ mod file_wrapper;
 mod handler_script;
 mod headers;
 mod input;
+mod input_filters;
 mod interpreters;
 mod lifecycle;
 mod python_settings;

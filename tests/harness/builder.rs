@@ -95,6 +95,25 @@ impl Httpd {
         self
     }
 
+    /// A module of the tests' own, `modules/<name>.c`, compiled and loaded.
+    pub fn own_module(self, name: &str) -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{name}.c"));
+        let ask = |program: &str, words: &[&str]| {
+            let output =
+                Command::new(program).args(words).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+            String::from_utf8(output.stdout).expect("an answer in UTF-8").trim().to_owned()
+        };
+        let apxs = env::var("APXS").unwrap_or_else(|_| "apxs".into());
+        let apr = ask(&ask(&apxs, &["-q", "APR_CONFIG"]), &["--includes", "--cppflags"]);
+        let mut cc = Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()));
+        cc.args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(self.dir.join(format!("module/mod_{name}.so")))
+            .arg(source);
+        cc.arg(format!("-I{}", ask(&apxs, &["-q", "INCLUDEDIR"]))).args(apr.split_whitespace());
+        assert!(cc.status().expect("a C compiler").success(), "{name}.c does not compile");
+        self.config(&format!("LoadModule {name}_module module/mod_{name}.so"))
+    }
+
     /// How many children Apache runs; one unless told.
     pub fn children(mut self, n: u32) -> Self {
         self.children = n;

@@ -414,6 +414,10 @@ messages! {
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused; a request that comes there in another way gets 500.",
         "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
+    INPUT_FILTER_MUTE 1056 Error,
+        "An input filter (SetInputFilter) answers read after read without data, without an end and without an error.",
+        "The application gets OSError, the client 400.",
+        "The filter is at fault: see which ones SetInputFilter and AddInputFilter name for this URL.";
 }
 
 #[cfg(test)]
