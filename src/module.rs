@@ -1,15 +1,13 @@
 //! The table of contents: the record that httpd loads, and every hook of ours with its "when".
 
 use crate::apache::{self, command, hook, sys};
-use crate::config::{Alias, DirConfig, Notices, ServerConfig, directives};
+use crate::config::{DirConfig, Notices, ServerConfig, directives};
 use crate::{daemon, embedded, python, route};
 
 /// What httpd keeps for us for each server.
 pub type ServerEntry = ServerConfig;
 /// What httpd keeps for us for each directory, location, file and `.htaccess`.
 pub type DirEntry = DirConfig;
-/// What httpd keeps for us for each request: the alias that matched.
-pub type RequestEntry = Alias;
 
 /// The record that `LoadModule wsgi_module` names. httpd writes its index into it.
 #[unsafe(no_mangle)]

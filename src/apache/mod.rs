@@ -34,7 +34,7 @@ pub use server::{
 };
 pub use table::Table;
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `body`; a panic in it is logged and `otherwise` is the answer. Every `extern "C"` function that httpd
@@ -75,9 +75,4 @@ unsafe fn entry<T>(vector: *const sys::ap_conf_vector_t) -> *mut T {
     }
     // SAFETY: a configuration vector has an entry for every loaded module.
     unsafe { *vector.cast::<*mut T>().add(module_index() as usize) }
-}
-
-fn set_module_config(vector: *mut sys::ap_conf_vector_t, entry: *mut c_void) {
-    // SAFETY: as in `entry`; a request's vector is written by the thread that serves it.
-    unsafe { *vector.cast::<*mut c_void>().add(module_index() as usize) = entry }
 }

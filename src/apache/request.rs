@@ -2,7 +2,7 @@
 
 use super::server::MERGED;
 use super::{Pool, Server, Table, log, sys};
-use crate::module::{DirEntry, RequestEntry};
+use crate::module::DirEntry;
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 
@@ -62,17 +62,6 @@ impl<'r> Request<'r> {
     pub fn dir_config(self) -> &'r DirEntry {
         // SAFETY: `create_dir` or the merger put it there, in a pool that outlives the request.
         unsafe { super::entry::<DirEntry>(self.record().per_dir_config).as_ref() }.expect(MERGED)
-    }
-
-    /// What an earlier hook of ours kept for this request.
-    pub fn kept(self) -> Option<&'r RequestEntry> {
-        // SAFETY: null, or what `keep` put there.
-        unsafe { super::entry::<RequestEntry>(self.record().request_config).as_ref() }
-    }
-
-    /// Keeps a note for later hooks of this request.
-    pub fn keep(self, note: &'r RequestEntry) {
-        super::set_module_config(self.record().request_config, (&raw const *note).cast_mut().cast());
     }
 
     /// The request that was redirected to this one.

@@ -9,13 +9,20 @@ pub use environ::Environ;
 pub use groups::{Route, is_known};
 
 use crate::apache::{Request, Status, hook};
-use crate::config::Kind;
+use crate::config::{Alias, Kind};
 use crate::{daemon, embedded};
+use std::ffi::CStr;
 
 /// The handler name that WSGIScriptAlias sets, and that SetHandler and AddHandler may name.
 const HANDLER: &[u8] = b"wsgi-script";
 /// Its name in old configurations.
 const OLD_HANDLER: &[u8] = b"application/x-httpd-wsgi";
+
+/// The note of a request that says which of its server's aliases led to it, by number.
+///
+/// A note, not httpd's `request_config`: where a module looks a URL up by a subrequest and takes over what it finds
+/// (FallbackResource, DirectoryIndex), httpd carries the notes to the request, and the handler, and nothing else of ours.
+const ALIAS: &CStr = c"mod_wsgi.alias";
 
 /// The translate-name hook: the first alias that matches names the script.
 pub struct Translate;
@@ -26,7 +33,7 @@ impl hook::Translate for Translate {
         if !uri.starts_with(b"/") {
             return Status::DECLINED;
         }
-        for alias in &r.server().config().aliases {
+        for (number, alias) in r.server().config().aliases.iter().enumerate() {
             if let Some(file) = alias.map(r.pool(), uri) {
                 r.set_filename(&file);
                 if matches!(alias.kind, Kind::Files) {
@@ -34,12 +41,18 @@ impl hook::Translate for Translate {
                 }
                 r.set_handler(c"wsgi-script");
                 r.notes().set(c"alias-forced-type", c"wsgi-script");
-                r.keep(alias);
+                r.notes().set(ALIAS, r.pool().c_string(number.to_string().as_bytes()));
                 return Status::OK;
             }
         }
         Status::DECLINED
     }
+}
+
+/// The alias that led to this request.
+fn alias_of(r: Request<'_>) -> Option<&Alias> {
+    let number: usize = std::str::from_utf8(r.notes().get(ALIAS)?).ok()?.parse().ok()?;
+    r.server().config().aliases.get(number).map(|alias| &**alias)
 }
 
 /// The handler: checks, routes and serves.
@@ -51,7 +64,7 @@ impl hook::Handle for Handler {
             return Status::DECLINED;
         }
         // The alias counts only where it set the handler: SetHandler on another resource is not its business.
-        let alias = if r.handler() == HANDLER { r.kept() } else { None };
+        let alias = if r.handler() == HANDLER { alias_of(r) } else { None };
         if let Err(status) = checks::run(r, alias) {
             return status;
         }

@@ -28,6 +28,7 @@ mod input_filters;
 mod interpreters;
 mod lifecycle;
 mod python_settings;
+mod redirects;
 mod response;
 mod restrictions;
 mod routing;
