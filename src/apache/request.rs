@@ -292,10 +292,16 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_set_content_type(self.raw, value) }
     }
 
-    /// Evaluates If-Modified-Since, If-None-Match and their kind against the answer's headers (RFC 9110, 13).
-    pub fn meets_conditions(self) -> Status {
-        // SAFETY: a live request.
-        Status(unsafe { sys::ap_meets_conditions(self.raw) })
+    /// It came from the client as it is: conditions are neither for parts of a page (SSI) nor for error documents, and
+    /// modules that change what is sent say so (no_local_copy).
+    pub fn is_own(self) -> bool {
+        self.record().main.is_null() && self.record().no_local_copy == 0
+    }
+
+    /// The client gets all of the content, though it asks for a part.
+    pub fn send_whole(self) {
+        // SAFETY: a live request; the filter is taken out of its chain, and httpd knows how to find it by its name.
+        unsafe { sys::ap_remove_output_filter_byhandle(self.record().output_filters, c"byterange".as_ptr()) };
     }
 
     /// Tells httpd when the resource was modified, microseconds since the epoch.

@@ -99,7 +99,7 @@ extern "C" fn append(handle: Handle, block: Slice, owner: *mut c_void) {
     guard((), || {
         // SAFETY: a live exchange; the block lives until it is released, or during this call if it has no owner.
         let (exchange, bytes) = unsafe { (exchange(handle), block.bytes()) };
-        if exchange.unchanged {
+        if exchange.drops_body() {
             if !owner.is_null() {
                 Released::release(owner);
             }
@@ -116,7 +116,7 @@ extern "C" fn append_file(handle: Handle, fd: i32, offset: i64, len: i64) -> boo
     guard(false, || {
         // SAFETY: a live exchange.
         let exchange = unsafe { exchange(handle) };
-        exchange.unchanged || exchange.append_file(fd, offset, len, true).is_ok()
+        exchange.drops_body() || exchange.append_file(fd, offset, len, true).is_ok()
     })
 }
 

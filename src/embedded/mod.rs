@@ -72,14 +72,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     match outcome.end {
         End::Complete => exchange.finish(),
         End::Truncated | End::Exit | End::Elsewhere => exchange.fail(),
-        End::Short if exchange.unchanged => exchange.finish(),
-        End::Short => {
-            r.log(
-                message::SHORT_RESPONSE,
-                "the application sent fewer bytes than its Content-Length; the connection is closed",
-            );
-            exchange.end_short()
-        }
+        End::Short => exchange.end_short(),
         End::Error => exchange.refuse(outcome),
     }
 }

@@ -1,11 +1,13 @@
 //! The way of an answer: status and headers are held until something is sent, so that an application that fails before
 //! that still gets an error page.
 
+use super::conditions::{Conditions, Validators, Verdict, range_applies};
 use super::{Exchange, maps};
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
 use std::io;
 use wire::door::Outcome;
+use wire::message;
 
 /// Status and headers as the application gave them, of the request's pool.
 pub struct Head<'r> {
@@ -27,15 +29,18 @@ impl<'r> Head<'r> {
         Self { status, line: pool.copy(line), headers }
     }
 
-    /// Sets them in the request, each as it is, duplicates included. Answers whether the client holds the content
-    /// already (RFC 9110, 13): then the answer is 304, without a body.
-    fn apply(&self, r: Request<'r>) -> bool {
+    /// Sets them in the request, each as it is, duplicates included. The verdict is on the client's conditions: the body goes
+    /// out only if that is [`Verdict::Send`].
+    fn apply(&self, r: Request<'r>) -> Verdict {
+        let verdict = if self.status == 200 && r.is_own() { self.judge(r) } else { Verdict::Send };
+        if verdict == Verdict::Failed {
+            // The server's page for 412 has nothing of the application's headers.
+            return verdict;
+        }
         r.set_answer(self.status, self.line);
         let out = r.headers_out();
-        let mut validators = false;
         for (name, value) in &self.headers {
             let is = |other: &[u8]| name.to_bytes().eq_ignore_ascii_case(other);
-            validators |= is(b"ETag") || is(b"Last-Modified");
             if is(b"Content-Type") {
                 r.set_content_type(value.to_bytes());
             } else if is(b"WWW-Authenticate") {
@@ -45,30 +50,68 @@ impl<'r> Head<'r> {
                 out.add(name, value);
             }
         }
-        if !validators || self.status != 200 || ![&b"GET"[..], b"HEAD"].contains(&r.method()) {
-            return false;
-        }
-        if let Some(time) = out.get(c"Last-Modified").and_then(|date| parse_date(r.pool(), date)) {
-            r.set_modified(time);
-        }
-        let unchanged = r.meets_conditions() == Status(304);
-        if unchanged {
+        if verdict == Verdict::NotModified {
             r.set_answer(304, b"304 Not Modified");
             out.unset(c"Content-Length");
         }
-        unchanged
+        verdict
+    }
+
+    fn header(&self, wanted: &str) -> Option<&'r [u8]> {
+        let wanted = wanted.as_bytes();
+        let found = self.headers.iter().find(|(name, _)| name.to_bytes().eq_ignore_ascii_case(wanted));
+        found.map(|(_, value)| value.to_bytes())
+    }
+
+    /// Evaluates the conditions of the request (RFC 9110, 13), and whether the client gets the part of the content that it
+    /// asks for or all of it (14.2).
+    fn judge(&self, r: Request<'r>) -> Verdict {
+        let is_get = r.method() == b"GET";
+        let asked = r.headers_in();
+        let has_range = asked.get(c"Range").is_some();
+        if !is_get && r.method() != b"HEAD" {
+            if has_range {
+                r.send_whole();
+            }
+            return Verdict::Send;
+        }
+        let date = |text| parse_date(r.pool(), text).map(|time| time / 1_000_000);
+        let modified = self.header("Last-Modified").and_then(date);
+        let answer = Validators { etag: self.header("ETag"), modified };
+        let conditions = Conditions {
+            if_match: asked.get(c"If-Match"),
+            if_none_match: asked.get(c"If-None-Match"),
+            if_modified_since: asked.get(c"If-Modified-Since").and_then(date),
+            if_unmodified_since: asked.get(c"If-Unmodified-Since").and_then(date),
+        };
+        if has_range {
+            // httpd's filter for ranges compares this with If-Range once more.
+            modified.inspect(|seconds| r.set_modified(seconds * 1_000_000));
+            let settled = |date: i64| r.received() / 1_000_000 >= date + 60;
+            let applies =
+                asked.get(c"If-Range").is_none_or(|value| range_applies(value, date(value), answer, settled));
+            if !is_get || !applies {
+                r.send_whole();
+            }
+        }
+        conditions.judge(answer)
     }
 }
 
 impl Exchange<'_> {
     /// Sets status and headers, if that was not done, before anything is sent.
     fn send_head(&mut self) {
-        if let Some(head) = self.head.take()
-            && head.apply(self.request)
-        {
-            self.unchanged = true;
-            self.answer.clear();
+        if let Some(head) = self.head.take() {
+            self.verdict = head.apply(self.request);
+            if self.drops_body() {
+                self.answer.clear();
+            }
         }
+    }
+
+    /// The client does not get the body, whatever comes of it.
+    pub fn drops_body(&self) -> bool {
+        self.verdict != Verdict::Send
     }
 
     /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory if it is worth while and
@@ -94,18 +137,21 @@ impl Exchange<'_> {
     /// Sends what was added. False: the client has gone.
     pub fn flush(&mut self) -> bool {
         self.send_head();
-        self.answer.flush()
+        self.verdict == Verdict::Failed || self.answer.flush()
     }
 
     /// Hands what was added on, to be sent when that is worth while. False: the client has gone.
     pub fn pass_on(&mut self) -> bool {
         self.send_head();
-        self.answer.pass()
+        self.verdict == Verdict::Failed || self.answer.pass()
     }
 
     /// The answer is whole.
     pub fn finish(&mut self) -> Status {
         self.send_head();
+        if self.verdict == Verdict::Failed {
+            return Status(412);
+        }
         self.answer.finish();
         Status::OK
     }
@@ -120,9 +166,17 @@ impl Exchange<'_> {
         Status::OK
     }
 
-    /// The answer ends before its Content-Length.
+    /// The answer ends before its Content-Length: the client notices, if it gets a body at all.
     pub fn end_short(&mut self) -> Status {
-        self.flush();
+        self.send_head();
+        if self.drops_body() {
+            return self.finish();
+        }
+        self.request.log(
+            message::SHORT_RESPONSE,
+            "the application sent fewer bytes than its Content-Length; the connection is closed",
+        );
+        self.answer.flush();
         self.answer.break_off();
         Status::OK
     }

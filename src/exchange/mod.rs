@@ -2,6 +2,7 @@
 #![deny(unsafe_code)]
 
 mod answer;
+mod conditions;
 pub mod maps;
 
 pub use answer::Head;
@@ -9,6 +10,7 @@ pub use answer::Head;
 use crate::apache::Request;
 use crate::apache::body::Body;
 use crate::apache::brigade::Brigade;
+use conditions::Verdict;
 
 /// A request on its way.
 pub struct Exchange<'r> {
@@ -21,8 +23,8 @@ pub struct Exchange<'r> {
     sendfile: bool,
     /// Status and headers, until something is sent.
     pub head: Option<Head<'r>>,
-    /// The client holds what the application would send (304): the body is dropped.
-    pub unchanged: bool,
+    /// What the conditions of the request come to, once status and headers are set.
+    verdict: Verdict,
 }
 
 impl<'r> Exchange<'r> {
@@ -34,7 +36,7 @@ impl<'r> Exchange<'r> {
             answer: Brigade::new(request),
             sendfile: request.dir_config().enable_sendfile == Some(true),
             head: None,
-            unchanged: false,
+            verdict: Verdict::Send,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod broken_scripts;
 mod closing;
+mod conditions;
 mod config_daemon;
 mod config_hosts;
 mod daemon_environ;

@@ -85,7 +85,7 @@ impl Relay<'_, '_> {
 
     /// False: the client has gone.
     pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
-        let wanted = self.instead.is_none() && !self.exchange.unchanged;
+        let wanted = self.instead.is_none() && !self.exchange.drops_body();
         let mut left = len;
         while left > 0 {
             if !wanted {
@@ -132,7 +132,7 @@ impl Relay<'_, '_> {
         if self.files > MOST_FILES {
             return Err(malformed("more files than an application can answer with"));
         }
-        if self.instead.is_none() && !self.exchange.unchanged {
+        if self.instead.is_none() && !self.exchange.drops_body() {
             let stays = self.live.is_apaches || stays_as_it_is(&data, self.live.identity.uid);
             self.exchange.append_file(file.as_raw_fd(), offset, len, stays)?;
         }

@@ -150,14 +150,7 @@ impl<'e, 'r> Relay<'e, 'r> {
             (_, Some(Instead::Page(status))) => status,
             (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url),
             (End::Complete, None) => self.exchange.finish(),
-            (End::Short, None) if self.exchange.unchanged => self.exchange.finish(),
-            (End::Short, None) => {
-                r.log(
-                    msg::SHORT_RESPONSE,
-                    "the application sent fewer bytes than its Content-Length; the connection is closed",
-                );
-                self.exchange.end_short()
-            }
+            (End::Short, None) => self.exchange.end_short(),
             (End::Truncated | End::Exit, None) => self.exchange.fail(),
         };
         Relayed::Done(status, self.reusable())
