@@ -414,6 +414,10 @@ messages! {
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused; a request that comes there in another way gets 500.",
         "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
+    HOP_BY_HOP 1055 Warning,
+        "An application answers with a header that belongs to the connection, which is the server's: Connection, Keep-Alive, Transfer-Encoding, Upgrade and their kind.",
+        "The header is left out, the answer is sent. Each process says it once for each application and header.",
+        "Nothing that is urgent. Tutorials of server-sent events set Connection: keep-alive; it can be removed there.";
     INPUT_FILTER_MUTE 1056 Error,
         "An input filter (SetInputFilter) answers read after read without data, without an end and without an error.",
         "The application gets OSError, the client 400.",

@@ -247,14 +247,31 @@ impl<'py> Obj<'py> {
         }
     }
 
+    /// A `list`, or an object of a class made from it.
+    pub fn is_list(&self) -> bool {
+        self.is_of(ffi::Py_TPFLAGS_LIST_SUBCLASS)
+    }
+
+    /// A `tuple`, or an object of a class made from it (named tuples are).
+    pub fn is_tuple(&self) -> bool {
+        self.is_of(ffi::Py_TPFLAGS_TUPLE_SUBCLASS)
+    }
+
+    fn is_of(&self, flag: std::ffi::c_ulong) -> bool {
+        // SAFETY: a live object has a type.
+        unsafe { ffi::PyType_GetFlags(ffi::Py_TYPE(self.ptr())) & flag != 0 }
+    }
+
     /// Number of items of a list or tuple.
     pub fn count(&self) -> usize {
-        // SAFETY: the kind says which; both functions only read.
+        // SAFETY: the type says which; both functions only read.
         unsafe {
-            match self.kind() {
-                Kind::List => ffi::PyList_Size(self.ptr()) as usize,
-                Kind::Tuple => ffi::PyTuple_Size(self.ptr()) as usize,
-                _ => 0,
+            if self.is_list() {
+                ffi::PyList_Size(self.ptr()) as usize
+            } else if self.is_tuple() {
+                ffi::PyTuple_Size(self.ptr()) as usize
+            } else {
+                0
             }
         }
     }
@@ -263,9 +280,10 @@ impl<'py> Obj<'py> {
     pub fn item(&self, index: usize) -> Result<Obj<'py>> {
         // SAFETY: as in `count`; the functions check the index, and the reference is taken before anything runs.
         unsafe {
-            let item = match self.kind() {
-                Kind::List => ffi::PyList_GetItem(self.ptr(), index as isize),
-                _ => ffi::PyTuple_GetItem(self.ptr(), index as isize),
+            let item = if self.is_list() {
+                ffi::PyList_GetItem(self.ptr(), index as isize)
+            } else {
+                ffi::PyTuple_GetItem(self.ptr(), index as isize)
             };
             Obj::borrowed(self.py, item)
         }

@@ -3,7 +3,7 @@
 use super::answer::{Answer, client_gone};
 use super::call::Call;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Kind, Obj, Problem, Py, Result};
+use crate::python::{Obj, Problem, Py, Raised, Result};
 use std::ffi::CStr;
 use std::sync::Arc;
 
@@ -27,11 +27,9 @@ fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Resu
     }
     let exc_info = exc_info.filter(|info| !info.is_none());
     if let Some(info) = &exc_info
-        && (info.kind() != Kind::Tuple || info.count() != 3)
+        && !info.is_tuple()
     {
-        return Err(
-            Problem::Runtime.raise(py, "start_response() argument 'exc_info' must be a 3-tuple or None")
-        );
+        return Err(no_exc_info(py));
     }
     if call.answer.borrow(py).frozen {
         let Some(info) = exc_info else {
@@ -42,12 +40,20 @@ fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Resu
         }
     }
     let fresh = Answer::of(py, &status, &headers)?;
+    fresh.dropped.warn(call);
     call.answer.borrow(py).replace(fresh);
     args.this().attr(c"write")
 }
 
+fn no_exc_info(py: Py<'_>) -> Raised {
+    Problem::Runtime.raise(py, "start_response() argument 'exc_info' must be a 3-tuple or None")
+}
+
 /// PEP 3333: `raise exc_info[1].with_traceback(exc_info[2])`
-fn raise_again(info: &Obj<'_>) -> Result<crate::python::Raised> {
+fn raise_again(info: &Obj<'_>) -> Result<Raised> {
+    if info.count() != 3 {
+        return Err(no_exc_info(info.py()));
+    }
     let (value, trace) = (info.item(1)?, info.item(2)?);
     if !trace.is_none() {
         value.set_attr(c"__traceback__", &trace)?;

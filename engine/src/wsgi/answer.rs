@@ -1,9 +1,10 @@
 //! The state of an answer: what start_response was told, and how much of the body went out (PEP 3333).
 
 use super::call::{Call, after_request};
+use super::hop::HopByHop;
 use super::link::Block;
 use super::validate;
-use crate::python::{Kind, Obj, Problem, Py, Raised, Result};
+use crate::python::{Obj, Problem, Py, Raised, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use wire::door::COPY_LIMIT;
@@ -17,6 +18,8 @@ pub struct Answer {
     text: Vec<u8>,
     line: Range<usize>,
     headers: Vec<(Range<usize>, Range<usize>)>,
+    /// Headers that were left out.
+    pub dropped: HopByHop,
     /// `write()` was called or data came: start_response may not be called again without exc_info.
     pub frozen: bool,
     /// Headers were handed over.
@@ -43,7 +46,7 @@ impl Answer {
         let line = status.as_latin1()?;
         answer.status = validate::status(&line).map_err(|text| Problem::Value.raise(py, text))?;
         answer.line = answer.push(&line);
-        if headers.kind() != Kind::List {
+        if !headers.is_list() {
             return Err(Problem::Type.raise(
                 py,
                 format_args!("start_response() argument 2 must be list, not {}", headers.type_name()),
@@ -63,7 +66,7 @@ impl Answer {
 
     fn header(&mut self, header: &Obj<'_>) -> Result<()> {
         let py = header.py();
-        if header.kind() != Kind::Tuple {
+        if !header.is_tuple() {
             return Err(Problem::Type
                 .raise(py, format_args!("each header must be a 2-tuple, not {}", header.type_name())));
         }
@@ -82,24 +85,24 @@ impl Answer {
         validate::name(&name)
             .and_then(|()| validate::value(&value))
             .map_err(|text| Problem::Value.raise(py, text))?;
+        // A Content-Length that says nothing is as if it were not there.
+        if self.dropped.note(&name) || (value.is_empty() && is_content_length(&name)) {
+            return Ok(());
+        }
         let entry = (self.push(&name), self.push(&value));
         self.headers.push(entry);
         Ok(())
     }
 
     fn content_length(&self) -> Option<&[u8]> {
-        let header = self
-            .headers
-            .iter()
-            .rev()
-            .find(|(name, _)| self.text[name.clone()].eq_ignore_ascii_case(b"Content-Length"));
+        let header = self.headers.iter().rev().find(|(name, _)| is_content_length(&self.text[name.clone()]));
         header.map(|(_, value)| &self.text[value.clone()])
     }
 
     /// Adds or replaces Content-Length.
     fn set_content_length(&mut self, length: u64) {
         let text = &self.text;
-        self.headers.retain(|(name, _)| !text[name.clone()].eq_ignore_ascii_case(b"Content-Length"));
+        self.headers.retain(|(name, _)| !is_content_length(&text[name.clone()]));
         let entry = (self.push(b"Content-Length"), self.push(length.to_string().as_bytes()));
         self.headers.push(entry);
     }
@@ -114,6 +117,10 @@ impl Answer {
         let length = self.content_length().map(validate::content_length).transpose();
         length.map_err(|text| Problem::Value.raise(py, text))
     }
+}
+
+fn is_content_length(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"Content-Length")
 }
 
 impl Call {
@@ -132,6 +139,11 @@ impl Call {
             // none is waited for while it is borrowed.
             if let Some(mut link) = self.try_lock() {
                 answer.remaining = answer.declared(py)?;
+                if let Some(length) = answer.remaining
+                    && !answer.content_length().is_some_and(|text| text[0].is_ascii_digit())
+                {
+                    answer.set_content_length(length);
+                }
                 answer.frozen = true;
                 answer.committed = true;
                 let answer = &*answer;

@@ -5,6 +5,7 @@ mod adapter;
 mod answer;
 mod call;
 mod environ;
+mod hop;
 mod input;
 mod link;
 mod refuse;

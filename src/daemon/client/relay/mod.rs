@@ -15,9 +15,9 @@ use crate::daemon::groups::Live;
 use crate::exchange::Exchange;
 use std::io;
 use std::time::Duration;
+use wire::Level;
 use wire::door::{End, Outcome};
 use wire::frame::{self, Kind};
-use wire::{Level, message as msg};
 
 /// Bytes of an answer that are passed on at a time.
 const BLOCK: usize = 256 << 10;
