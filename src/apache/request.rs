@@ -292,10 +292,15 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_set_content_type(self.raw, value) }
     }
 
+    /// It is a part of a page (SSI), or a look at where a URL leads.
+    pub fn is_part(self) -> bool {
+        !self.record().main.is_null()
+    }
+
     /// It came from the client as it is: conditions are neither for parts of a page (SSI) nor for error documents, and
     /// modules that change what is sent say so (no_local_copy).
     pub fn is_own(self) -> bool {
-        self.record().main.is_null() && self.record().no_local_copy == 0
+        !self.is_part() && self.record().no_local_copy == 0
     }
 
     /// The client gets all of the content, though it asks for a part.

@@ -1,7 +1,7 @@
 //! `apr_table_t`: ordered names and values, names compared without regard to case.
 
-use super::sys;
-use std::ffi::CStr;
+use super::{Pool, sys};
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 
 /// A table that lives for `'r`.
@@ -40,6 +40,32 @@ impl<'r> Table<'r> {
     pub fn add(self, name: &'r CStr, value: &'r CStr) {
         // SAFETY: as in `set`.
         unsafe { sys::apr_table_addn(self.raw, name.as_ptr(), value.as_ptr()) }
+    }
+
+    /// Sets all of these, in copies of the pool, which is the table's.
+    pub fn set_all<'a>(self, pool: Pool<'r>, entries: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) {
+        let size = entries.clone().map(|(name, value)| name.len() + value.len() + 2).sum();
+        // One piece of memory for all of them; its zeros end the strings.
+        let mut room = pool.bytes(size);
+        let mut keep = |text: &[u8]| {
+            let (here, rest) = std::mem::take(&mut room).split_at_mut(text.len() + 1);
+            here[..text.len()].copy_from_slice(text);
+            room = rest;
+            here.as_ptr().cast::<c_char>()
+        };
+        // SAFETY: the table is live; each string ends in a zero and lives as the pool, which is the table's.
+        unsafe {
+            let is_empty = (*sys::apr_table_elts(self.raw)).nelts == 0;
+            for (name, value) in entries {
+                let (name, value) = (keep(name), keep(value));
+                if is_empty {
+                    // Nothing can be there to be replaced.
+                    sys::apr_table_addn(self.raw, name, value);
+                } else {
+                    sys::apr_table_setn(self.raw, name, value);
+                }
+            }
+        }
     }
 
     /// Takes all entries of `name` away.

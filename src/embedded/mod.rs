@@ -43,6 +43,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     };
     let config = r.dir_config();
     let environ = Environ::of(r, route);
+    environ.show();
     let mut exchange = Exchange::new(r);
     let (kind, modified) = r.file();
     let request = table::Request {

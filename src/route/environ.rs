@@ -9,6 +9,8 @@ use wire::{Pair, Slice};
 /// The entries, in the order in which they count: a later one replaces an earlier one of its name.
 pub struct Environ<'r> {
     entries: Vec<Pair>,
+    /// Number of those that are SetEnv's and its kind's.
+    given: usize,
     https: bool,
     request: Request<'r>,
 }
@@ -16,8 +18,10 @@ pub struct Environ<'r> {
 impl<'r> Environ<'r> {
     /// The environ of a request.
     pub fn of(request: Request<'r>, route: &'r Route<'r>) -> Self {
-        let mut environ = Self { entries: Vec::with_capacity(56), https: request.is_tls(), request };
+        let mut environ =
+            Self { entries: Vec::with_capacity(56), given: 0, https: request.is_tls(), request };
         environ.request_environment();
+        environ.given = environ.entries.len();
         environ.headers(route.pass_authorization);
         environ.server();
         environ.connection();
@@ -26,8 +30,14 @@ impl<'r> Environ<'r> {
         environ
     }
 
+    /// Puts the entries into the request's environment, where `LogFormat "%{SCRIPT_NAME}e"`, mod_headers and expressions of
+    /// Apache find them.
+    pub fn show(&self) {
+        self.request.environment().set_all(self.request.pool(), self.pairs().skip(self.given));
+    }
+
     /// The entries as bytes.
-    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
         // SAFETY: made of text that lives as the request, which this does not outlive.
         #[allow(unsafe_code)]
         self.entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) })
@@ -68,10 +78,13 @@ impl<'r> Environ<'r> {
         self.set_new(name, &text[at..]);
     }
 
-    /// SetEnv and its kind. `HTTPS` only chooses the scheme; `PATH` is the server's own affair.
+    /// SetEnv and its kind. `HTTPS` only chooses the scheme; `PATH` is the server's own affair. A part of a page (SSI) is given a
+    /// copy of the page's environment, in which the page's application may have left what is not the part's.
     fn request_environment(&mut self) {
+        let is_part = self.request.is_part();
         for (name, value) in self.request.environment().iter() {
             match name {
+                b"CONTENT_LENGTH" | b"CONTENT_TYPE" | b"PATH_INFO" if is_part => {}
                 b"HTTPS" => self.https = value.eq_ignore_ascii_case(b"on") || value == b"1",
                 b"PATH" => {}
                 _ => self.set(name, value),
@@ -171,7 +184,7 @@ impl<'r> Environ<'r> {
         self.set_new(b"mod_wsgi.script_name", &script);
         let path_info = one_slash(r.path_info());
         // A PATH_INFO of the request's environment survives where the URL has none.
-        if !path_info.is_empty() || r.environment().get(c"PATH_INFO").is_none() {
+        if !path_info.is_empty() || r.is_part() || r.environment().get(c"PATH_INFO").is_none() {
             self.set_new(b"PATH_INFO", &path_info);
         }
         self.set_new(b"mod_wsgi.path_info", &path_info);

@@ -35,6 +35,7 @@ mod restrictions;
 mod routing;
 mod scripts;
 mod sharing;
+mod shown_environ;
 mod start_response;
 mod streams;
 mod tls;

@@ -42,6 +42,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         return status;
     }
     let environ = Environ::of(r, route);
+    environ.show();
     let Some(script) = inside(live, r.filename()) else {
         let text = format!(
             "'{}' lies outside of chroot= of process group '{}'",
