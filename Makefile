@@ -39,7 +39,6 @@ test: build ## Run the tests (SUBJECT=ours|mod_wsgi, ARGS='filter ...', CELLS=al
 lint: ## Check formatting, and clippy without warnings
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked -p mod_wsgi-engine --no-default-features --all-targets -- -D warnings
 
 fmt: ## Format the source
 	cargo fmt --all

@@ -10,8 +10,12 @@ pub mod startup;
 pub mod worker;
 pub mod wsgi;
 
-#[cfg(all(test, not(feature = "extension-module")))]
+#[cfg(test)]
 mod tests;
+
+// The libpython that the unit tests are linked to; build.rs finds it.
+#[cfg(test)]
+include!(concat!(env!("OUT_DIR"), "/libpython.rs"));
 
 /// What the bootstrap of a process calls.
 struct Bootstrap;

@@ -1,6 +1,6 @@
 //! The engine with a real Python in the test process, and doubles for the server around it.
 //!
-//! `cargo test -p mod_wsgi-engine --no-default-features`: without `extension-module` libpython is linked. Python is
+//! `cargo test -p mod_wsgi-engine`: libpython is linked to the tests (`build.rs`). Python is
 //! that of `PYO3_PYTHON`. All tests share it, as the requests of a process do: each has scripts of its own, most run
 //! in the main interpreter. `scripts/valgrind` runs the same tests under memcheck.
 #![deny(unsafe_code)]
