@@ -304,3 +304,126 @@ fn failing_import_script_is_logged_and_tried_again() {
     let r = harness::poll::until("the second attempt", || Some(s.get("/")).filter(|r| r.status == 200));
     assert_eq!(r.text(), "second");
 }
+
+/// What libraries ask a module about itself, each answered with `!` and the exception if it has no answer.
+const ASKING: &str = r#"
+import dataclasses, importlib.util, inspect, linecache, os, pickle, pkgutil, sys, typing
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    next: 'typing.Optional[Point]' = None
+
+def double(x):
+    return 2 * x
+
+HERE, FILE = os.path.split(__file__)
+CHECKS = {
+    'loader': lambda: __spec__.loader is __loader__ and __loader__.path == __file__,
+    'spec': lambda: (__spec__.name, __spec__.origin, __spec__.has_location) == (__name__, __file__, True),
+    'find_spec': lambda: importlib.util.find_spec(__name__) is __spec__,
+    'repr': lambda: repr(sys.modules[__name__]) == f"<module '{__name__}' from '{__file__}'>",
+    'cached': lambda: __cached__ is None,
+    'parent': lambda: not __package__ and not __spec__.parent,
+    'get_data': lambda: b'CHECKS' in pkgutil.get_data(__name__, FILE),
+    'get_source': lambda: 'CHECKS' in __loader__.get_source(__name__),
+    'get_code': lambda: __loader__.get_code(__name__).co_filename == __file__,
+    'getsource': lambda: 'CHECKS' in inspect.getsource(sys.modules[__name__]),
+    'of a function': lambda: inspect.getsource(double).startswith('def double'),
+    'of a class': lambda: 'next:' in inspect.getsource(Point),
+    'getmodule': lambda: inspect.getmodule(double) is sys.modules[__name__],
+    'linecache': lambda: linecache.getlines(__file__) == open(__file__).read().splitlines(True),
+    'pickle': lambda: pickle.loads(pickle.dumps((Point(1), double))) == (Point(1), double),
+    'get_type_hints': lambda: typing.get_type_hints(Point)['next'] == typing.Optional[Point],
+    'import': lambda: __import__(__name__) is sys.modules[__name__],
+    'no bytecode': lambda: not os.path.exists(HERE + '/__pycache__'),
+}
+
+def asked():
+    for name, check in CHECKS.items():
+        try:
+            if not check():
+                yield name
+        except Exception as error:
+            yield f'{name}: {error!r}'
+
+AT_LOAD = list(asked())
+
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [repr((AT_LOAD, list(asked()))).encode()]
+"#;
+
+/// The module has a spec and a loader of its file, while it loads and afterwards, whatever the file is called.
+#[test]
+fn module_has_a_spec_and_a_loader_of_its_file() {
+    let mut httpd = httpd();
+    for name in ["app.wsgi", "app.py", "app", "app.v2.wsgi", "caf\u{e9} 1.wsgi"] {
+        let url = name.replace(['\u{e9}', ' ', '.'], "");
+        httpd = httpd
+            .script(&format!("{url}/{name}"), ASKING)
+            .config(&format!("WSGIScriptAlias /{url} \"{{dir}}/{url}/{name}\""));
+    }
+    let s = httpd.start();
+    for url in ["appwsgi", "apppy", "app", "appv2wsgi", "caf1wsgi"] {
+        assert_eq!(s.get(&format!("/{url}")).text(), "([], [])", "{url}");
+    }
+}
+
+/// The same of a script that an import script or an alias with a place of its own loads before any request.
+#[test]
+fn module_of_a_preloaded_script_has_a_spec() {
+    let s = httpd()
+        .script("app.wsgi", ASKING)
+        .config(&format!(
+            "WSGIImportScript {{dir}}/app.wsgi process-group={} application-group=%{{GLOBAL}}",
+            process_group()
+        ))
+        .config("WSGIApplicationGroup %{GLOBAL}\nWSGIScriptAlias / {dir}/app.wsgi")
+        .start();
+    assert_eq!(s.get("/").text(), "([], [])");
+}
+
+/// `importlib.resources` knows the files beside a module from Python 3.12 on, and those of a package always.
+#[test]
+fn resources_beside_a_script() {
+    let source = answering(
+        "
+        import importlib.resources, sys
+        if __spec__.submodule_search_locations is None and sys.version_info < (3, 12):
+            result = 'text'
+        else:
+            result = importlib.resources.files(__name__).joinpath('note.txt').read_text()",
+    );
+    let s = httpd()
+        .script("one/app.wsgi", &source)
+        .script("two/__init__.py", &source)
+        .file("one/note.txt", "text")
+        .file("two/note.txt", "text")
+        .config("WSGIScriptAlias /one {dir}/one/app.wsgi\nWSGIScriptAlias /two {dir}/two/__init__.py")
+        .start();
+    assert_eq!([s.get("/one").text(), s.get("/two").text()], ["text", "text"]);
+}
+
+/// A script called `__init__.py` is a package.
+#[test]
+fn a_package_as_a_script() {
+    let s = httpd()
+        .script(
+            "shop/__init__.py",
+            &answering(
+                "
+                try:
+                    from .models import NAME
+                    result = NAME
+                except ImportError:
+                    result = 'ImportError'
+                result = (result, __spec__.submodule_search_locations == [__file__.rpartition('/')[0]])",
+            ),
+        )
+        .script("shop/models.py", "from . import application\nNAME = 'model'\n")
+        .config("WSGIScriptAlias / {dir}/shop/__init__.py")
+        .start();
+    let expected = differs("('ImportError', True)", "('model', True)", "relative imports work");
+    assert_eq!(s.get("/").text(), expected);
+}

@@ -111,3 +111,30 @@ fn errors() {
     s.wait_log("ValueError: in a view");
     assert_eq!(s.request("PUT", "/app/where").send().status, 405);
 }
+
+/// The instance folder, which a relative database is in, and the templates of a package loader are beside the script.
+#[test]
+fn folders_beside_the_script() {
+    let s = httpd()
+        .script(
+            "site.wsgi",
+            r"
+            from flask import Flask, render_template
+            import jinja2
+            app = application = Flask(__name__)
+            app.jinja_loader = jinja2.PackageLoader(__name__, 'pages')
+
+            @app.get('/where')
+            def where():
+                return app.instance_path
+
+            @app.get('/page')
+            def page():
+                return render_template('page.html', name='x')",
+        )
+        .file("pages/page.html", "page of {{ name }}")
+        .config("WSGIScriptAlias / {dir}/site.wsgi")
+        .start();
+    assert_eq!(s.get("/where").text(), s.dir().join("instance").to_str().unwrap());
+    assert_eq!(s.get("/page").text(), "page of x");
+}

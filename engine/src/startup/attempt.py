@@ -3,6 +3,9 @@
 Runs in the same namespace as prepare.py, which comes first.
 """
 
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+
 
 class Imported:
     """Notes which modules one thread imports. It finds none itself."""
@@ -47,13 +50,28 @@ def compile_script(path):
     return compile(source, path, "exec", dont_inherit=True)
 
 
+class ScriptLoader(SourceFileLoader):
+    """What a script's module names as its loader: source and data files are found by it. The file has any extension."""
+
+    __module__ = "mod_wsgi"
+
+    def _cache_bytecode(self, *args, **kwargs):
+        """Nothing is written beside a script."""
+
+
+def module_of(name, path):
+    """The module of a script, not executed yet. A script called __init__.py is a package, as everywhere in Python."""
+    module = module_from_spec(spec_from_file_location(name, path, loader=ScriptLoader(name, path)))
+    module.__cached__ = None
+    return module
+
+
 def execute_script(code, path, name, modified):
     """Runs a script, or starts a Django project (`code` is a tuple then), as a module of its own; one that fails leaves
     no module behind."""
     if STOP_ASKED:
         raise SystemExit(0)
-    module = ModuleType(name)
-    module.__file__ = path
+    module = module_of(name, path)
     module.__mtime__ = modified
     old = sys.modules.get(name)
     sys.modules[name] = module
