@@ -427,3 +427,36 @@ fn a_package_as_a_script() {
     let expected = differs("('ImportError', True)", "('model', True)", "relative imports work");
     assert_eq!(s.get("/").text(), expected);
 }
+
+/// Monitoring looks for these words.
+#[test]
+fn what_the_log_says_of_a_load() {
+    let s = reloadable().start();
+    let place = by_mode("in embedded mode", &format!("of daemon process '{GROUP}'")).to_owned();
+    let context = format!(r"into sub-interpreter 'localhost:{}\|' {place}\.$", s.port());
+    assert!(s.get("/").text().starts_with("v1"));
+    let script = format!("WSGI script '{}/app.wsgi' {context}", s.dir().display());
+    s.wait_log(&format!(r"\[wsgi:info\] .*Creating sub-interpreter 'localhost:{}\|' in ", s.port()));
+    s.wait_log(&format!(r"\[wsgi:info\] .*\bLoading {script}"));
+    s.write_file("app.wsgi", &versioned("v2"));
+    s.touch("app.wsgi");
+    until_served(&s, "/", "v2");
+    // A process group gets a new process, which loads it for the first time.
+    match mode() {
+        Mode::Embedded => drop(s.wait_log(&format!(r"\[wsgi:info\] .*\bReloading {script}"))),
+        Mode::Daemon => harness::poll::until("the load in the next process", || {
+            (s.logged(&format!(r"\[wsgi:info\] .*\bLoading {script}")).len() > 1).then_some(())
+        }),
+    }
+}
+
+/// A script that fails is announced too.
+#[test]
+fn what_the_log_says_of_a_load_that_fails() {
+    let s = serving("raise ValueError('broken')")
+        .expect_log("WSGI01(0[5-9]|10): |WSGI0174: ")
+        .expect_traceback("ValueError: broken")
+        .start();
+    assert!(s.get("/").status >= 500);
+    s.wait_log(r"\[wsgi:info\] .*\bLoading WSGI script '.*/app.wsgi' into ");
+}

@@ -422,6 +422,14 @@ messages! {
         "An input filter (SetInputFilter) answers read after read without data, without an end and without an error.",
         "The application gets OSError, the client 400.",
         "The filter is at fault: see which ones SetInputFilter and AddInputFilter name for this URL.";
+    SCRIPT_LOADING 1060 Info,
+        "A script is about to be executed: \"Loading\" for the first time, \"Reloading\" when it has changed.",
+        "WSGI1011 follows when it serves, else what it failed of.",
+        "Nothing to do.";
+    INTERPRETER_MADE 1061 Info,
+        "A sub-interpreter is about to be made, for an application group that has none.",
+        "Applications of the group run in it.",
+        "Nothing to do.";
 }
 
 #[cfg(test)]

@@ -264,6 +264,7 @@ impl Attempt {
                 );
             }
         };
+        self.say_loading(space);
         let loaded = space.load_script(py, &self.app, self.modified);
         leave_if_copy(py, &loaded);
         lock(&self.times).import = begun.elapsed();

@@ -3,10 +3,12 @@
 use super::app::{App, Place};
 use super::settings::Settings;
 use super::space::Space;
+use crate::host;
 use crate::python::Interpreter;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use wire::message as msg;
 
 /// Spoiled interpreters that a process leaves; each costs some MiB.
 const MOST_LEFT: u32 = 8;
@@ -65,6 +67,7 @@ impl Spaces {
             }
             self.left.fetch_add(1, Ordering::Relaxed);
         }
+        say_making(&app.group);
         let interpreter = self
             .main
             .attach(Interpreter::new)
@@ -78,4 +81,11 @@ impl Spaces {
         app.inner().place = Place::Group;
         Ok(space)
     }
+}
+
+/// One is about to be made: in the words that mod_wsgi has for it, which people look for in logs.
+fn say_making(group: &[u8]) {
+    let (group, place) = (String::from_utf8_lossy(group), host::place());
+    let place = place.strip_prefix("of ").map_or_else(|| place.clone(), |process| format!("in {process}"));
+    host::message(msg::INTERPRETER_MADE, format_args!("Creating sub-interpreter '{group}' {place}."));
 }

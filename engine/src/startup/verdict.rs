@@ -5,6 +5,7 @@ use super::attempt::Attempt;
 use super::board::Claim;
 use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
+use super::space::Space;
 use super::{advice, lock, os};
 use crate::host;
 use std::time::Duration;
@@ -60,6 +61,13 @@ impl Attempt {
         self.app.inner().place = Place::Group;
         self.app.first.close();
         self.app.leave(self.serial, State::Ready);
+    }
+
+    /// It begins: in the words that mod_wsgi has for it, which people look for in logs.
+    pub(super) fn say_loading(&self, space: &Space) {
+        let verb = if self.app.serving().is_some() { "Reloading" } else { "Loading" };
+        let (script, context) = (self.app.shown(), space.context());
+        self.say(msg::SCRIPT_LOADING, format_args!("{verb} WSGI script '{script}' into {context}."));
     }
 
     fn say_loaded(&self) {

@@ -7,7 +7,7 @@ fn lines(site: &Site, code: &str) -> Vec<String> {
     let answer = site.ask().set("QUERY_STRING", code).send();
     answer.ok();
     let prefix = format!("[script {}] ", site.path().display());
-    let lines = answer.lines.into_iter().filter(|line| !line.contains("loaded '"));
+    let lines = answer.lines.into_iter().filter(|line| !line.starts_with("WSGI10"));
     lines.map(|line| line.strip_prefix(&prefix).expect("lines name the script").to_owned()).collect()
 }
 
