@@ -35,6 +35,31 @@ fn restrict_stdout() {
     assert_eq!(s.get("/").text(), "None");
 }
 
+/// A stream that is forbidden can be asked what it is; mod_wsgi raises whatever it is asked.
+#[test]
+fn a_restricted_stream_looks_like_one() {
+    let ask = "[(f.isatty(), f.closed, f.encoding, isinstance(f, __import__('io').TextIOBase), hasattr(f, 'none')) \
+               for f in (sys.stdin, sys.stdout)]";
+    let s = attempt(ask).config("WSGIRestrictStdin On\nWSGIRestrictStdout On");
+    let s = match subject() {
+        Subject::ModWsgi => s.allow_log("Exception ignored in: .*mod_wsgi|access restricted").start(),
+        Subject::Ours => s.start(),
+    };
+    let expected = differs(
+        "OSError: sys.stdin access restricted by mod_wsgi".to_owned(),
+        format!("[{0}, {0}]", "(False, False, 'utf-8', True, False)"),
+        "libraries look at streams that they do not use",
+    );
+    assert_eq!(s.get("/").text(), expected);
+    drop(s);
+    for use_of_it in
+        ["sys.stdin.readline()", "input()", "sys.stdin.read(1)", "sys.stdin.fileno()", "sys.stdin.buffer"]
+    {
+        let s = attempt(use_of_it).config("WSGIRestrictStdin On").start();
+        assert_eq!(s.get("/").text(), "OSError: sys.stdin access restricted by mod_wsgi", "{use_of_it}");
+    }
+}
+
 /// signal.signal() in the main interpreter pretends, and tells the log who called.
 #[test]
 fn restrict_signal() {

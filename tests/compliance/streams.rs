@@ -236,3 +236,201 @@ fn exception_in_a_thread() {
     .start();
     assert_eq!(s.get("/").status, 200);
 }
+
+/// What is done with text streams of Python's can be done with these.
+#[test]
+fn they_are_text_streams() {
+    let s = running(
+        "
+        import io, weakref
+        def raised(use):
+            try:
+                return use()
+            except Exception as error:
+                return type(error).__name__
+        for f in errors, sys.stdout, sys.stderr:
+            f.note = 1
+            result += str([type(f) is io.TextIOWrapper, isinstance(f, io.TextIOBase), f.note, weakref.ref(f)() is f,
+                f.writable(), f.readable(), f.seekable(), f.write_through, f.newlines,
+                *(raised(use) for use in (f.tell, f.read, f.readline, lambda: f.seek(0), lambda: next(f),
+                                          lambda: f.write(b'bytes'), lambda: f.write(None)))]) + '\\n'
+            del f.note",
+    )
+    .start();
+    let expected = "[True, True, 1, True, True, False, False, True, None, 'UnsupportedOperation', \
+                    'UnsupportedOperation', 'UnsupportedOperation', 'UnsupportedOperation', \
+                    'UnsupportedOperation', 'TypeError', 'TypeError']\n";
+    assert_eq!(s.get("/").text(), expected.repeat(3));
+}
+
+#[test]
+fn what_a_log_cannot_do_is_unsupported() {
+    let s = running(
+        "
+        import faulthandler, io
+        def raised(use):
+            try:
+                use()
+            except Exception as error:
+                return error
+        for f in errors, sys.stdout, sys.stderr, sys.stderr.buffer:
+            for use in f.fileno, lambda: faulthandler.enable(f):
+                error = raised(use)
+                result += str([isinstance(error, io.UnsupportedOperation), isinstance(error, (OSError, AttributeError))])",
+    )
+    .start();
+    let expected = format!("[{}, True]", differs("False", "True", "the exception that io has for it"));
+    assert_eq!(s.get("/").text(), expected.repeat(8));
+}
+
+/// Ways to have another encoding or another class, as Python 2 code and its heirs have them.
+#[test]
+fn streams_are_wrapped_again() {
+    let s = running(
+        "
+        import codecs, io
+        codecs.getwriter('utf-8')(errors.buffer).write('by a writer\\n')
+        wrapped = io.TextIOWrapper(errors.buffer, encoding='latin-1', line_buffering=True)
+        print('wrapped', file=wrapped)
+        wrapped.detach()
+        sys.stdout.write = lambda text: sys.stderr.write('patched ' + text)
+        sys.stdout.write('write\\n')
+        del sys.stdout.write
+        sys.stdout.buffer.write(memoryview(b'view\\n'))
+        sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8', line_buffering=True)
+        print('detached')
+        sys.stderr = codecs.getwriter('utf-8')(sys.stderr.detach())
+        print('detached too', file=sys.stderr)
+        print('still', file=errors, flush=True)",
+    );
+    let lines = ["by a writer", "wrapped", "patched write", "view", "detached", "detached too", "still"];
+    let s = lines.iter().fold(s, |s, line| s.expect_log(&format!(r"\] {line}$"))).start();
+    assert_eq!(s.get("/").status, 200);
+}
+
+/// A wrapper that is thrown away, and whoever closes a stream that is not his, closes nothing for the others.
+#[test]
+fn a_closed_stream_goes_on() {
+    let s = running(
+        "
+        import io
+        io.TextIOWrapper(sys.stderr.buffer, encoding='utf-8').write('by a temporary wrapper\\n')
+        io.BufferedWriter(sys.stderr.buffer).write(b'by a temporary buffer\\n')
+        print('stderr goes on', file=sys.stderr)
+        sys.stdout.close()
+        print('stdout goes on')
+        with errors:
+            errors.write('inside\\n')
+        errors.write('after with\\n')",
+    )
+    .expect_log("by a temporary wrapper$");
+    let lines = ["by a temporary buffer", "stderr goes on", "stdout goes on", "inside", "after with"];
+    if subject() == Subject::ModWsgi {
+        // RuntimeError: write() called on wsgi.errors after request completed.
+        let s = s.allow_log(".*").start();
+        assert_eq!(s.get("/").status, 500);
+        return;
+    }
+    let s = lines.iter().fold(s, |s, line| s.expect_log(&format!(r"\] {line}$"))).start();
+    assert_eq!(s.get("/").status, 200);
+    assert_eq!(s.get("/").status, 200);
+}
+
+/// The library's own users of these streams.
+#[test]
+fn the_library_writes_to_them() {
+    let s = running(
+        "
+        import contextlib, io, logging, traceback, warnings
+        handler = logging.StreamHandler(errors)
+        logging.getLogger('mine').addHandler(handler)
+        logging.getLogger('mine').propagate = False
+        logging.getLogger('mine').error('by a handler')
+        warnings.warn_explicit('by warnings', UserWarning, 'x.py', 1)
+        try:
+            raise ValueError('by traceback')
+        except ValueError:
+            traceback.print_exc()
+        with contextlib.redirect_stdout(errors):
+            print('redirected')
+        with contextlib.redirect_stdout(io.StringIO()) as caught:
+            print('caught')
+        print('two', 'words', sep='-', flush=True)
+        result = caught.getvalue()",
+    )
+    .expect_log(r"\] by a handler$")
+    .expect_log(r"UserWarning: by warnings$")
+    .expect_traceback("ValueError: by traceback")
+    .expect_log(r"\] redirected$")
+    .expect_log(r"\] two-words$")
+    .start();
+    assert_eq!(s.get("/").text(), "caught\n");
+}
+
+/// A write from a finalizer or a signal handler while another is in progress.
+#[test]
+fn writes_within_writes() {
+    let s = running(
+        "
+        class Loud:
+            def __str__(self):
+                print('from inside')
+                return 'outer'
+            def __del__(self):
+                print('from a finalizer')
+        print(Loud())
+        sys.stdout.writelines(str(Loud()) + chr(10) for _ in range(2))",
+    )
+    .expect_log(r"\] from inside$")
+    .expect_log(r"\] from a finalizer$")
+    .expect_log(r"\] outer$")
+    .start();
+    assert_eq!(s.get("/").status, 200);
+    for line in ["from inside", "from a finalizer", "outer"] {
+        assert_eq!(s.logged(&format!(r"\] {line}$")).len(), 3, "{line}");
+    }
+}
+
+/// Each line is whole and is its request's, however many write at once.
+#[test]
+fn lines_of_requests_at_once_stay_whole() {
+    let s = serving(&answering(
+        "
+        import sys
+        name = environ['QUERY_STRING']
+        for n in range(20):
+            print(name, 'itself', 'line', n)
+        result = name",
+    ))
+    .allow_log("itself line [0-9]+$")
+    .start();
+    std::thread::scope(|scope| {
+        for name in ["one", "two", "three"] {
+            let s = &s;
+            scope.spawn(move || assert_eq!(s.get(&format!("/?{name}")).text(), name));
+        }
+    });
+    for name in ["one", "two", "three"] {
+        let lines = s.logged(&format!(r"\[script [^]]*\] {name} itself line [0-9]+$"));
+        assert_eq!(lines.len(), 20, "{name}");
+    }
+}
+
+/// The beginning of a line that a thread has left when the process ends.
+#[test]
+fn nothing_is_lost_at_the_end_of_the_process() {
+    let s = running(
+        "
+        import threading
+        thread = threading.Thread(target=lambda: print('left by a thread', end=''))
+        thread.start()
+        thread.join()
+        import atexit
+        atexit.register(print, 'left by an exit function', end='')",
+    )
+    .expect_log("left by a thread")
+    .expect_log("left by an exit function$")
+    .start();
+    assert_eq!(s.get("/").status, 200);
+    s.terminate();
+}

@@ -316,6 +316,22 @@ impl<'py> Obj<'py> {
         }
     }
 
+    /// How many references there are to it.
+    pub fn references(&self) -> isize {
+        // SAFETY: a live object, whose count this only reads.
+        unsafe { ffi::Py_REFCNT(self.ptr()) }
+    }
+
+    /// `not vars(self)`
+    pub fn has_no_attributes(&self) -> Result<bool> {
+        // SAFETY: a live object; what has no dict raises. The size is that of a dict.
+        unsafe {
+            let attributes =
+                Obj::owned(self.py, ffi::PyObject_GenericGetDict(self.ptr(), std::ptr::null_mut()))?;
+            Ok(ffi::PyDict_Size(attributes.ptr()) == 0)
+        }
+    }
+
     /// `vars(self)` of a module.
     pub fn module_dict(&self) -> Result<Obj<'py>> {
         // SAFETY: a live object; what is no module raises. The reference is borrowed.

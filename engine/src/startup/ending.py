@@ -49,4 +49,6 @@ def end(seconds):
             stream.flush()
         except Exception:
             pass
+    for log in LOGS:
+        log._flush_all()
     return [thread.name + " (daemon)" * thread.daemon for thread in left(daemons=True)]

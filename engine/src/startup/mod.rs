@@ -40,7 +40,7 @@ pub use imports::interrupt_request;
 pub use record::Record;
 pub use script::Script;
 pub use settings::{Settings, seconds};
-pub use space::{Space, WeakSpace};
+pub use space::Space;
 pub use start::{Refusal, start};
 pub use watch::{report_now as report, requests_come};
 

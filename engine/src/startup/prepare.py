@@ -6,6 +6,7 @@ no sys.modules, and keeps the functions it needs. `native` is set by the engine:
 
 import _thread
 import atexit
+import io
 import os
 import sys
 import threading  # here first, so that this thread is threading.main_thread() (up to 3.12: whoever imports it)
@@ -73,27 +74,38 @@ class RequestTimeout(BaseException):
     __module__ = "mod_wsgi"
 
 
-class Restricted:
-    """Stands for a standard stream that the configuration forbids."""
+class Restricted(io.TextIOBase):
+    """Stands for a standard stream that the configuration forbids: it looks like a text stream, and whatever would read
+    or write raises."""
+
+    __module__ = "mod_wsgi"
+    encoding, errors = "utf-8", "replace"
 
     def __init__(self, name):
-        self._name = name
+        self.name = f"<{name}>"
 
-    def __getattr__(self, name):
-        raise OSError(f"{self._name} access restricted by mod_wsgi")
+    def _refuse(self, *args, **kwargs):
+        raise OSError(f"sys.{self.name.strip('<>')} access restricted by mod_wsgi")
+
+    buffer = property(_refuse)
+    read = readline = readlines = __next__ = write = writelines = fileno = detach = reconfigure = _refuse
+
+
+LOGS = []  # what is below sys.stderr and sys.stdout
 
 
 def prepare(config, stderr, stdout):
     """Makes the interpreter what applications expect. `config` is a dict of what the engine knows."""
     sys.argv = ["mod_wsgi"]
     restore_environ(config["environ"])
+    LOGS[:] = stderr.buffer, stdout.buffer
     sys.stderr = stderr
     if config["restrict_stdout"]:
-        sys.stdout = Restricted("sys.stdout")
+        sys.stdout = Restricted("stdout")
     elif not config["keep_stdout"]:
         sys.stdout = stdout
     if config["restrict_stdin"]:
-        sys.stdin = Restricted("sys.stdin")
+        sys.stdin = Restricted("stdin")
     if config["restrict_signal"]:
         restrict_signals()
     if config["restrict_exit"]:

@@ -6,11 +6,11 @@ use super::settings::Settings;
 use crate::host;
 use crate::python::class;
 use crate::python::{GilCell, Interpreter, Kept, Obj, Py, Raised, Result};
-use crate::wsgi::{Adapter, Call, Input, Keys, LogStream, Stream, log_class};
+use crate::wsgi::{Adapter, Call, Input, Keys, Stream, TextStreams};
 use once_cell::sync::OnceCell;
 use std::cell::RefMut;
 use std::ffi::CStr;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock};
 use wire::Message;
 
 /// An interpreter of ours.
@@ -30,7 +30,7 @@ pub struct Space {
 struct Contents {
     adapter: Kept,
     input: Kept,
-    log: Kept,
+    streams: TextStreams,
     template: Kept,
     names: Names,
     file_wrapper: Kept,
@@ -92,17 +92,17 @@ impl Space {
         support.set_attr(c"__file__", &Obj::str(py, "<mod_wsgi>")?)?;
         support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
         native::run_sources(&support)?;
-        let log = log_class(py)?;
-        let standard = |kind| class::instance(&log, LogStream::standard(kind, Arc::downgrade(self)));
+        let streams = TextStreams::new(py)?;
         let config = settings.config(py, &self.name)?;
-        support.attr(c"prepare")?.call(&[&config, &standard(Stream::Stderr)?, &standard(Stream::Stdout)?])?;
+        let (stderr, stdout) = (streams.standard(py, Stream::Stderr)?, streams.standard(py, Stream::Stdout)?);
+        support.attr(c"prepare")?.call(&[&config, &stderr, &stdout])?;
         let interned = |name: &str| Obj::interned(py, name.as_bytes()).map(Obj::keep);
         let io = Obj::import(py, c"_io")?;
         let file_wrapper = support.attr(c"FileWrapper")?;
         Ok(Contents {
             adapter: class::make::<Adapter>(py)?.keep(),
             input: class::make::<Input>(py)?.keep(),
-            log: log.keep(),
+            streams,
             template: settings.environ_template(py, &file_wrapper)?.keep(),
             names: Names {
                 input: interned("wsgi.input")?,
@@ -243,14 +243,9 @@ impl Space {
         class::instance(self.contents().input.get(py), Input::new(call.clone()))
     }
 
-    /// A new `wsgi.errors`.
-    pub fn errors_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
-        self.log_instance(py, LogStream::errors(call.clone()))
-    }
-
-    /// A new stream.
-    pub fn log_instance<'py>(&self, py: Py<'py>, stream: LogStream) -> Result<Obj<'py>> {
-        class::instance(self.contents().log.get(py), stream)
+    /// What makes `wsgi.errors` of requests.
+    pub fn streams(&self) -> &TextStreams {
+        &self.contents().streams
     }
 
     /// Waits for the application's threads and runs exit functions; answers the names of threads that are left.
@@ -300,6 +295,3 @@ impl Space {
         (0..lines.count()).map(|index| Ok(lines.item(index)?.lossy().into_owned())).collect()
     }
 }
-
-/// A space, from an object in it that must not keep it alive.
-pub type WeakSpace = Weak<Space>;

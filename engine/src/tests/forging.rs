@@ -8,7 +8,7 @@ fn objects_of_the_engine_come_from_the_engine_alone() {
         "
         import copy, pickle
         adapter = start_response.__self__
-        things = [adapter, environ['wsgi.input'], environ['wsgi.errors']]
+        things = [adapter, environ['wsgi.input'], environ['wsgi.errors'].buffer]
         def refused(use, *arguments):
             try:
                 made = use(*arguments)
@@ -105,7 +105,7 @@ fn what_requests_make_goes_with_them() {
             query = environ['QUERY_STRING']
             if query == 'count':
                 gc.collect()
-                kinds = [type(start_response.__self__), type(environ['wsgi.input']), type(environ['wsgi.errors'])]
+                kinds = [type(start_response.__self__), type(environ['wsgi.input']), type(environ['wsgi.errors'].buffer)]
                 now = [len(gc.get_objects()), *map(sys.getrefcount, kinds), sys.getrefcount(application)]
                 before, old = now, before
                 start_response('200 OK', [])

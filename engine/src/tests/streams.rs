@@ -60,7 +60,7 @@ fn a_stream_looks_like_a_text_file_and_has_no_descriptor() {
     let site = executing();
     let code = "
 for s, name in (e, '<wsgi.errors>'), (sys.stderr, '<stderr>'), (sys.stdout, '<stdout>'):
-    assert (s.name, s.encoding, s.mode, s.closed) == (name, 'utf-8', 'w', False)
+    assert (s.name, s.encoding, s.closed) == (name, 'utf-8', False)
     assert s.writable() and not (s.readable() or s.seekable() or s.isatty())
     s.close()
     s.flush()
@@ -169,4 +169,75 @@ fn lines_of_requests_at_the_same_time_do_not_mix() {
         assert!(answer.lines.iter().zip(&ends).all(|(line, end)| line.ends_with(end)), "{}", answer.log());
         assert_eq!(answer.lines.len(), 50);
     });
+}
+
+/// A stream that a request has left as it was serves the next one; any other is its request's for ever.
+#[test]
+fn a_stream_that_somebody_kept_or_changed_serves_no_other_request() {
+    let site = Site::new(
+        "
+        import io, weakref
+        seen, kept = [], []
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            e = environ['wsgi.errors']
+            assert type(e) is io.TextIOWrapper and not vars(e) and weakref.getweakrefcount(e) == 0
+            assert (e.encoding, e.errors, e.line_buffering, e.write_through) == ('utf-8', 'replace', False, True)
+            fresh = not any(e is k or e.buffer is k for k in kept)
+            exec(environ['QUERY_STRING'])
+            e.write('')
+            return [str(fresh).encode()]
+        ",
+    );
+    let uses = [
+        "kept.append(e)",
+        "kept.append(e.buffer)",
+        "seen.append(weakref.ref(e))",
+        "e.colour = 'red'",
+        "e.write = print",
+        "e.reconfigure(errors='strict')",
+        "e.reconfigure(line_buffering=True, write_through=False)",
+        "kept.append(e.detach()); e = kept[-1]",
+        "e.close()",
+    ];
+    for code in uses {
+        // Without the write at the end that uses it.
+        site.write(&std::fs::read_to_string(site.path()).unwrap().replace("    e.write('')\n", ""));
+        for _ in 0..3 {
+            assert_eq!(site.get().ok(), "True", "after {code}");
+        }
+        assert_eq!(site.ask().set("QUERY_STRING", code).send().ok(), "True", "{code}");
+        assert_eq!(site.get().ok(), "True", "after {code}");
+    }
+}
+
+#[test]
+fn a_stream_that_nobody_used_serves_the_next_request() {
+    let site = Site::new(
+        "
+        seen = set()
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            seen.add(id(environ['wsgi.errors'].buffer))
+            return [str(len(seen)).encode()]
+        ",
+    );
+    let numbers: Vec<String> = (0..20).map(|_| site.get().ok()).collect();
+    assert!(numbers.iter().all(|number| number == &numbers[0]), "{numbers:?}");
+}
+
+#[test]
+fn what_a_thread_left_of_a_line_comes_at_the_end_of_the_process() {
+    let site = Site::app(
+        "
+        import sys, threading
+        thread = threading.Thread(target=lambda: print('of a thread that ended', end=''))
+        thread.start()
+        thread.join()
+        sys.stdout.buffer._flush_all()
+        return []
+        ",
+    );
+    site.get().ok();
+    assert_eq!(host_lines("of a thread that ended"), ["of a thread that ended"]);
 }

@@ -84,6 +84,7 @@ pub fn build<'a, 'py>(
     call: &Arc<Call>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     facts: &Facts,
+    errors: &Obj<'py>,
 ) -> Result<Obj<'py>> {
     let space = &call.space;
     let environ = space.environ_template(py).dict_copy()?;
@@ -97,7 +98,7 @@ pub fn build<'a, 'py>(
     let set = |name: &Kept, value: Obj<'py>| environ.dict_set(name.get(py), &value);
     let names = space.names();
     set(&names.input, space.input_instance(py, call)?)?;
-    set(&names.errors, space.errors_instance(py, call)?)?;
+    environ.dict_set(names.errors.get(py), errors)?;
     set(&names.thread_id, Obj::int(py, thread_number() as i64)?)?;
     set(&names.request_start, Obj::float(py, facts.received)?)?;
     set(&names.application_start, Obj::float(py, now())?)?;

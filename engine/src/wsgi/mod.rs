@@ -11,6 +11,7 @@ mod link;
 mod refuse;
 mod respond;
 mod stream;
+mod text;
 mod validate;
 mod warm;
 
@@ -19,7 +20,7 @@ pub use call::{Call, Interrupt, Stream};
 pub use environ::{Facts, Keys, declared_length, now};
 pub use input::Input;
 pub use link::{Block, Link, Log, RequestLog};
-pub use stream::{LogStream, class as log_class};
+pub use text::TextStreams;
 pub use warm::warm_up;
 
 use crate::host::{self, Renewed};
@@ -183,11 +184,22 @@ fn answer<'a, 'py>(
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     facts: &Facts,
 ) -> Result<()> {
-    let environ = environ::build(py, call, pairs, facts)?;
-    call.quick(py, "start", |link| link.started())?;
-    let start_response = call.space.adapter_instance(py, call)?.attr(c"start_response")?;
-    let iterable = application.call(&[&environ, &start_response])?;
-    respond::respond(call, &iterable)
+    let streams = call.space.streams();
+    let errors = streams.errors(py, call)?;
+    let answered = || {
+        let environ = environ::build(py, call, pairs, facts, errors.object(py))?;
+        call.quick(py, "start", |link| link.started())?;
+        let start_response = call.space.adapter_instance(py, call)?.attr(c"start_response")?;
+        let iterable = application.call(&[&environ, &start_response])?;
+        respond::respond(call, &iterable)
+    };
+    let answered = answered();
+    // What is raised is set aside, for nothing may be called with it.
+    match answered {
+        Ok(()) => streams.give_back(py, errors),
+        Err(_) => errors.release(py),
+    }
+    answered
 }
 
 /// An exception left the application: logs it and decides what the client sees.

@@ -1,38 +1,39 @@
-//! `wsgi.errors`, `sys.stderr` and `sys.stdout`: text streams whose lines become records of the error log.
+//! The raw streams below `wsgi.errors`, `sys.stderr` and `sys.stdout`: bytes whose lines become records of the error log.
+//!
+//! What applications hold is an `io.TextIOWrapper` over one of these (`super::text`), which writes through: nothing waits
+//! up there, so the thread that writes is the one whose request it is.
 
 use super::call::{Call, Stream};
 use crate::host;
-use crate::python::class::{self, Args, Class, Members};
-use crate::python::{GilCell, Obj, Problem, Py, Result, thread_number};
-use crate::startup::WeakSpace;
+use crate::python::class::{Args, Class, Members};
+use crate::python::{GilCell, Obj, Problem, Py, Raised, Result, thread_number};
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 use std::sync::Arc;
 use wire::Level;
 
-/// A text stream into the log.
+/// A raw stream into the log.
 pub struct LogStream {
     kind: Stream,
-    /// The request it is of (`wsgi.errors`); else the request of whichever thread writes.
-    call: Option<Arc<Call>>,
+    /// For `wsgi.errors`: the request it is of.
+    of: Arc<Owner>,
     /// Beginnings of lines of threads that serve no request, by thread number.
-    loose: Arc<GilCell<FxHashMap<usize, Vec<u8>>>>,
-    /// It takes bytes: it is the `buffer` of another.
-    buffer: bool,
-    /// The interpreter it is of.
-    space: WeakSpace,
+    loose: GilCell<FxHashMap<usize, Vec<u8>>>,
+}
+
+/// Which request a `wsgi.errors` is of.
+#[derive(Default)]
+pub struct Owner {
+    /// The request. None: a standard stream, whose request is that of whichever thread writes.
+    pub call: GilCell<Option<Arc<Call>>>,
+    /// It has been written to, flushed or closed.
+    pub used: GilCell<bool>,
 }
 
 impl LogStream {
-    /// `wsgi.errors` of a request.
-    pub fn errors(call: Arc<Call>) -> Self {
-        let space = Arc::downgrade(&call.space);
-        Self { kind: Stream::Errors, call: Some(call), loose: Arc::default(), buffer: false, space }
-    }
-
-    /// `sys.stderr` or `sys.stdout`.
-    pub fn standard(kind: Stream, space: WeakSpace) -> Self {
-        Self { kind, call: None, loose: Arc::default(), buffer: false, space }
+    /// One of this kind.
+    pub fn new(kind: Stream, of: Arc<Owner>) -> Self {
+        Self { kind, of, loose: GilCell::default() }
     }
 
     fn name(&self) -> &'static str {
@@ -43,37 +44,50 @@ impl LogStream {
         }
     }
 
-    /// Takes text in and logs the lines it completes; `flush` logs what is left too.
-    fn take(&self, py: Py<'_>, text: &[u8], flush: bool) -> Result<()> {
-        let call = match &self.call {
-            Some(call) if call.is_closed() => {
-                return Err(Problem::Runtime.raise(py, "write() called after request completed"));
-            }
-            Some(call) => Some(call.clone()),
-            None => Call::current(),
-        };
+    /// The request that `wsgi.errors` is of, or the writing thread's.
+    fn call(&self, py: Py<'_>) -> Option<Arc<Call>> {
+        self.of.used.set(py, true);
+        let own = self.of.call.borrow(py).clone();
+        own.or_else(Call::current)
+    }
+
+    /// Takes bytes in and logs the lines they complete; `flush` logs what is left too.
+    fn take(&self, py: Py<'_>, call: Option<Arc<Call>>, bytes: &[u8], flush: bool) {
         let Some(call) = call else {
             let mut loose = self.loose.borrow(py);
             let partial = loose.entry(thread_number()).or_default();
-            let lines = complete(partial, text, flush);
+            let lines = complete(partial, bytes, flush);
             if partial.is_empty() {
                 loose.remove(&thread_number());
             }
             drop(loose);
             py.detached(|| lines.iter().for_each(|line| host::log(Level::Error, line)));
-            return Ok(());
+            return;
         };
-        let lines = complete(&mut call.partial.borrow(py)[self.kind as usize], text, flush);
+        let lines = complete(&mut call.partial.borrow(py)[self.kind as usize], bytes, flush);
         if !lines.is_empty() {
             py.detached(|| lines.iter().for_each(|line| call.script_line(line)));
         }
-        Ok(())
+    }
+
+    /// Logs what is left; a request that is over has nothing left. Called by finalizers too, so it raises nothing.
+    fn flush(&self, py: Py<'_>) {
+        let call = self.call(py);
+        if call.as_ref().is_none_or(|call| !call.is_closed()) {
+            self.take(py, call, b"", true);
+        }
+    }
+
+    /// What a log cannot do.
+    fn unsupported(&self, py: Py<'_>, what: &str) -> Result<Raised> {
+        let class = Obj::import(py, c"io")?.attr(c"UnsupportedOperation")?;
+        Ok(Raised::with(&class, format_args!("{what}: {} is Apache's error log", self.name())))
     }
 }
 
-/// The lines that `text` completes, after `partial`, which keeps the rest.
-fn complete(partial: &mut Vec<u8>, text: &[u8], flush: bool) -> Vec<Vec<u8>> {
-    partial.extend_from_slice(text);
+/// The lines that `bytes` complete, after `partial`, which keeps the rest.
+fn complete(partial: &mut Vec<u8>, bytes: &[u8], flush: bool) -> Vec<Vec<u8>> {
+    partial.extend_from_slice(bytes);
     let mut lines: Vec<Vec<u8>> = Vec::new();
     if let Some(end) = partial.iter().rposition(|&byte| byte == b'\n') {
         let rest = partial.split_off(end + 1);
@@ -101,88 +115,77 @@ impl Call {
     }
 }
 
-fn write<'py>(py: Py<'py>, this: &LogStream, args: Args<'_, 'py>) -> Result<Obj<'py>> {
-    args.count(1, 1)?;
-    this.take_object(&args.get(0).unwrap_or_else(|| Obj::none(py)))
-}
-
-impl LogStream {
-    /// Takes the argument of `write` in; answers its length.
-    fn take_object<'py>(&self, text: &Obj<'py>) -> Result<Obj<'py>> {
-        let py = text.py();
-        if self.buffer && !text.is_str() {
-            let bytes = text.to_bytes()?;
-            self.take(py, bytes.as_bytes().unwrap_or_default(), false)?;
-            return bytes.length();
-        }
-        if !text.is_str() {
-            let complaint = format!("write() argument must be str, not {}", text.type_name());
-            return Err(Problem::Type.raise(py, complaint));
-        }
-        self.take(py, &text.lossy(), false)?;
-        text.length()
+/// The argument of `write`: anything of bytes, and text too, which mod_wsgi takes here. Answers its length.
+fn write<'py>(py: Py<'py>, this: &LogStream, bytes: &Obj<'py>) -> Result<Obj<'py>> {
+    let call = this.call(py);
+    if call.as_ref().is_some_and(|call| call.is_closed()) {
+        return Err(Problem::Runtime.raise(py, "write() called after request completed"));
     }
+    if let Some(plain) = bytes.as_bytes() {
+        this.take(py, call, plain, false);
+        return Obj::int(py, plain.len() as i64);
+    }
+    if bytes.is_str() {
+        this.take(py, call, &bytes.lossy(), false);
+        return bytes.length();
+    }
+    let copy = bytes.to_bytes()?;
+    let plain = copy.as_bytes().unwrap_or_default();
+    this.take(py, call, plain, false);
+    Obj::int(py, plain.len() as i64)
 }
 
 impl Class for LogStream {
     const NAME: &'static CStr = c"mod_wsgi.Log";
-    const DOC: &'static CStr = c"A text stream whose lines become records of Apache's error log.";
+    const DOC: &'static CStr = c"A raw stream whose lines become records of Apache's error log.";
 
     fn members(members: &mut Members<Self>) {
         members
-            .method(c"write", write)
+            .method(c"write", |py, this: &LogStream, args: Args<'_, '_>| {
+                args.count(1, 1)?;
+                write(py, this, &args.get(0).unwrap_or_else(|| Obj::none(py)))
+            })
             .method(c"writelines", |py, this: &LogStream, args| {
                 args.count(1, 1)?;
                 let lines = args.get(0).unwrap_or_else(|| Obj::none(py)).iter()?;
                 while let Some(line) = lines.next()? {
-                    this.take_object(&line)?;
+                    write(py, this, &line)?;
                 }
                 Ok(Obj::none(py))
             })
             .method(c"flush", |py, this: &LogStream, args| {
                 args.count(0, 0)?;
-                // A closed request's stream has nothing left; flushing it must not disturb an interpreter's end.
-                if this.call.as_ref().is_none_or(|call| !call.is_closed()) {
-                    this.take(py, b"", true)?;
-                }
+                this.flush(py);
                 Ok(Obj::none(py))
             })
-            .method(c"close", |py, _: &LogStream, _| Ok(Obj::none(py)))
-            .method(c"reconfigure", |py, _: &LogStream, _| Ok(Obj::none(py)))
+            // A wrapper that is thrown away closes what is below it, which others go on writing to.
+            .method(c"close", |py, this: &LogStream, _| {
+                this.flush(py);
+                Ok(Obj::none(py))
+            })
+            // At the end of the process: beginnings of lines whose threads may have ended long ago.
+            .method(c"_flush_all", |py, this: &LogStream, _| {
+                let loose = this.loose.take(py);
+                py.detached(|| loose.values().for_each(|line| host::log(Level::Error, line)));
+                Ok(Obj::none(py))
+            })
             .method(c"isatty", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
             .method(c"readable", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
             .method(c"seekable", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
             .method(c"writable", |py, _: &LogStream, _| Ok(Obj::bool(py, true)))
-            .method(c"fileno", |py, this: &LogStream, _| {
-                Err(Problem::Os.raise(
-                    py,
-                    format_args!("{} has no file descriptor: it is Apache's error log", this.name()),
-                ))
-            })
+            .method(c"fileno", |py, this: &LogStream, _| Err(this.unsupported(py, "no file descriptor")?))
+            .method(c"read", |py, this: &LogStream, _| Err(this.unsupported(py, "not readable")?))
+            .method(c"seek", |py, this: &LogStream, _| Err(this.unsupported(py, "not seekable")?))
+            .method(c"tell", |py, this: &LogStream, _| Err(this.unsupported(py, "not seekable")?))
+            .method(c"truncate", |py, this: &LogStream, _| Err(this.unsupported(py, "cannot be truncated")?))
             .method(c"__enter__", |_, _: &LogStream, args| Ok(args.this()))
             .method(c"__exit__", |py, _: &LogStream, _| Ok(Obj::none(py)))
-            .getter(c"buffer", |py, this: &LogStream| {
-                let (call, space) = (this.call.clone(), this.space.clone());
-                let inner = LogStream { kind: this.kind, call, loose: Arc::default(), buffer: true, space };
-                match this.space.upgrade() {
-                    Some(space) => space.log_instance(py, inner),
-                    None => Err(Problem::Runtime.raise(py, "the interpreter has ended")),
-                }
-            })
             .getter(c"name", |py, this: &LogStream| Obj::str(py, this.name()))
-            .getter(c"mode", |py, _: &LogStream| Obj::str(py, "w"))
+            .getter(c"mode", |py, _: &LogStream| Obj::str(py, "wb"))
             .getter(c"encoding", |py, _: &LogStream| Obj::str(py, "utf-8"))
             .getter(c"errors", |py, _: &LogStream| Obj::str(py, "replace"))
-            .getter(c"newlines", |py, _: &LogStream| Ok(Obj::none(py)))
-            .getter(c"closed", |py, _: &LogStream| Ok(Obj::bool(py, false)))
-            .getter(c"line_buffering", |py, _: &LogStream| Ok(Obj::bool(py, true)))
-            .getter(c"write_through", |py, _: &LogStream| Ok(Obj::bool(py, false)));
+            .getter(c"closed", |py, _: &LogStream| Ok(Obj::bool(py, false)));
     }
-}
-
-/// The classes of this file and their instances, for an interpreter's set.
-pub fn class(py: Py<'_>) -> Result<Obj<'_>> {
-    class::make::<LogStream>(py)
 }
 
 #[cfg(test)]
