@@ -16,6 +16,12 @@ pub trait Host: Send + Sync {
     fn place(&self) -> String {
         "in embedded mode".into()
     }
+    /// An application is about to end the process: what the log is to say of it. Nothing: it has not ended after all.
+    fn ends(&self, text: &str) {
+        if !text.is_empty() {
+            message(wire::message::APPLICATION_ENDS, text);
+        }
+    }
     /// Whoever puts another process in the place of this one, if that can be.
     fn renewal(&self) -> Option<&dyn Renewal> {
         None
@@ -56,6 +62,13 @@ pub fn place() -> String {
 /// Whoever puts another process in the place of this one, if that can be.
 pub fn renewal() -> Option<&'static dyn Renewal> {
     HOST.get()?.renewal()
+}
+
+/// An application is about to end the process; nothing: it has not ended after all.
+pub fn ends(text: &str) {
+    if let Some(host) = HOST.get() {
+        host.ends(text);
+    }
 }
 
 /// Writes one line to the process's error log.

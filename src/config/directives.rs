@@ -1,7 +1,7 @@
 //! The table of directives. `docs/directives.md` is written from it.
 
 use super::dir::{DirConfig, MapHead, Name, Preload, flag};
-use super::server::HashSeed;
+use super::server::{HashSeed, RestrictExit};
 use super::table::{Directive, Place, Setter};
 use super::words::Words;
 use super::{alias, daemon, django, import, socket};
@@ -169,13 +169,24 @@ pub static ALL: [Directive; 42] = [
         name: c"WSGIRestrictExit",
         arguments: One,
         context: Global,
-        syntax: "On|Off",
-        default: "On",
-        help: c"On: os._exit() does not end Apache's children",
-        doc: "On: `os._exit()` raises `mod_wsgi.ExitRefused` in an Apache child, which serves others too, and the log \
-              shows who called it; in processes that the application forks it works as ever. Off: it ends the child.",
+        syntax: "On|Off|Auto",
+        default: "Auto",
+        help: c"Auto: an application ends its process only where that serves nobody else",
+        doc: "Whether an application may end the process that it runs in: by `os._exit()`, `os.abort()`, `os.exec…()`, a \
+              signal to its own process that ends it, or one of faulthandler's ways to crash. On: never; it raises \
+              `mod_wsgi.ExitRefused`, and the log shows who called it. Auto: only in a process group with one \
+              application, when that has started; never in an Apache child, which always serves others too. Off: \
+              always. Where it may, the log names the application and the place of the call. SIGTERM, SIGINT, SIGHUP and \
+              SIGUSR1 have a process of a process group replaced, in good order, and are refused only to a script that \
+              is just being loaded. Processes that an application forks end as they like.",
         set: Setter::Server(|place, value| {
-            set_flag(place.name, value, &mut place.server.python.restrict_exit)
+            place.server.python.restrict_exit = Some(match flag(value) {
+                Some(true) => RestrictExit::On,
+                Some(false) => RestrictExit::Off,
+                None if value.eq_ignore_ascii_case(b"auto") => RestrictExit::Auto,
+                None => return Err(format!("{} must be one of: Off | On | Auto", place.name)),
+            });
+            Ok(())
         }),
     },
     Directive {

@@ -20,6 +20,6 @@ pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Name, Preload};
 pub use django::Django;
 pub use notices::Notices;
-pub use server::{HashSeed, PythonConfig, ServerConfig, StartupConfig};
+pub use server::{HashSeed, PythonConfig, RestrictExit, ServerConfig, StartupConfig};
 pub use socket::SocketConfig;
 pub use table::{Directive, Httpd, Place, Setter};

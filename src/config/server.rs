@@ -50,7 +50,7 @@ pub struct PythonConfig {
     /// WSGICaseSensitivity
     pub case_sensitivity: Option<bool>,
     /// WSGIRestrictExit
-    pub restrict_exit: Option<bool>,
+    pub restrict_exit: Option<RestrictExit>,
     /// How applications start.
     pub startup: StartupConfig,
 }
@@ -66,6 +66,29 @@ pub struct StartupConfig {
     pub requests: Option<u32>,
     /// WSGIImportTimeout, seconds
     pub import_timeout: Option<f64>,
+}
+
+/// WSGIRestrictExit: whether an application may end its process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RestrictExit {
+    /// It may.
+    Off,
+    /// It may not.
+    On,
+    /// It may, where the process serves nobody else and nothing starts.
+    #[default]
+    Auto,
+}
+
+impl RestrictExit {
+    /// As processes are told.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Off => wire::exit_rule::OFF,
+            Self::On => wire::exit_rule::ON,
+            Self::Auto => wire::exit_rule::AUTO,
+        }
+    }
 }
 
 /// WSGIPythonHashSeed

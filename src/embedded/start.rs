@@ -184,7 +184,7 @@ fn settings(config: &'static ServerConfig) -> Settings {
         mpm: text(mpm::name()),
         processes: mpm::max_processes(),
         threads: mpm::threads(),
-        restrict_exit: python.restrict_exit != Some(false),
+        restrict_exit: python.restrict_exit.unwrap_or_default().number(),
         board: board::descriptor(),
         slots: python.startup.slots.unwrap_or_else(cpus),
         generation: board::generation(),

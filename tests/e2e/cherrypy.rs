@@ -138,6 +138,46 @@ fn a_third_site_whose_port_is_taken() {
     }
 }
 
+/// Two sites of one process group that want the same port, as copied configurations do: the first serves, the second is
+/// told why it does not, and a request of its own ends nobody.
+#[test]
+fn two_sites_of_a_group_with_one_port() {
+    needs!("WSGIDaemonProcess");
+    let port = free_port();
+    let mut httpd = httpd()
+        .allow_log(ENGINE)
+        .allow_log(STILL_THERE)
+        .config("WSGISocketPrefix {dir}/run/wsgi\nWSGIDaemonProcess sites");
+    for name in ["one", "two"] {
+        httpd = httpd.file(&format!("{name}.wsgi"), cherrypy_site(port)).config(&format!(
+            "WSGIScriptAlias /{name} {{dir}}/{name}.wsgi process-group=sites application-group={name}"
+        ));
+    }
+    let s = httpd
+        .expect_log(r"WSGI1022: os\._exit\(70\) refused: .*/two[.]wsgi' is just being started")
+        .expect_log("WSGI0110: .*/two[.]wsgi' raised ")
+        .expect_log(&format!("Port {port} not free on 127.0.0.1"))
+        .expect_log("WSGI1016: what to do: the application starts a server .*cherrypy.server.unsubscribe")
+        // The port is taken in each successor, too, for as long as this process serves.
+        .allow_log("WSGI1031|WSGI1015|WSGI0110: .*/(one|two)[.]wsgi' raised |WSGI1022: ")
+        .allow_log(r"ChannelFailures|mod_wsgi.ExitRefused: os\._exit")
+        .allow_traceback()
+        .start();
+    let r = s.get("/one/");
+    assert_eq!((r.status, r.text().starts_with("cherrypy ")), (200, true), "{}", r.text());
+    let pid: u32 = r.text().rsplit(' ').next().and_then(|pid| pid.parse().ok()).expect("a pid");
+    let r = s.get("/two/");
+    assert_eq!(r.status, 503, "{}", r.text());
+    assert!(r.header("Retry-After").is_some());
+    assert_eq!(from_port(port), format!("cherrypy {port} {pid}"));
+    until("a successor that is refused the port", || {
+        s.get("/two/");
+        (!s.logged("WSGI1031: ").is_empty()).then_some(())
+    });
+    assert_eq!(s.get("/one/").text(), format!("cherrypy {port} {pid}"), "the process lives");
+    assert_eq!(s.logged("WSGI1029"), [""; 0]);
+}
+
 /// Other than the text says, this does not mean that the process ends.
 #[test]
 fn sys_exit_at_load() {

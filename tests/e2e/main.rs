@@ -19,6 +19,7 @@ mod django;
 mod django_alias;
 mod ending;
 mod ending_hung;
+mod exits;
 mod failure_pages;
 mod first_failure;
 mod first_requests;

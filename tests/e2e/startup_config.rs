@@ -21,7 +21,7 @@ fn values_out_of_range() {
     for (directive, values, words) in [
         ("WSGIPreload", &["maybe", "1"][..], &["Off", "On", "Auto"][..]),
         ("WSGIErrorDetails", &["yes"], &["Off", "On"]),
-        ("WSGIRestrictExit", &["yes"], &["Off", "On"]),
+        ("WSGIRestrictExit", &["yes", "Automatic"], &["Off", "On", "Auto"]),
         ("WSGIStartupTimeout", &["soon", "-1", "nan", "inf", "1s"], &["seconds"]),
         ("WSGIImportTimeout", &["soon", "-1", "nan", "inf", "1s"], &["seconds"]),
         ("WSGIStartupRequests", &["few", "-1", "1.5", "99999999999"], &["number"]),
@@ -42,6 +42,7 @@ fn values_within_range() {
         WSGIPreload auto
         WSGIErrorDetails ON
         WSGIRestrictExit off
+        WSGIRestrictExit AUTO
         WSGIStartupTimeout 1.5
         WSGIImportTimeout 0
         WSGIStartupRequests 0

@@ -125,6 +125,9 @@ pub enum Message {
     Complete,
     /// httpd's parent: the server stops.
     Stop,
+    /// Worker: an application is about to end the process, and which one, from where. Nothing: it has not ended after
+    /// all.
+    Ends(Vec<u8>),
 }
 
 impl Message {
@@ -144,6 +147,7 @@ impl Message {
             Self::Complete => w.u8(9),
             Self::Stop => w.u8(10),
             Self::Has(key) => w.u8(11).u64(*key),
+            Self::Ends(text) => w.u8(12).raw(text),
         };
         bytes.truncate(LONGEST);
         bytes
@@ -174,6 +178,7 @@ impl Message {
             9 => Self::Complete,
             10 => Self::Stop,
             11 => Self::Has(reader.u64()?),
+            12 => return Ok(Self::Ends(reader.rest().to_vec())),
             _ => return Err(Malformed("message")),
         };
         reader.end()?;
@@ -202,6 +207,7 @@ mod tests {
             Message::Complete,
             Message::Stop,
             Message::Has(7),
+            Message::Ends(b"'/x.wsgi' called os._exit(7)".to_vec()),
         ];
         for message in messages {
             assert_eq!(Message::parse(&message.bytes()), Ok(message));

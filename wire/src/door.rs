@@ -9,7 +9,7 @@ use crate::{Level, Pair, Slice};
 use core::ffi::c_void;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -281,8 +281,8 @@ pub struct Settings {
     pub processes: i32,
     /// Threads of each.
     pub threads: i32,
-    /// `WSGIRestrictExit`
-    pub restrict_exit: bool,
+    /// `WSGIRestrictExit`; see [`crate::exit_rule`].
+    pub restrict_exit: u8,
     /// Descriptor of the start board, a file in memory that all processes of the server share; -1: there is none.
     pub board: i32,
     /// `WSGIStartupLock`: slots; 0: off.

@@ -10,6 +10,7 @@ pub mod claims;
 pub mod codec;
 pub mod control;
 pub mod door;
+pub mod exit_rule;
 pub mod frame;
 pub mod level;
 pub mod message;

@@ -319,9 +319,11 @@ messages! {
         "The waiting request is interrupted and gets 503; the others go on.",
         "Import the module that the line names when the application starts, or name a path that needs it in warmup=.";
     EXIT_REFUSED 1022 Error,
-        "The application called os._exit(), which would have ended a process that serves others too.",
+        "The application called os._exit(), or something else that would have ended a process that serves others too, or \
+         starts one.",
         "It gets mod_wsgi.ExitRefused; the process lives.",
-        "The stack shows who calls it. WSGIRestrictExit Off lets it end the process.";
+        "The stack shows who calls it. Give the application a process group of its own, or let it end the process: \
+         WSGIRestrictExit Off.";
     START_LATE 1023 Notice,
         "A start that had timed out has ended after all.",
         "If it has ended well, the application serves in this process.",
@@ -430,6 +432,10 @@ messages! {
         "A sub-interpreter is about to be made, for an application group that has none.",
         "Applications of the group run in it.",
         "Nothing to do.";
+    APPLICATION_ENDS 1065 Notice,
+        "An application ends the process that it runs in, which WSGIRestrictExit lets it do.",
+        "Other requests in that process are cut.",
+        "The line names the application and the place of the call. WSGIRestrictExit On, or Auto, refuses it.";
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::request::{Pairs, put_pairs};
 
 /// Raised whenever the settings change: supervisor and worker must be of one version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Descriptors of a worker. The others are closed before its python is executed.
 pub mod descriptor {
@@ -102,8 +102,8 @@ settings! {
     restrict_stdout: flag,
     /// `WSGIRestrictSignal`
     restrict_signal: flag,
-    /// `WSGIRestrictExit`, if it was given as On.
-    restrict_exit: flag,
+    /// `WSGIRestrictExit`; see [`crate::exit_rule`].
+    restrict_exit: u8,
     /// `WSGICaseSensitivity`
     case_sensitive: flag,
     /// `locale=`; empty: that of the environment.

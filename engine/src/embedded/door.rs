@@ -4,7 +4,7 @@
 use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::startup::{self, Django, Plan, Script, Settings, WarmUp, seconds};
+use crate::startup::{self, Django, ExitRule, Plan, Script, Settings, WarmUp, seconds};
 use crate::wsgi::{self, Block, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
@@ -97,7 +97,7 @@ fn settings(from: &table::Settings) -> Settings {
         processes: from.processes,
         threads: from.threads,
         mpm_numbers: [from.processes, from.threads],
-        restrict_exit: from.restrict_exit,
+        restrict_exit: ExitRule::of(from.restrict_exit),
         daemon: false,
         board: (from.board >= 0).then_some(from.board),
         slots: from.slots,

@@ -7,7 +7,7 @@ use super::record::{Record, Watched};
 use super::script::Script;
 use super::slots::Slot;
 use super::space::Space;
-use super::{Runtime, lock, os, watch};
+use super::{Runtime, exits, lock, os, watch};
 use crate::host;
 use crate::python::{Obj, Py, Raised, Standing};
 use crate::wsgi::{Call, RequestLog, warm_up};
@@ -146,7 +146,7 @@ impl Attempt {
         }
         self.begun.store(os::now(), Ordering::SeqCst);
         watch::begin(self);
-        let made = catch_unwind(AssertUnwindSafe(|| self.make()));
+        let made = catch_unwind(AssertUnwindSafe(|| exits::while_starting(&self.app, || self.make())));
         watch::end(self);
         drop(lock(&self.slot).take());
         match made {

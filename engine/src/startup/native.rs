@@ -1,5 +1,6 @@
 //! The Python that every interpreter is given (`prepare.py` and its kind), and what it may ask of the engine.
 
+use super::exits::{self, Act, Ruling};
 use crate::host;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Obj, Py, Result, interrupt};
@@ -9,8 +10,9 @@ use std::ffi::CStr;
 use wire::Level;
 
 /// What every interpreter runs first: what it is given, and what tells where threads stand.
-static SOURCES: [Source; 4] = [
+static SOURCES: [Source; 5] = [
     Source::new(concat!(include_str!("prepare.py"), "\0")),
+    Source::new(concat!(include_str!("exits.py"), "\0")),
     Source::new(concat!(include_str!("attempt.py"), "\0")),
     Source::new(concat!(include_str!("ending.py"), "\0")),
     Source::new(concat!(include_str!("report.py"), "\0")),
@@ -67,6 +69,27 @@ impl Class for Native {
                     Some(call) => call.log(level, &text.lossy()),
                     None => host::log(level, &text.lossy()),
                 }
+            }
+            Ok(Obj::none(py))
+        });
+        members.method(c"may_end", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let number = |at: usize| args.get(at).map_or(Ok(0), |number| number.as_int());
+            let Some(act) = Act::of(number(0)?, number(1)?) else { return Ok(Obj::none(py)) };
+            match exits::rule(act) {
+                Ruling::Harmless => Ok(Obj::none(py)),
+                Ruling::Ends => Ok(Obj::bool(py, true)),
+                Ruling::Refused(why) => Obj::str(py, &why),
+            }
+        });
+        members.method(c"application", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            exits::caller().map_or_else(|| Ok(Obj::none(py)), |script| Obj::str(py, &script))
+        });
+        members.method(c"ends", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(1, 1)?;
+            if let Some(text) = args.get(0) {
+                host::ends(&String::from_utf8_lossy(&text.lossy()));
             }
             Ok(Obj::none(py))
         });

@@ -157,6 +157,16 @@ pub fn is_copy() -> bool {
     COPY.load(Ordering::Relaxed)
 }
 
+/// Nobody handles the signal, nor is it ignored: it does what it does by default. `None`: there is no such signal.
+pub fn is_default(signal: i32) -> Option<bool> {
+    // SAFETY: fills a structure of numbers, for which zero is a value.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        let known = signal > 0 && libc::sigaction(signal, std::ptr::null(), &mut action) == 0;
+        known.then_some(action.sa_sigaction == libc::SIG_DFL)
+    }
+}
+
 /// Ends this process at once.
 pub fn end_process(status: i32) -> ! {
     // SAFETY: ends the process.

@@ -55,12 +55,6 @@ class FileWrapper:
                 pass
 
 
-class ExitRefused(RuntimeError):
-    """The application wanted to end the process, which serves others too (WSGIRestrictExit)."""
-
-    __module__ = "mod_wsgi"
-
-
 class ImportDeadlock(BaseException):
     """The request waited for an import that does not get on; it is interrupted so that others can (WSGIImportTimeout).
     No Exception, so that applications do not take it for a module that is missing."""
@@ -108,8 +102,7 @@ def prepare(config, stderr, stdout):
         sys.stdin = Restricted("stdin")
     if config["restrict_signal"]:
         restrict_signals()
-    if config["restrict_exit"]:
-        restrict_exit()
+    guard_exits()
     if config["main"]:
         forget_bootstrap()
         if config["service"]:
@@ -191,25 +184,6 @@ def restrict_signals():
 
     restricted.__doc__, restricted.__name__ = install.__doc__, "signal"
     signal.signal = restricted
-
-
-def restrict_exit():
-    """os._exit() ends no process that serves; one that the application forked may."""
-    leave, pid = os._exit, os.getpid()
-
-    def _exit(status):
-        if os.getpid() != pid:
-            leave(status)
-        import traceback
-
-        text = f"os._exit({status!r}) refused: the process serves other applications too; see WSGIRestrictExit"
-        native.log(ERROR, f"WSGI1022: {text}")
-        for line in "".join(traceback.format_stack()[:-1]).splitlines():
-            native.log(ERROR, line)
-        raise ExitRefused(text)
-
-    _exit.__doc__ = leave.__doc__
-    os._exit = _exit
 
 
 def add_directories(paths):

@@ -1,5 +1,6 @@
 //! What the configuration says of every interpreter of the process.
 
+use super::exits::ExitRule;
 use crate::python::{Obj, Py, Result};
 use std::time::Duration;
 
@@ -56,8 +57,8 @@ pub struct Settings {
     pub mpm_numbers: [i32; 2],
     /// This is a process of a process group: nobody but applications needs its threads.
     pub daemon: bool,
-    /// `os._exit()` is refused.
-    pub restrict_exit: bool,
+    /// WSGIRestrictExit
+    pub restrict_exit: ExitRule,
     /// Descriptor of the start board that the processes of the server share; none: one of this process alone.
     pub board: Option<i32>,
     /// Slots of the startup lock; 0: off.
@@ -88,7 +89,6 @@ impl Settings {
         set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
         set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
         set("restrict_signal", Obj::bool(py, self.restrict_signal))?;
-        set("restrict_exit", Obj::bool(py, self.restrict_exit))?;
         set("keep_stdout", Obj::bool(py, self.keep_stdout))?;
         set("multithread", Obj::bool(py, self.multithread))?;
         set("switch_interval", Obj::float(py, self.switch_interval)?)?;

@@ -39,6 +39,12 @@ impl Host for SupervisorLog {
         format!("of daemon process '{}'", self.0.name())
     }
 
+    fn ends(&self, text: &str) {
+        if !self.0.tell(&Message::Ends(text.as_bytes().to_vec())) && !text.is_empty() {
+            host::message(msg::APPLICATION_ENDS, text);
+        }
+    }
+
     fn renewal(&self) -> Option<&dyn host::Renewal> {
         Some(self.0)
     }

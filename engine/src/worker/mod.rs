@@ -166,8 +166,7 @@ impl Worker {
 
     /// Starts those that start with the process, in the order of the configuration; answers how many failed.
     fn start_applications(&self) -> u32 {
-        let mut failed = 0;
-        for plan in self.settings.plans.iter().filter(|plan| plan.preload) {
+        let scripts = self.settings.plans.iter().filter(|plan| plan.preload).map(|plan| {
             let script = Script {
                 path: &plan.script,
                 group: &plan.group,
@@ -175,6 +174,14 @@ impl Worker {
                 modified: -1,
                 reload: false,
             };
+            (script, plan)
+        });
+        // All are known before the first one starts: none may end a process that others are still to start in.
+        for (script, plan) in scripts.clone() {
+            startup::application(&script, || settings::plan(plan));
+        }
+        let mut failed = 0;
+        for (script, plan) in scripts {
             failed += u32::from(!startup::preload(&script, || settings::plan(plan)));
         }
         failed

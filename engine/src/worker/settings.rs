@@ -1,6 +1,6 @@
 //! What the supervisor said, in the words of the startup engine.
 
-use crate::startup::{Django, Plan, Settings, WarmUp, seconds};
+use crate::startup::{Django, ExitRule, Plan, Settings, WarmUp, seconds};
 use std::os::unix::ffi::OsStringExt;
 use wire::worker as told;
 
@@ -30,7 +30,7 @@ pub fn of(from: &told::Settings) -> Settings {
         processes: from.processes as i32,
         threads: from.threads as i32,
         mpm_numbers: [from.mpm_processes as i32, from.mpm_threads as i32],
-        restrict_exit: from.restrict_exit,
+        restrict_exit: ExitRule::of(from.restrict_exit),
         daemon: true,
         board: Some(told::descriptor::BOARD),
         slots: from.slots,

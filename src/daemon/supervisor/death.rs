@@ -19,7 +19,7 @@ pub fn is_clean(status: i32) -> bool {
 /// What ends of this kind are usually about.
 pub fn hint(status: i32) -> &'static str {
     if !libc::WIFSIGNALED(status) {
-        return "code of an application may have called os._exit()";
+        return "C code of an application may have called exit()";
     }
     match libc::WTERMSIG(status) {
         libc::SIGKILL => {
@@ -29,6 +29,10 @@ pub fn hint(status: i32) -> &'static str {
             "an extension module is at fault, usually; the stacks that it left stand above"
         }
         libc::SIGXCPU => "it had used cpu-time-limit",
+        libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => {
+            "a timer that an application has set (signal.alarm, signal.setitimer) and for which no handler is installed: \
+             WSGIRestrictSignal lets it install none"
+        }
         _ => "a signal that nobody caught",
     }
 }
@@ -46,6 +50,7 @@ fn name(signal: i32) -> &'static str {
         libc::SIGINT => "SIGINT",
         libc::SIGHUP => "SIGHUP",
         libc::SIGSYS => "SIGSYS",
+        libc::SIGALRM => "SIGALRM",
         _ => "see signal(7)",
     }
 }

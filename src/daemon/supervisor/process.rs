@@ -26,6 +26,8 @@ pub struct Process {
     pub killed: bool,
     /// It has said that it cannot serve.
     pub gave_up: bool,
+    /// What an application has ended it by, in the process's own words.
+    pub last_words: Option<String>,
     /// It was told to finish.
     drains: bool,
     /// Its end of the channel is open.
@@ -46,6 +48,7 @@ impl Process {
             kill_at: None,
             killed: false,
             gave_up: false,
+            last_words: None,
             drains: false,
             is_heard: Cell::new(true),
         }
@@ -72,6 +75,15 @@ impl Process {
             }
         }
         messages
+    }
+
+    /// It says what an application ends it by; nothing: it has not ended. Any code of the process may have said so: the
+    /// log gets one line of it, and not a long one.
+    pub fn note_last_words(&mut self, text: &[u8]) {
+        const LONGEST: usize = 400;
+        let text = String::from_utf8_lossy(text);
+        let line = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        self.last_words = Some(line).filter(|line: &String| !line.is_empty());
     }
 
     /// Has it finish what it has and end; it is killed if that takes too long. `None` is no bound.

@@ -76,7 +76,7 @@ pub fn settings(context: &Context, live: &Live, plans: &[Plan]) -> Settings {
         restrict_stdin: python.restrict_stdin == Some(true),
         restrict_stdout: python.restrict_stdout == Some(true),
         restrict_signal: python.restrict_signal != Some(false),
-        restrict_exit: python.restrict_exit == Some(true),
+        restrict_exit: python.restrict_exit.unwrap_or_default().number(),
         case_sensitive: python.case_sensitivity != Some(false),
         locale: optional(&group.locale),
         switch_interval: group.switch_interval.unwrap_or(0.0),

@@ -110,7 +110,7 @@ impl Group {
                     (true, Some(_)) => "it was killed, for its start took too long (startup-timeout)",
                     (true, None) => "it was killed, for it had not ended within shutdown-timeout",
                     _ if process.gave_up => "why stands above",
-                    _ => death::hint(status),
+                    _ => process.last_words.as_deref().unwrap_or(death::hint(status)),
                 },
             );
             self.say(context, msg::WORKER_DIED, &text);

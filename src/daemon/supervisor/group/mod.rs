@@ -201,11 +201,14 @@ impl Group {
                 }
             }
         }
-        for process in std::mem::take(&mut self.leaving) {
+        for mut process in std::mem::take(&mut self.leaving) {
             let (ended, spoke) = (is_ready(process.ended.as_raw_fd()), is_ready(process.control.as_raw_fd()));
             if ended || spoke {
                 for message in process.hear() {
-                    self.log_of(context, message);
+                    match message {
+                        Message::Ends(text) => process.note_last_words(&text),
+                        message => self.log_of(context, message),
+                    }
                 }
             }
             if ended {
@@ -233,6 +236,11 @@ impl Group {
                 let why = String::from_utf8_lossy(&why);
                 let text = format!("a process of group '{}' cannot serve: {why}", self.live.name());
                 self.say(context, msg::PROCESS_SETUP, &text);
+            }
+            Message::Ends(text) => {
+                if let Some(process) = self.places[index].process(successor) {
+                    process.note_last_words(&text);
+                }
             }
             Message::Replace { reason, .. } if successor && !reason.concerns_group() => {
                 // A signal that came while it starts: it is obeyed when it serves.

@@ -1,0 +1,154 @@
+"""What ends the process from inside: refused where others would lose by it, named where it is allowed
+(WSGIRestrictExit). A process that the application forks may end as it likes.
+
+Runs in the same namespace as prepare.py, which comes first.
+"""
+
+# What native.may_end() is asked about; exits.rs has the same numbers.
+END, SIGNAL, GROUP, REPLACE, INTERRUPT = range(5)
+
+
+class ExitRefused(RuntimeError):
+    """The application wanted to end the process, which serves others too (WSGIRestrictExit)."""
+
+    __module__ = "mod_wsgi"
+
+
+def at_kill(pid, number, /):
+    if pid == os.getpid():
+        return SIGNAL, int(number)
+    if pid in (0, -1) or pid == -os.getpgrp():
+        return GROUP, int(number)
+
+
+def at_killpg(group, number, /):
+    if group in (0, os.getpgrp()):
+        return GROUP, int(number)
+
+
+def at_pidfd(pidfd, number, info=None, flags=0, /):
+    with open(f"/proc/self/fdinfo/{pidfd}") as file:
+        if f"Pid:\t{os.getpid()}\n" in file:
+            return SIGNAL, int(number)
+
+
+def at_traceback(timeout, repeat=False, file=None, exit=False):
+    return (END, 0) if exit else None
+
+
+ENDS = {
+    "posix": {
+        "_exit": lambda status: (END, 0),
+        "abort": lambda: (END, 0),
+        "kill": at_kill,
+        "killpg": at_killpg,
+        "execv": lambda path, argv, /: (REPLACE, 0),
+        "execve": lambda path, argv, env: (REPLACE, 0),
+    },
+    "_signal": {
+        "raise_signal": lambda number, /: (SIGNAL, int(number)),
+        "pthread_kill": lambda thread, number, /: (SIGNAL, int(number)),
+        "pidfd_send_signal": at_pidfd,
+    },
+    "_thread": {"interrupt_main": lambda signum=2, /: (INTERRUPT, int(signum))},
+    "faulthandler": {
+        "dump_traceback_later": at_traceback,
+        **{
+            name: lambda *ignored: (END, 0)
+            for name in (
+                "_sigsegv", "_sigabrt", "_sigfpe", "_read_null", "_stack_overflow", "_fatal_error",
+                "_fatal_error_c_thread",
+            )
+        },
+    },
+}  # fmt: skip
+
+
+def guard_exits():
+    """Each of them is replaced wherever it is bound by now: in its module, in `os` and `signal`, and in what a .pth file
+    or sitecustomize has imported."""
+    from importlib import import_module
+
+    guards = {}
+    for module, functions in ENDS.items():
+        namespace = vars(import_module(module))
+        public = {"posix": "os", "_signal": "signal"}.get(module, module)
+        for name, judge in functions.items():
+            if name in namespace:
+                original = namespace[name]
+                guards[id(original)] = original, guarded(original, f"{public}.{name}", judge)
+    for module in list(sys.modules.values()):
+        namespace = getattr(module, "__dict__", None)
+        for name, value in list(namespace.items()) if isinstance(namespace, dict) else ():
+            if id(value) in guards:
+                namespace[name] = guards[id(value)][1]
+    for known in (os.supports_fd, os.supports_dir_fd, os.supports_effective_ids, os.supports_follow_symlinks):
+        known.update([guard for original, guard in guards.values() if original in known])
+
+
+def guarded(original, label, judge):
+    process = os.getpid()
+
+    def guard(*args, **keywords):
+        if os.getpid() != process:
+            return original(*args, **keywords)
+        try:
+            act = judge(*args, **keywords)
+        except Exception:
+            act = None  # the function itself says what is wrong with the arguments
+        verdict = act and native.may_end(*act)
+        if not verdict:
+            return original(*args, **keywords)
+        shown = ", ".join(repr(arg)[:60] for arg in args[:2])
+        call = f"{label}({shown})" if label not in ("os.execv", "os.execve") else f"{label}({args[0]!r}, …)"
+        if verdict is not True:
+            refuse_exit(call, verdict)
+        native.ends(f"{caller()} called {call} at {place_of_call()}")
+        try:
+            return original(*args, **keywords)
+        except BaseException:
+            native.ends("")  # it has not ended
+            raise
+
+    guard.__name__, guard.__doc__, guard.__module__ = original.__name__, original.__doc__, original.__module__
+    guard.__qualname__ = original.__name__
+    return guard
+
+
+def refuse_exit(call, reason):
+    import traceback
+
+    text = f"{call} refused: {reason}; see WSGIRestrictExit"
+    native.log(ERROR, f"WSGI1022: {text} (called by {caller()})")
+    stack = traceback.extract_stack()
+    stack[:] = [frame for frame in stack if not frame.filename.startswith("<mod_wsgi")]
+    if stack and stack[0].filename == "<string>":
+        del stack[0]  # what python-main began with
+    for line in "".join(stack.format()).splitlines():
+        native.log(ERROR, line)
+    raise ExitRefused(text)
+
+
+def frames():
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith("<mod_wsgi"):
+            yield frame
+        frame = frame.f_back
+
+
+def place_of_call():
+    for frame in frames():
+        code = frame.f_code
+        return f"{code.co_filename}:{frame.f_lineno}, in {getattr(code, 'co_qualname', code.co_name)}"
+    return "a place without a Python frame"
+
+
+def caller():
+    """The application that the calling thread works for; of one that it has started itself the frames may tell."""
+    script = native.application()
+    if script is None:
+        modules = (frame.f_globals for frame in frames())
+        names = (names for names in modules if str(names.get("__name__")).startswith("_mod_wsgi_"))
+        script = next((names.get("__file__") for names in names), None)
+    return f"'{script}'" if script is not None else "an application's thread"
