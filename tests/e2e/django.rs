@@ -1,25 +1,41 @@
 //! A fresh Django project: its admin through the login form, static files, streaming, a large upload.
 
+use std::path::Path;
+
 use harness::*;
 
-use crate::{append, run};
+use crate::{append, run, template};
 
 /// `django-admin startproject site`, a database with an administrator, collected static files, and three views.
 fn project(httpd: Httpd) -> Httpd {
     let dir = httpd.dir().to_owned();
-    run(&dir, "django-admin", &["startproject", "mysite"]);
+    template::once("site", &dir, "mysite", || make(&dir));
+    let database = dir.join("state/db.sqlite3");
+    std::fs::rename(dir.join("mysite/db.sqlite3"), &database).expect("the database");
+    append(
+        &dir.join("mysite/mysite/settings.py"),
+        &format!("\nDATABASES['default']['NAME'] = '{}'\n", database.display()),
+    );
+    give_to_www_data(&database);
+    httpd.config(
+        "
+        WSGIPythonPath {dir}/mysite
+        WSGIScriptAlias / {dir}/mysite/mysite/wsgi.py
+        Alias /static {dir}/mysite/static",
+    )
+}
+
+/// The same wherever it is.
+fn make(dir: &Path) {
+    run(dir, "django-admin", &["startproject", "mysite"]);
     let site = dir.join("mysite");
     append(
         &site.join("mysite/settings.py"),
-        &format!(
-            "
-            DEBUG = False
-            ALLOWED_HOSTS = ['localhost']
-            DATABASES['default']['NAME'] = '{dir}/state/db.sqlite3'
-            STATIC_ROOT = '{dir}/static'
-            ",
-            dir = dir.display()
-        ),
+        "
+        DEBUG = False
+        ALLOWED_HOSTS = ['localhost']
+        STATIC_ROOT = BASE_DIR / 'static'
+        ",
     );
     append(
         &site.join("mysite/urls.py"),
@@ -51,13 +67,6 @@ fn project(httpd: Httpd) -> Httpd {
     let admin = ["manage.py", "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.test"];
     run(&site, "python", &admin);
     run(&site, "python", &["manage.py", "collectstatic", "--noinput", "--verbosity", "0"]);
-    give_to_www_data(&dir.join("state/db.sqlite3"));
-    httpd.config(
-        "
-        WSGIPythonPath {dir}/mysite
-        WSGIScriptAlias / {dir}/mysite/mysite/wsgi.py
-        Alias /static {dir}/static",
-    )
 }
 
 /// The value of a cookie the answer sets.

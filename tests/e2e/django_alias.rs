@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use harness::*;
 use serde_json::{Value, json};
 
-use crate::{append, run};
+use crate::{append, run, template};
 
 /// What every test but the first changes: no database, so no word about its migrations.
 const SETTINGS: &str = "
@@ -44,7 +44,7 @@ const URLS: &str = "
 
 /// `django-admin startproject NAME` in the server's directory.
 fn start_project(httpd: Httpd, name: &str, settings: &str) -> Httpd {
-    run(httpd.dir(), "django-admin", &["startproject", name]);
+    template::start_project(httpd.dir(), name);
     let package = httpd.dir().join(name).join(name);
     append(&package.join("settings.py"), SETTINGS);
     append(&package.join("settings.py"), settings);
@@ -124,7 +124,7 @@ fn own_paths(s: &Server, state: &Value) -> Vec<PathBuf> {
 fn fresh_project() {
     needs!("WSGIDjangoAlias");
     let httpd = httpd();
-    run(httpd.dir(), "django-admin", &["startproject", "mysite"]);
+    template::start_project(httpd.dir(), "mysite");
     let settings = httpd.dir().join("mysite/mysite/settings.py");
     let text = fs::read_to_string(&settings).unwrap();
     assert!(text.contains("ALLOWED_HOSTS = []"));

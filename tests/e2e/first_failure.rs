@@ -6,8 +6,9 @@ use std::time::Duration;
 use harness::poll::until;
 use harness::*;
 
+use crate::append;
 use crate::starting::{assert_unavailable, at_once, captured, heals, ids, noted, notes, now, pids};
-use crate::{append, run};
+use crate::template::start_project;
 
 /// Lines of the log while an application fails: the full entries, the short ones, and the advice.
 pub const TOLD: &str = "WSGI01(09|10): |WSGI1015: |WSGI1016: ";
@@ -17,7 +18,7 @@ pub const TOLD: &str = "WSGI01(09|10): |WSGI1015: |WSGI1016: ";
 fn django(group: &str, imports: &str, view: &str) -> Httpd {
     let h = httpd().children(3).file("broken", "");
     let dir = h.dir().to_owned();
-    run(&dir, "django-admin", &["startproject", "mysite"]);
+    start_project(&dir, "mysite");
     let site = dir.join("mysite");
     append(
         &site.join("mysite/settings.py"),

@@ -41,6 +41,7 @@ mod start_records;
 mod starting;
 mod startup_config;
 mod startup_lock;
+mod template;
 mod two_sites;
 mod warm_up;
 mod watchdog;

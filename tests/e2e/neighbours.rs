@@ -89,6 +89,10 @@ fn in_the_main_interpreter() {
 fn in_another_interpreter() {
     check(["one", "other"], ["good", "app"]);
     check(["one", "other"], ["app", "good"]);
+}
+
+#[test]
+fn in_another_interpreter_and_the_main_one() {
     check(["%{GLOBAL}", "other"], ["app", "good"]);
     check(["one", "%{GLOBAL}"], ["app", "good"]);
 }

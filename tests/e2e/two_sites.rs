@@ -4,7 +4,8 @@
 use harness::*;
 use serde_json::Value;
 
-use crate::{append, run};
+use crate::append;
+use crate::template::start_project;
 
 const ZONES: [(&str, &str); 2] = [("first", "America/New_York"), ("second", "Asia/Tokyo")];
 
@@ -12,7 +13,7 @@ fn sites() -> Httpd {
     let mut httpd = httpd();
     for (name, zone) in ZONES {
         let dir = httpd.dir().to_owned();
-        run(&dir, "django-admin", &["startproject", name]);
+        start_project(&dir, name);
         let package = dir.join(name).join(name);
         append(&package.join("settings.py"), &format!("\nALLOWED_HOSTS = ['*']\nTIME_ZONE = '{zone}'\n"));
         append(

@@ -5,13 +5,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, net, process, thread};
 
-use crate::cell::{Mode, mode, module_files};
+use crate::cell::{Mode, mode};
 use crate::config::Base;
 use crate::log::Expectations;
 use crate::server::Server;
 use crate::subject;
 use crate::text::{dedent, fill};
-use crate::{Subject, os, poll};
+use crate::{Subject, module, os, poll};
 
 pub const APACHE: &str = "/usr/sbin/apache2";
 
@@ -38,10 +38,7 @@ pub fn httpd() -> Httpd {
         fs::create_dir(dir.join(name)).expect("directory of the server");
     }
     os::give_to_www_data(&dir.join("state"));
-    for file in module_files() {
-        let to = dir.join("module").join(file.file_name().expect("name of the module"));
-        fs::copy(&file, to).unwrap_or_else(|e| panic!("copying {}: {e}", file.display()));
-    }
+    module::place(&dir.join("module"));
     Httpd {
         dir,
         port: free_port(),
@@ -278,7 +275,7 @@ impl Httpd {
     }
 
     pub(crate) fn write_config(&self) {
-        let module = module_files()[0].file_name().expect("name").to_string_lossy().into_owned();
+        let module = module::name();
         let group = self.group.as_ref().map(|options| options.join(" "));
         let base = Base {
             dir: self.dir.to_str().expect("directory name is text"),
@@ -318,13 +315,13 @@ pub struct ConfigTest {
     pub config: String,
 }
 
-/// `/tmp/mod_wsgi-tests-<pid>/<test>-<n>`, open to the children whatever the umask. Of a long name the end is enough: a
-/// UNIX socket in the directory has a path of 107 bytes at most.
+/// `$TMPDIR/wsgi-<pid>/<test>-<n>`, open to the children whatever the umask. Of a long name the end is enough: a UNIX
+/// socket in the directory has a path of 107 bytes at most.
 fn fresh_directory() -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let test = thread::current().name().unwrap_or("main").replace("::", ".");
     let test = &test[test.len().saturating_sub(40)..];
-    let root = env::temp_dir().join(format!("mod_wsgi-tests-{}", process::id()));
+    let root = env::temp_dir().join(format!("wsgi-{}", process::id()));
     let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir_all(&dir).expect("directory of the test");
     for dir in [&root, &dir] {

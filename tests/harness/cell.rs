@@ -97,6 +97,11 @@ pub fn threaded() -> bool {
     by_mode(mpm().is_threaded(), true)
 }
 
+/// Whether no other test runs meanwhile (`MOD_WSGI_TESTS_ALONE=1`): only then a test may judge how fast an answer was.
+pub fn alone() -> bool {
+    env::var("MOD_WSGI_TESTS_ALONE").is_ok_and(|v| v == "1")
+}
+
 /// Which Python runs the applications: `PYTHON=3.11` (default), `3.12`, `3.13`.
 pub fn python() -> String {
     env::var("PYTHON").ok().filter(|v| !v.is_empty()).unwrap_or_else(|| "3.11".into())
@@ -127,42 +132,6 @@ pub fn venv_of(version: &str) -> Option<PathBuf> {
         .into_iter()
         .map(|place| place.join(version))
         .find(|venv| venv.join(".done").exists())
-}
-
-/// The files of the module under test, `mod_wsgi.so` (or the original's) first.
-pub fn module_files() -> Vec<PathBuf> {
-    match subject() {
-        Subject::Ours => {
-            let dir =
-                env::var_os("MOD_WSGI_DIR").map_or_else(|| repository().join("target/module"), PathBuf::from);
-            let files = vec![dir.join("mod_wsgi.so"), dir.join("_mod_wsgi.abi3.so")];
-            for file in &files {
-                assert!(
-                    file.exists(),
-                    "{} is not there: build the module, or set MOD_WSGI_DIR",
-                    file.display()
-                );
-            }
-            files
-        }
-        Subject::ModWsgi => vec![original_module()],
-    }
-}
-
-/// The original's module as `tests/setup/peer.sh` installed it: the one file `mod_wsgi-py3*.so` of its environment.
-fn original_module() -> PathBuf {
-    for place in [repository().join("target/peer/lib"), "/var/tmp/mod_wsgi-peer/lib".into()] {
-        for python in std::fs::read_dir(place).into_iter().flatten().flatten() {
-            let server = python.path().join("site-packages/mod_wsgi/server");
-            for file in std::fs::read_dir(server).into_iter().flatten().flatten() {
-                let name = file.file_name().to_string_lossy().into_owned();
-                if name.starts_with("mod_wsgi-py3") && name.ends_with(".so") {
-                    return file.path();
-                }
-            }
-        }
-    }
-    panic!("the original mod_wsgi is not installed: run tests/setup/peer.sh")
 }
 
 /// Counts the running test as skipped. libtest knows no such verdict at run time, so the name goes to a file which

@@ -22,6 +22,7 @@ mod client;
 mod config;
 mod load;
 mod log;
+mod module;
 mod os;
 mod response;
 mod server;
@@ -33,8 +34,8 @@ pub mod text;
 
 pub use builder::{ConfigTest, Httpd, httpd, offers};
 pub use cell::{
-    Mode, Mpm, Subject, by_mode, differs, mode, mpm, python, python_version, repository, skip, subject,
-    threaded, venv, venv_of,
+    Mode, Mpm, Subject, alone, by_mode, differs, mode, mpm, python, python_version, repository, skip,
+    subject, threaded, venv, venv_of,
 };
 pub use client::{Connection, Request};
 pub use config::GROUP;

@@ -54,6 +54,11 @@ copied_python() {
         as_www_data "$to/bin/python$series" -c 'import ssl, sqlite3, ctypes, threading' >&2
         touch "$to/.done"
     fi
+    # www-data cannot write there: without this every start of an application compiles what it imports.
+    if [ ! -e "$to/.compiled" ]; then
+        "$to/bin/python$series" -m compileall -q -j 0 "$to/lib/python$series" >&2 || true
+        touch "$to/.compiled"
+    fi
     echo "$to/bin/python$series"
 }
 
