@@ -119,12 +119,15 @@ fn a_root_without_a_python() {
     h.expect_refusal(&["chroot", "/htdocs", "python"]);
 }
 
-/// A file system that is unmounted in any case.
+/// A file system in the directory of a server. It is unmounted in any case, and only then the directory can be removed.
 struct Mounted(std::path::PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        if !std::thread::panicking() {
+            discard(self.0.parent().expect("the directory of the server"));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, net, process, thread};
 
@@ -224,7 +225,7 @@ impl Httpd {
         self.write_config();
         let output = self.command().args(arguments).stdin(Stdio::null()).output().expect("apache2");
         let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
-        let _ = fs::remove_dir_all(&self.dir);
+        discard(&self.dir);
         ConfigTest { accepted: output.status.success(), output: text, config: self.config }
     }
 
@@ -255,7 +256,7 @@ impl Httpd {
         let log = fs::read(self.dir.join("logs/error.log")).unwrap_or_default();
         let text =
             [output.stdout, output.stderr, log].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
-        let _ = fs::remove_dir_all(&self.dir);
+        discard(&self.dir);
         assert!(ended.is_some_and(|status| !status.success()), "started:\n{text}\nfor:\n{}", self.config);
         let said = text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(said, "no line with all of {words:?}:\n{text}\nfor:\n{}", self.config);
@@ -323,12 +324,23 @@ fn fresh_directory() -> PathBuf {
     let test = &test[test.len().saturating_sub(40)..];
     let root = env::temp_dir().join(format!("wsgi-{}", process::id()));
     let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let _making = ROOT.lock();
     fs::create_dir_all(&dir).expect("directory of the test");
     for dir in [&root, &dir] {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("mode of the directory");
     }
     dir
+}
+
+/// Held while the directory of all servers is made or removed.
+static ROOT: Mutex<()> = Mutex::new(());
+
+/// Removes the directory of a server; the last one removes that of all.
+pub fn discard(dir: &Path) {
+    let _ = fs::remove_dir_all(dir);
+    let _removing = ROOT.lock();
+    let _ = dir.parent().map(fs::remove_dir);
 }
 
 /// A port nobody listens on, below those the kernel gives to clients; each process starts at a place of its own.

@@ -32,7 +32,7 @@ pub mod machine;
 pub mod poll;
 pub mod text;
 
-pub use builder::{ConfigTest, Httpd, httpd, offers};
+pub use builder::{ConfigTest, Httpd, discard, httpd, offers};
 pub use cell::{
     Mode, Mpm, Subject, alone, by_mode, differs, mode, mpm, python, python_version, repository, skip,
     subject, threaded, venv, venv_of,

@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::builder::Httpd;
+use crate::builder::{Httpd, discard};
 use crate::client::{Connection, Request};
 use crate::log::{Expectations, regex};
 use crate::machine;
@@ -343,8 +343,7 @@ impl Drop for Server {
             eprintln!("{}", self.report(&processes));
             panic!("{}", faults.join("\n"));
         } else if std::env::var_os("MOD_WSGI_TESTS_KEEP").is_none() {
-            let _ = fs::remove_dir_all(&self.dir);
-            let _ = self.dir.parent().map(fs::remove_dir);
+            discard(&self.dir);
         }
     }
 }
