@@ -17,10 +17,10 @@ ARGS ?=
 DESTDIR ?=
 PYTHON_HOME ?=
 
-.PHONY: help deps build run test lint fmt bench soak valgrind fuzz docs install uninstall clean
+.PHONY: help deps build run test lint fmt bench soak valgrind fuzz fuzz-config docs install uninstall clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## Install the Debian packages needed, if any is missing
 	@scripts/deps
@@ -56,6 +56,9 @@ valgrind: deps ## Run the engine's unit tests under valgrind (ARGS='filter ...')
 
 fuzz: deps ## Fuzz what processes read of one another (ARGS='target seconds'; a nightly compiler)
 	@scripts/fuzz $(ARGS)
+
+fuzz-config: build ## Run Apache on configurations made by chance (ARGS='--count 300 --seed 7')
+	@tests/fuzz-config $(ARGS)
 
 docs: ## Regenerate docs/directives.md and docs/messages.md
 	@docs/generate

@@ -35,6 +35,7 @@ mod preload_hung;
 mod preload_ports;
 mod python_found;
 mod python_runs;
+mod random;
 mod reports;
 mod retries;
 mod start_records;

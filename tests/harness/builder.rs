@@ -215,6 +215,11 @@ impl Httpd {
         self.other_port
     }
 
+    /// The same, or what Apache said if it ended instead.
+    pub fn try_start(self) -> Result<Server, String> {
+        Server::try_start(self)
+    }
+
     /// Asks Apache only whether it would accept the configuration.
     pub fn configtest(self) -> ConfigTest {
         self.report(&["-t"])
@@ -223,10 +228,21 @@ impl Httpd {
     /// Runs Apache with these arguments, for what it reports of the configuration.
     pub fn report(self, arguments: &[&str]) -> ConfigTest {
         self.write_config();
-        let output = self.command().args(arguments).stdin(Stdio::null()).output().expect("apache2");
-        let text = [output.stdout, output.stderr].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
+        let path = self.dir.join("logs/report.txt");
+        let file = fs::File::create(&path).expect("report");
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(file.try_clone().expect("report")).stderr(file);
+        let mut apache = command.spawn().expect("apache2");
+        let ended = poll::within(poll::PATIENCE, || apache.try_wait().expect("wait for Apache"));
+        if ended.is_none() {
+            let _ = apache.kill().and_then(|()| apache.wait());
+        }
+        let output = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
         discard(&self.dir);
-        ConfigTest { accepted: output.status.success(), output: text, config: self.config }
+        let status = ended.unwrap_or_else(|| panic!("{arguments:?} hangs: {output}\nfor:\n{}", self.config));
+        assert!(status.code().is_some(), "{arguments:?}: {status}: {output}\nfor:\n{}", self.config);
+        ConfigTest { accepted: status.success(), output, config: self.config }
     }
 
     /// Fails unless Apache refuses the configuration with a message that contains `message`.

@@ -40,7 +40,7 @@ pub use cell::{
 pub use client::{Connection, Request};
 pub use config::GROUP;
 pub use load::{Answer, Load, Summary};
-pub use log::Level;
+pub use log::{Level, regex};
 pub use os::{give_to_www_data, is_root};
 pub use poll::assert_within;
 pub use response::Response;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,6 +35,20 @@ pub struct Server {
 
 impl Server {
     pub(crate) fn start(httpd: Httpd) -> Server {
+        let (server, ended) = Self::launch(httpd);
+        assert!(ended.is_none(), "Apache did not start: {ended:?}");
+        server
+    }
+
+    /// The server, or what Apache said when it ended instead. That a signal ends it is a fault.
+    pub(crate) fn try_start(httpd: Httpd) -> Result<Server, String> {
+        let (server, ended) = Self::launch(httpd);
+        let Some(status) = ended else { return Ok(server) };
+        assert!(status.code().is_some(), "Apache did not start: {status}");
+        Err(server.error_log().join("\n"))
+    }
+
+    fn launch(httpd: Httpd) -> (Server, Option<ExitStatus>) {
         machine::watch();
         httpd.write_config();
         let console = fs::File::create(httpd.dir.join("logs/console.log")).expect("console log");
@@ -56,12 +70,12 @@ impl Server {
             last: Mutex::default(),
         };
         // The port is open before the signal handlers are in place; this notice comes after both.
-        until("Apache to be ready", || {
+        let ended = until("Apache to be ready", || {
             let ended = server.apache.lock().unwrap().try_wait().expect("wait for Apache");
-            assert!(ended.is_none(), "Apache did not start: {ended:?}");
-            server.read_file("logs/error.log").contains("resuming normal operations").then_some(())
+            let ready = || server.read_file("logs/error.log").contains("resuming normal operations");
+            ended.map(Some).or_else(|| ready().then_some(None))
         });
-        server
+        (server, ended)
     }
 
     pub fn port(&self) -> u16 {
