@@ -36,6 +36,7 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         unsafe { apache::Pool::from_raw(pool) }.at_end::<python::Forget>();
         // SAFETY: as above.
         unsafe { apache::Pool::from_raw(pool) }.at_end::<daemon::Forget>();
+        daemon::come_back();
         // The configuration has been read: is the python it names usable?
         hook::check_config::<python::Check>();
         // It is going to be used: who are we?

@@ -174,12 +174,12 @@ pub fn description() -> &'static [u8] {
 
 /// A number that the process group keeps for as long as it lives, whatever is unloaded and loaded again: `make` is asked
 /// for it once. It must not be 0.
-pub fn kept_number(main: Server<'_>, name: &'static CStr, make: impl FnOnce() -> usize) -> usize {
+pub fn kept_number(name: &'static CStr, make: impl FnOnce() -> usize) -> usize {
     let mut known = std::ptr::null_mut();
     // SAFETY: the process's pool outlives everything; the name is copied by `apr_pool_userdata_set`, and the number is no
     // pointer, so nothing is cleaned up.
     unsafe {
-        let pool = (*main.record().process).pool;
+        let pool = (&raw const sys::ap_pglobal).read();
         sys::apr_pool_userdata_get(&mut known, name.as_ptr(), pool);
         if known.is_null() {
             known = std::ptr::without_provenance_mut(make());
@@ -196,10 +196,10 @@ pub fn runtime_path(config: Pool<'_>, name: &CStr) -> Vec<u8> {
 }
 
 /// Puts another number in the place of one that is kept.
-pub fn keep_number(main: Server<'_>, name: &'static CStr, number: usize) {
+pub fn keep_number(name: &'static CStr, number: usize) {
     // SAFETY: as in `kept_number`.
     unsafe {
-        let pool = (*main.record().process).pool;
+        let pool = (&raw const sys::ap_pglobal).read();
         let number = std::ptr::without_provenance(number);
         sys::apr_pool_userdata_set(number, name.as_ptr(), Some(sys::apr_pool_cleanup_null), pool);
     }

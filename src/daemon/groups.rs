@@ -125,6 +125,7 @@ impl crate::apache::AtEnd for Forget {
     fn run() {
         GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clear();
         super::check::forget();
+        super::parent::leave();
     }
 }
 

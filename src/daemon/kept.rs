@@ -2,7 +2,7 @@
 //! its supervisors. It stands in a file in memory that cannot be changed; at each change another one takes its place.
 
 use super::os;
-use crate::apache::{Server, keep_number, kept_number};
+use crate::apache::{keep_number, kept_number};
 use std::os::fd::{IntoRawFd, RawFd};
 use wire::codec::{Malformed, Reader, Writer};
 
@@ -48,17 +48,17 @@ pub struct KeptSupervisor {
 
 impl Kept {
     /// What was kept last.
-    pub fn read(main: Server<'_>) -> Self {
-        let number = kept_number(main, NAME, || 1);
+    pub fn read() -> Self {
+        let number = kept_number(NAME, || 1);
         let bytes = number.checked_sub(2).and_then(|fd| os::whole(fd as RawFd).ok());
         bytes.and_then(|bytes| Self::parse(&bytes).ok()).unwrap_or_default()
     }
 
     /// Keeps it in the place of what was kept before.
-    pub fn write(&self, main: Server<'_>) -> std::io::Result<()> {
-        let old = kept_number(main, NAME, || 1);
+    pub fn write(&self) -> std::io::Result<()> {
+        let old = kept_number(NAME, || 1);
         let file = os::memory(NAME, &self.bytes())?;
-        keep_number(main, NAME, file.into_raw_fd() as usize + 2);
+        keep_number(NAME, file.into_raw_fd() as usize + 2);
         if let Some(old) = old.checked_sub(2) {
             os::close(old as RawFd);
         }

@@ -17,4 +17,4 @@ mod supervisor;
 pub use check::run as check;
 pub use client::{Stop, serve};
 pub use groups::Forget;
-pub use parent::{LeaveParent, Prepare};
+pub use parent::{LeaveParent, Prepare, come_back};

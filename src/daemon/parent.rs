@@ -29,7 +29,7 @@ impl hook::Configured for Prepare {
         }
         // What is made of it here is forgotten when it goes.
         let main = main.for_ever();
-        let mut kept = Kept::read(main);
+        let mut kept = Kept::read();
         if let hook::Outcome::Stop = groups::make(pool, main, &mut kept) {
             return hook::Outcome::Stop;
         }
@@ -47,7 +47,7 @@ impl hook::Configured for Prepare {
         if !groups::none() || !kept.supervisors.is_empty() {
             start(main, &mut kept);
         }
-        if let Err(error) = kept.write(main) {
+        if let Err(error) = kept.write() {
             log::server_message(Some(main), msg::FORK_FAILED, format_args!("nothing can be kept: {error}"));
         }
         remember(&kept);
@@ -110,7 +110,7 @@ impl apache::Watched for Current {
         }
         let text = format!("the supervisor (pid {pid}) has ended unasked; another one is started");
         log::server_message(Some(main), msg::SUPERVISOR_DIED, text);
-        let mut kept = Kept::read(main);
+        let mut kept = Kept::read();
         kept.supervisors.retain(|known| {
             let dead = known.pid == pid;
             if dead {
@@ -119,7 +119,7 @@ impl apache::Watched for Current {
             !dead
         });
         start(main, &mut kept);
-        let _ = kept.write(main);
+        let _ = kept.write();
         remember(&kept);
     }
 }
@@ -145,6 +145,23 @@ impl crate::apache::AtEnd for Ending {
             let mut ended = ended.into_iter();
             left.retain(|_| !ended.next().unwrap_or(false));
         }
+    }
+}
+
+/// The configuration goes, and the module with it: supervisors that no other one succeeds are on their own.
+pub fn leave() {
+    tell(&SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), &Message::Leaving);
+}
+
+/// The module is loaded, to make another configuration.
+pub fn come_back() {
+    let all: Vec<_> = Kept::read().supervisors.iter().map(|known| (known.pid, known.channel)).collect();
+    tell(&all, &Message::Back);
+}
+
+fn tell(supervisors: &[(u32, RawFd)], message: &Message) {
+    for (_, channel) in supervisors {
+        let _ = os::send_datagram(*channel, &message.bytes());
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Prepare;
 impl hook::Configured for Prepare {
     fn run(_: Pool<'_>, main: Server<'_>) -> hook::Outcome {
         // The number kept is one more: 0 is none.
-        let number = kept_number(main, NAME, || os::memory_file(NAME).map_or(0, |fd| fd as usize + 1));
+        let number = kept_number(NAME, || os::memory_file(NAME).map_or(0, |fd| fd as usize + 1));
         DESCRIPTOR.store(number as i64 - 1, Ordering::Relaxed);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         GENERATION.store(now.as_micros() as i64, Ordering::Relaxed);

@@ -128,6 +128,10 @@ pub enum Message {
     /// Worker: an application is about to end the process, and which one, from where. Nothing: it has not ended after
     /// all.
     Ends(Vec<u8>),
+    /// httpd's parent: the configuration goes, and the module with it.
+    Leaving,
+    /// httpd's parent: the module is there again.
+    Back,
 }
 
 impl Message {
@@ -148,6 +152,8 @@ impl Message {
             Self::Stop => w.u8(10),
             Self::Has(key) => w.u8(11).u64(*key),
             Self::Ends(text) => w.u8(12).raw(text),
+            Self::Leaving => w.u8(13),
+            Self::Back => w.u8(14),
         };
         bytes.truncate(LONGEST);
         bytes
@@ -179,6 +185,8 @@ impl Message {
             10 => Self::Stop,
             11 => Self::Has(reader.u64()?),
             12 => return Ok(Self::Ends(reader.rest().to_vec())),
+            13 => Self::Leaving,
+            14 => Self::Back,
             _ => return Err(Malformed("message")),
         };
         reader.end()?;
@@ -208,6 +216,8 @@ mod tests {
             Message::Stop,
             Message::Has(7),
             Message::Ends(b"'/x.wsgi' called os._exit(7)".to_vec()),
+            Message::Leaving,
+            Message::Back,
         ];
         for message in messages {
             assert_eq!(Message::parse(&message.bytes()), Ok(message));

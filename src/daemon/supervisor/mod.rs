@@ -22,6 +22,9 @@ use watch::Watch;
 use wire::control::Message;
 use wire::message as msg;
 
+/// How long httpd may take from the end of a configuration to the LoadModule of the next one, if that has it: it reads files
+/// meanwhile, and does nothing else.
+const RELOAD: Duration = Duration::from_secs(10);
 /// When httpd has gone, everything is over after this.
 const HURRY: Duration = Duration::from_millis(1400);
 /// Of that, processes have so much.
@@ -63,8 +66,10 @@ struct Supervisor {
     groups: Vec<Group>,
     /// Groups that a later supervisor has.
     taken: Vec<u64>,
-    /// There is a later supervisor, which has said what it has.
+    /// There is a later supervisor, which has said what it has; or the module is gone, and none will come.
     superseded: bool,
+    /// The module has left httpd's parent: when it is taken to be gone.
+    alone: Option<Instant>,
     /// httpd's parent holds the other end of the channel.
     is_heard: bool,
     /// Files of all sockets that httpd's parent keeps.
@@ -100,6 +105,7 @@ pub fn run(
             groups,
             taken: Vec::new(),
             superseded: false,
+            alone: None,
             is_heard: true,
             paths,
             ending: None,
@@ -131,7 +137,10 @@ impl Supervisor {
             for group in &mut self.groups {
                 next = next.min(group.act(&self.context, now));
             }
-            if let Some(until) = self.ending {
+            if self.alone.is_some_and(|until| until <= now) {
+                self.supersede();
+            }
+            for until in [self.ending, self.alone].into_iter().flatten() {
                 next = next.min(until);
             }
             if self.may_end(now) {
@@ -192,14 +201,9 @@ impl Supervisor {
                         group.leave();
                     }
                 }
-                Ok(Message::Complete) => {
-                    self.superseded = true;
-                    let taken = std::mem::take(&mut self.taken);
-                    for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
-                        group.leave();
-                        group.say_down(&self.context);
-                    }
-                }
+                Ok(Message::Complete) => self.supersede(),
+                Ok(Message::Leaving) => self.alone = Some(Instant::now() + RELOAD),
+                Ok(Message::Back) => self.alone = None,
                 Ok(Message::Served(key)) => {
                     for group in self.groups.iter_mut().filter(|group| group.live.key == key) {
                         group.leave();
@@ -210,6 +214,17 @@ impl Supervisor {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What no later supervisor has ends.
+    fn supersede(&mut self) {
+        self.superseded = true;
+        self.alone = None;
+        let taken = std::mem::take(&mut self.taken);
+        for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
+            group.leave();
+            group.say_down(&self.context);
         }
     }
 
