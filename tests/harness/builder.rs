@@ -29,6 +29,17 @@ pub struct Httpd {
     extra_modules: Vec<String>,
     environment: Vec<(String, String)>,
     unprivileged: bool,
+    own: Option<Own>,
+}
+
+/// A configuration that the test has put into the server's directory as a whole.
+struct Own {
+    /// ServerRoot
+    root: PathBuf,
+    /// The file to begin with.
+    file: PathBuf,
+    /// The shell's variables for it.
+    variables: Option<PathBuf>,
 }
 
 /// A server with its own directory and port, and nothing configured.
@@ -52,6 +63,7 @@ pub fn httpd() -> Httpd {
         extra_modules: Vec::new(),
         environment: Vec::new(),
         unprivileged: false,
+        own: None,
     }
 }
 
@@ -162,6 +174,15 @@ impl Httpd {
     /// Apache is started by www-data, not by root.
     pub fn unprivileged(mut self) -> Self {
         self.unprivileged = true;
+        self
+    }
+
+    /// The whole configuration is `{dir}/root/file`, with ServerRoot `{dir}/root`, and httpd has the environment of a shell
+    /// that has read `variables` (Debian: envvars). Its logs are below `{dir}/logs`.
+    pub fn own_configuration(mut self, root: &str, file: &str, variables: Option<&str>) -> Self {
+        let root = self.dir.join(root);
+        let (file, variables) = (root.join(file), variables.map(|name| root.join(name)));
+        self.own = Some(Own { root, file, variables });
         self
     }
 
@@ -284,14 +305,23 @@ impl Httpd {
         assert!(test.accepted, "refused:\n{}\nfor:\n{}", test.output, test.config);
     }
 
-    fn fill(&self, text: &str) -> String {
+    /// Puts values in the place of `{dir}`, `{apps}`, `{port}` and `{other_port}`.
+    pub fn fill(&self, text: &str) -> String {
         let dir = self.dir.to_str().expect("directory name is text");
         let apps = format!("{dir}/apps");
         let (port, other) = (self.port.to_string(), self.other_port.to_string());
         fill(text, &[("dir", dir), ("apps", &apps), ("port", &port), ("other_port", &other)])
     }
 
+    /// The file that the configuration begins with.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        self.own.as_ref().map_or_else(|| self.dir.join("httpd.conf"), |own| own.file.clone())
+    }
+
     pub(crate) fn write_config(&self) {
+        if self.own.is_some() {
+            return;
+        }
         let module = module::name();
         let group = self.group.as_ref().map(|options| options.join(" "));
         let base = Base {
@@ -309,8 +339,18 @@ impl Httpd {
 
     /// Apache on this server's configuration, with an environment that holds nothing else.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(APACHE);
-        command.arg("-f").arg(self.dir.join("httpd.conf")).current_dir("/").env_clear();
+        let mut command = match self.own.as_ref().and_then(|own| own.variables.as_ref()) {
+            Some(variables) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", ". \"$0\" && exec \"$@\""]).arg(variables).arg(APACHE);
+                shell
+            }
+            None => Command::new(APACHE),
+        };
+        if let Some(own) = &self.own {
+            command.arg("-d").arg(&own.root);
+        }
+        command.arg("-f").arg(self.config_file()).current_dir("/").env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &self.dir);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.unprivileged {

@@ -58,7 +58,7 @@ impl Server {
         os::own_session(&mut command);
         let apache = command.spawn().expect("start of Apache");
         let server = Server {
-            config: fs::read_to_string(httpd.dir.join("httpd.conf")).expect("httpd.conf"),
+            config: fs::read_to_string(httpd.config_file()).expect("the configuration"),
             dir: httpd.dir,
             port: httpd.port,
             other_port: httpd.other_port,
@@ -72,7 +72,8 @@ impl Server {
         // The port is open before the signal handlers are in place; this notice comes after both.
         let ended = until("Apache to be ready", || {
             let ended = server.apache.lock().unwrap().try_wait().expect("wait for Apache");
-            let ready = || server.read_file("logs/error.log").contains("resuming normal operations");
+            let line = |line: &String| line.contains("resuming normal operations");
+            let ready = || server.error_log().iter().any(line);
             ended.map(Some).or_else(|| ready().then_some(None))
         });
         (server, ended)
@@ -137,6 +138,11 @@ impl Server {
     /// Announces a log line while the server runs.
     pub fn expect_log(&self, pattern: &str) {
         self.expected.lock().unwrap().require(pattern);
+    }
+
+    /// A line that may appear from now on.
+    pub fn allow_log(&self, pattern: &str) {
+        self.expected.lock().unwrap().allow(pattern);
     }
 
     pub fn write_file(&self, name: &str, text: &str) {
@@ -245,11 +251,13 @@ impl Server {
         os::signal(pid, signal);
     }
 
-    /// Every line of every error log of this server, the console's included.
+    /// Every line of every error log of this server, the console's and rotated ones included. `logs` may have access logs,
+    /// too.
     pub fn error_log(&self) -> Vec<String> {
         let mut files: Vec<_> = fs::read_dir(self.dir.join("logs")).into_iter().flatten().flatten().collect();
         files.sort_by_key(|f| f.file_name());
-        let logs = files.iter().filter(|f| f.path().extension().is_some_and(|e| e == "log"));
+        let is_error_log = |name: &str| name.contains("log") && !name.contains("access");
+        let logs = files.iter().filter(|f| f.file_name().to_str().is_some_and(is_error_log));
         let text = |path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
         logs.flat_map(|f| text(f.path()).lines().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
