@@ -16,7 +16,7 @@ static GENERATION: AtomicI64 = AtomicI64::new(0);
 pub struct Prepare;
 
 impl hook::Configured for Prepare {
-    fn run(_: Pool<'_>, main: Server<'_>) -> hook::Outcome {
+    fn run(_: Pool<'_>, _: Server<'_>) -> hook::Outcome {
         // The number kept is one more: 0 is none.
         let number = kept_number(NAME, || os::memory_file(NAME).map_or(0, |fd| fd as usize + 1));
         DESCRIPTOR.store(number as i64 - 1, Ordering::Relaxed);

@@ -12,6 +12,7 @@ use harness::*;
 
 use crate::daemon_transfer::certificate;
 use crate::preload_ports::over_tls;
+use crate::python_found::make_venv;
 
 /// Two sites, each in virtual hosts of its own for HTTP and HTTPS. They share what the process counts.
 const SITES: [(&str, &str); 2] = [
@@ -251,6 +252,44 @@ fn answers(s: &Server, host: &str) -> bool {
     let host = format!("Host: {host}:{}", s.port());
     connection.send(format!("GET / HTTP/1.1\r\n{host}\r\nConnection: close\r\n\r\n").as_bytes());
     connection.try_response().is_some_and(|r| r.status == 200)
+}
+
+/// `make install PYTHON_HOME=dir` says it in wsgi.conf; what an administrator has written there stays.
+#[test]
+fn the_python_it_is_installed_for() {
+    let Some(h) = debian() else { return };
+    let (tools, dir) = (Tools::of(h.dir()), h.dir().to_owned());
+    let available = dir.join("etc/apache2/mods-available");
+    let [conf, load, dist] = ["wsgi.conf", "wsgi.load", "wsgi.conf.dist"].map(|name| available.join(name));
+    let kept = fs::read(&load).unwrap();
+    let install = |home: &Path| {
+        done(Command::new(repository().join("scripts/install")).arg(&dir).env("PYTHON_HOME", home));
+        fs::read_to_string(&conf).unwrap()
+    };
+    let home = dir.join("srv/venv");
+    make_venv(&home);
+    let line = format!("    WSGIPythonHome {}\n", home.display());
+    let written = install(&home);
+    assert_eq!(written.matches(&line).count(), 1, "{written}");
+    assert!(!dist.exists());
+    assert_eq!(install(Path::new("/elsewhere")), written, "the line is the administrator's now");
+    assert!(fs::read_to_string(&dist).unwrap().contains("    WSGIPythonHome /elsewhere\n"));
+    let unsafe_path =
+        Command::new(repository().join("scripts/install")).arg(&dir).env("PYTHON_HOME", "venv").output();
+    assert!(!unsafe_path.unwrap().status.success(), "a relative path");
+    fs::write(load, kept).unwrap();
+    let site = "import sys
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [sys.prefix.encode()]
+";
+    let h = h.file("srv/shop.wsgi", site).file("srv/blog.wsgi", site);
+    tools.run("a2ensite", &["-q", "shop", "blog"]);
+    let s = h.start();
+    for host in ["shop.test", "blog.test"] {
+        let r = s.request("GET", "/").header("Host", &format!("{host}:{}", s.port())).send();
+        assert_eq!(r.text(), home.to_str().unwrap(), "{host}");
+    }
 }
 
 /// A site comes and goes while the server runs, and the module with its last one.
