@@ -4,7 +4,7 @@
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::time::Instant;
-use wire::{Level, Message};
+use wire::{Level, Message, Stamp};
 
 /// The process's error log.
 pub trait Host: Send + Sync {
@@ -40,7 +40,7 @@ pub enum Renewed {
 /// Puts another process in the place of this one, which serves until that is ready.
 pub trait Renewal {
     /// A request found a script changed; waits for the successor, but not for long.
-    fn changed(&self, script: &[u8], modified: i64) -> Renewed;
+    fn changed(&self, script: &[u8], stamp: Stamp) -> Renewed;
     /// A request found an application that failed to start here, and may be tried again; waits for the successor.
     fn failed(&self, script: &[u8], until: Instant, give_up: &dyn Fn() -> bool) -> Renewed;
     /// Requests wait for imports that do not get on.

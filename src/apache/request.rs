@@ -181,15 +181,24 @@ impl<'r> Request<'r> {
         super::text(self.connection().log_id)
     }
 
-    /// What kind of file it maps to, and when that was modified (microseconds since the epoch).
-    pub fn file(self) -> (FileKind, i64) {
+    /// What kind of file it maps to.
+    pub fn file(self) -> FileKind {
         let info = &self.record().finfo;
-        let kind = match info.filetype {
+        match info.filetype {
             sys::apr_filetype_e_APR_NOFILE => FileKind::Missing,
             sys::apr_filetype_e_APR_DIR => FileKind::Directory,
             _ => FileKind::File,
-        };
-        (kind, info.mtime)
+        }
+    }
+
+    /// The file it maps to, as httpd saw it.
+    pub fn stamp(self) -> wire::Stamp {
+        let info = &self.record().finfo;
+        let seen = (sys::APR_FINFO_MTIME | sys::APR_FINFO_DEV | sys::APR_FINFO_INODE) as i32;
+        if self.file() != FileKind::File || info.valid & seen != seen {
+            return wire::Stamp::UNKNOWN;
+        }
+        wire::Stamp { modified: info.mtime, device: info.device, inode: info.inode }
     }
 
     /// `AcceptPathInfo Off` was said.

@@ -408,8 +408,9 @@ pub static ALL: [Directive; 42] = [
         syntax: "On|Off",
         default: "On",
         help: c"On: a script that has changed is loaded again",
-        doc: "On: a request for a script whose modification time has changed (in either direction) has it loaded \
-              again, in the same interpreter; modules it imported stay. The script may also define \
+        doc: "On: a request for a script whose modification time has changed (in either direction), or that is another \
+              file by now (a symbolic link that leads elsewhere), has it loaded again, in the same interpreter; \
+              modules it imported stay. The script may also define \
               `reload_required(path)`. Off: scripts are loaded once.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.script_reloading)),
     },

@@ -18,7 +18,7 @@ pub use board::Prepare;
 pub use start::{Start, arguments, cpus, hash_seed, main_config, main_server, pid, remember, variable};
 pub use stop::{AtPoolEnd, Stop};
 
-use crate::apache::{FileKind, Request, Status};
+use crate::apache::{Request, Status};
 use crate::config::Alias;
 use crate::exchange::Exchange;
 use crate::route::{Environ, Route};
@@ -45,14 +45,13 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let environ = Environ::of(r, route);
     environ.show();
     let mut exchange = Exchange::new(r);
-    let (kind, modified) = r.file();
     let request = table::Request {
         exchange: (&raw mut exchange).cast(),
         target: table::Target {
             script: Slice::of(r.filename()),
             application_group: Slice::of(&route.application_group),
             callable: Slice::of(&route.callable),
-            modified: if kind == FileKind::File { modified } else { -1 },
+            stamp: r.stamp(),
             reload: config.script_reloading != Some(false),
             plan: plan::of(r.server(), r.listener().1, alias),
         },

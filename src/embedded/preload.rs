@@ -7,7 +7,7 @@ use crate::route::{Route, is_known};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use wire::door::{Plan, Target};
-use wire::{Slice, message};
+use wire::{Slice, Stamp, message};
 
 /// How many applications WSGIPreload Auto starts, and how long it goes on.
 const BUDGET: (usize, Duration) = (8, Duration::from_secs(10));
@@ -65,7 +65,7 @@ impl Candidate {
             script: Slice::of(self.script),
             application_group: Slice::of(&self.group),
             callable: Slice::of(&self.callable),
-            modified: -1,
+            stamp: Stamp::UNKNOWN,
             reload: false,
             plan: self.plan,
         };
@@ -133,7 +133,7 @@ fn candidate(
     };
     // A directory of scripts: which of them, only requests can tell. A script that is not there is worth a line only if
     // it was asked for.
-    let there = match request.file().0 {
+    let there = match request.file() {
         FileKind::File => true,
         FileKind::Missing => wanted,
         FileKind::Directory => false,

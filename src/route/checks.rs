@@ -12,7 +12,7 @@ pub fn run(r: Request<'_>, alias: Option<&Alias>) -> Result<(), Status> {
         r.log(msg::EXEC_CGI_OFF, format_args!("Options ExecCGI is off in this directory: {script}"));
         return Err(Status(403));
     }
-    match r.file().0 {
+    match r.file() {
         FileKind::Missing => {
             r.log(
                 msg::SCRIPT_MISSING,

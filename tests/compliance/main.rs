@@ -30,6 +30,7 @@ mod interpreters;
 mod lifecycle;
 mod python_settings;
 mod redirects;
+mod releases;
 mod response;
 mod restrictions;
 mod routing;

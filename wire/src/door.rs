@@ -5,7 +5,7 @@
 //! the process. Nothing but these functions is called across, none of them unwinds, and all of them may be
 //! called from any thread unless they say otherwise.
 
-use crate::{Level, Pair, Slice};
+use crate::{Level, Pair, Slice, Stamp};
 use core::ffi::c_void;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
@@ -137,8 +137,8 @@ pub struct Target {
     pub application_group: Slice,
     /// Name of the callable in the script.
     pub callable: Slice,
-    /// Modification time of the script in microseconds since the epoch, or a negative number: ask the file system.
-    pub modified: i64,
+    /// The script as it was seen; unknown: ask the file system.
+    pub stamp: Stamp,
     /// `WSGIScriptReloading`: a script that has changed is loaded again.
     pub reload: bool,
     /// How it starts; null: a script without warm-up requests. Lives as the process.

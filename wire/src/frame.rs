@@ -9,7 +9,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::door::{End, Outcome, ReadError};
 
 /// The version of these frames that this side speaks, and the oldest that it understands.
-pub const VERSIONS: core::ops::RangeInclusive<u16> = 1..=1;
+pub const VERSIONS: core::ops::RangeInclusive<u16> = 2..=2;
 
 /// Bytes of a frame's header: payload length (`u32`), kind, flag, two zeros.
 pub const HEADER: usize = 8;

@@ -16,8 +16,10 @@ pub mod level;
 pub mod message;
 pub mod request;
 pub mod slice;
+pub mod stamp;
 pub mod worker;
 
 pub use level::Level;
 pub use message::Message;
 pub use slice::{Pair, Slice};
+pub use stamp::Stamp;

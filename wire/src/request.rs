@@ -1,7 +1,7 @@
 //! The payload of a REQUEST frame.
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::frame;
+use crate::{Stamp, frame};
 
 const WHAT: &str = "request";
 
@@ -28,8 +28,8 @@ pub struct Head<'a> {
     pub received: i64,
     /// When the child began to look for a worker, likewise.
     pub queued: i64,
-    /// Modification time of the script, likewise; negative: ask the file system.
-    pub modified: i64,
+    /// The script as httpd saw it; unknown: ask the file system.
+    pub stamp: Stamp,
     /// How the application starts: [`crate::worker::Plan::key`]; 0: as a script without warm-up.
     pub plan: u64,
     /// Path of the script.
@@ -59,7 +59,8 @@ impl Head<'_> {
     pub fn put<'e>(&self, out: &mut Vec<u8>, environ: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
         frame::put_with(out, frame::Kind::Request, |w| {
             w.u8(self.flags()).u8(self.level);
-            w.i64(self.received).i64(self.queued).i64(self.modified).u64(self.plan);
+            w.i64(self.received).i64(self.queued).i64(self.stamp.modified);
+            w.u64(self.stamp.device).u64(self.stamp.inode).u64(self.plan);
             w.text(self.script).text(self.group).text(self.callable);
             put_pairs(w, environ);
         });
@@ -130,7 +131,7 @@ pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
         level: reader.u8()?,
         received: reader.i64()?,
         queued: reader.i64()?,
-        modified: reader.i64()?,
+        stamp: Stamp { modified: reader.i64()?, device: reader.u64()?, inode: reader.u64()? },
         plan: reader.u64()?,
         script: reader.text()?,
         group: reader.text()?,
@@ -151,7 +152,7 @@ mod tests {
             reload: true,
             body_follows: true,
             received: 7,
-            modified: -1,
+            stamp: Stamp { modified: 5, device: 3, inode: u64::MAX },
             plan: 9,
             script: b"/x.wsgi",
             callable: b"application",

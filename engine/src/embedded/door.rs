@@ -121,7 +121,7 @@ fn script<'a>(target: &'a Target) -> Script<'a> {
         path: text(target.script),
         group: text(target.application_group),
         callable: text(target.callable),
-        modified: target.modified,
+        stamp: target.stamp,
         reload: target.reload,
     }
 }

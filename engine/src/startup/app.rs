@@ -14,6 +14,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
+use wire::Stamp;
 
 /// Where an application stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub struct Serving {
     /// The interpreter.
     pub space: Arc<Space>,
     module: Option<Kept>,
+    /// The script that the module was made of.
+    pub stamp: Stamp,
     /// Its number among the modules of the application.
     pub seen: Seen,
 }
@@ -182,10 +185,10 @@ impl App {
         String::from_utf8_lossy(&self.path)
     }
 
-    /// What it is known by in the start records: its script as modified at that time, in a generation of the server.
-    pub fn key(&self, modified: i64, generation: i64) -> u64 {
+    /// What it is known by in the start records: its script as it was then, in a generation of the server.
+    pub fn key(&self, stamp: Stamp, generation: i64) -> u64 {
         let mut hasher = rustc_hash::FxHasher::default();
-        (&self.name, &self.group, modified, generation).hash(&mut hasher);
+        (&self.name, &self.group, stamp, generation).hash(&mut hasher);
         // Two rounds: Fx mixes the last word little, and 0 is no key.
         (hasher.finish(), 1u8).hash(&mut hasher);
         hasher.finish() | 1
@@ -223,9 +226,9 @@ impl App {
     }
 
     /// It was loaded into `space`.
-    pub fn serve(&self, space: &Arc<Space>, module: Kept) {
+    pub fn serve(&self, space: &Arc<Space>, module: Kept, stamp: Stamp) {
         let seen = Seen(self.seen().0 + 1);
-        let serving = Serving { space: space.clone(), module: Some(module), seen };
+        let serving = Serving { space: space.clone(), module: Some(module), stamp, seen };
         let old = self.serving.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(serving));
         // Requests may still be at it; it goes with the last of them.
         drop(old);

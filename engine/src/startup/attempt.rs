@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use wire::{Message, message as msg};
+use wire::{Message, Stamp, message as msg};
 
 /// An attempt.
 pub struct Attempt {
@@ -28,8 +28,8 @@ pub struct Attempt {
     pub(super) serial: u64,
     /// Where the application stood.
     was: State,
-    /// Modification time of the script, microseconds.
-    modified: i64,
+    /// The script as it was seen.
+    stamp: Stamp,
     pub(super) claim: Mutex<Option<Claim>>,
     /// What the server knew before, and whether a file has changed since.
     pub(super) before: OnceCell<(Record, bool)>,
@@ -62,7 +62,7 @@ impl Attempt {
         app: &Arc<App>,
         runtime: &'static Runtime,
         (serial, was): (u64, State),
-        modified: i64,
+        stamp: Stamp,
         log: Option<Arc<RequestLog>>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -70,7 +70,7 @@ impl Attempt {
             runtime,
             serial,
             was,
-            modified,
+            stamp,
             claim: Mutex::default(),
             before: OnceCell::new(),
             log,
@@ -84,7 +84,7 @@ impl Attempt {
     }
 
     pub(super) fn key(&self) -> u64 {
-        self.app.key(self.modified, self.runtime.settings.generation)
+        self.app.key(self.stamp, self.runtime.settings.generation)
     }
 
     pub(super) fn say(&self, number: Message, text: impl Display) {
@@ -265,7 +265,7 @@ impl Attempt {
             }
         };
         self.say_loading(space);
-        let loaded = space.load_script(py, &self.app, self.modified);
+        let loaded = space.load_script(py, &self.app, self.stamp.modified);
         leave_if_copy(py, &loaded);
         lock(&self.times).import = begun.elapsed();
         let warmed = match loaded {
@@ -283,7 +283,7 @@ impl Attempt {
         let outcome = self.settle(done.is_ok(), pause);
         let done = done.map(|module| {
             if outcome.counts() {
-                self.app.serve(space, module.keep());
+                self.app.serve(space, module.keep(), self.stamp);
             }
         });
         (outcome, done)
@@ -308,7 +308,7 @@ impl Attempt {
             path: &self.app.path,
             group: &self.app.group,
             callable: &plan.callable,
-            modified: self.modified,
+            stamp: self.stamp,
             reload: false,
         };
         let failed = plan.warm_ups.iter().find_map(|request| {

@@ -174,7 +174,7 @@ pub fn leave_copy(status: i32) -> ! {
 /// Starts an application before any request asks for it; what goes wrong is logged. False: it does not serve.
 pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> bool {
     let app = application(script, plan);
-    app.is_some_and(|app| start(&app, Seen::NOTHING, script::modified(script.path), None).is_ok())
+    app.is_some_and(|app| start(&app, Seen::NOTHING, script::stamp(script.path), None).is_ok())
 }
 
 static STOP_ASKED: AtomicBool = AtomicBool::new(false);

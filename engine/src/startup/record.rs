@@ -45,8 +45,8 @@ impl Cause {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
     path: String,
-    /// Modification time in nanoseconds and size; (-1, -1): it does not exist.
-    state: (i64, i64),
+    /// Modification time in nanoseconds, size, device and inode; -1 each: it does not exist.
+    state: [i64; 4],
 }
 
 impl Watched {
@@ -56,9 +56,11 @@ impl Watched {
         Self { path, state }
     }
 
-    fn state(path: &str) -> (i64, i64) {
-        std::fs::metadata(OsStr::from_bytes(path.as_bytes()))
-            .map_or((-1, -1), |data| (data.mtime() * 1_000_000_000 + data.mtime_nsec(), data.size() as i64))
+    fn state(path: &str) -> [i64; 4] {
+        std::fs::metadata(OsStr::from_bytes(path.as_bytes())).map_or([-1; 4], |data| {
+            let modified = data.mtime() * 1_000_000_000 + data.mtime_nsec();
+            [modified, data.size() as i64, data.dev() as i64, data.ino() as i64]
+        })
     }
 
     /// It is not as it was.
@@ -109,7 +111,8 @@ impl Record {
             one_line(&self.cause.text),
         );
         for file in self.watched.iter().take(MOST_FILES).filter(|file| !file.path.contains('\n')) {
-            text.push_str(&format!("file {} {} {}\n", file.state.0, file.state.1, file.path));
+            let [modified, size, device, inode] = file.state;
+            text.push_str(&format!("file {modified} {size} {device} {inode} {}\n", file.path));
         }
         // Of a long traceback both ends: where it began and what was raised.
         let trace = &self.cause.trace;
@@ -148,8 +151,9 @@ impl Record {
 }
 
 fn file(value: &str) -> Option<Watched> {
-    let mut words = value.splitn(3, ' ');
-    let state = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let mut words = value.splitn(5, ' ');
+    let mut number = || words.next()?.parse().ok();
+    let state = [number()?, number()?, number()?, number()?];
     Some(Watched { path: words.next()?.to_owned(), state })
 }
 
@@ -193,6 +197,22 @@ mod tests {
         let trace = Record::decode(&record.encode()).cause.trace;
         assert_eq!((trace[0].as_str(), trace[trace.len() - 1].as_str()), ("line 0", "line 999"));
         assert!(trace.len() <= MOST_LINES + 1);
+    }
+
+    #[test]
+    fn another_file_of_the_same_time_and_size_is_a_change() {
+        let path = |name: &str| std::env::temp_dir().join(format!("mod_wsgi-{name}-{}", std::process::id()));
+        let (file, other) = (path("record-a"), path("record-b"));
+        let time = std::time::SystemTime::UNIX_EPOCH;
+        for path in [&file, &other] {
+            std::fs::write(path, "x").unwrap();
+            std::fs::File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+        }
+        let watched = Watched::new(file.to_str().unwrap().to_owned());
+        assert!(!watched.has_changed());
+        std::fs::rename(&other, &file).unwrap();
+        assert!(watched.has_changed());
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

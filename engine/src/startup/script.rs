@@ -7,8 +7,7 @@ use crate::python::{Obj, Py, Raised, Result};
 use crate::wsgi::Call;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use wire::{Message, message as msg};
+use wire::{Message, Stamp, message as msg};
 
 /// Which script, and where it runs.
 #[derive(Clone, Copy)]
@@ -19,16 +18,15 @@ pub struct Script<'a> {
     pub group: &'a [u8],
     /// Name of the callable.
     pub callable: &'a [u8],
-    /// Modification time of the file in microseconds since the epoch; negative when it is not known.
-    pub modified: i64,
+    /// The file as it was seen.
+    pub stamp: Stamp,
     /// A script that has changed is loaded again.
     pub reload: bool,
 }
 
-/// Modification time of a file in microseconds since the epoch; -1 when there is none.
-pub fn modified(path: &[u8]) -> i64 {
-    std::fs::metadata(OsStr::from_bytes(path))
-        .map_or(-1, |data| data.mtime() * 1_000_000 + data.mtime_nsec() / 1000)
+/// A file as it is now.
+pub fn stamp(path: &[u8]) -> Stamp {
+    std::fs::metadata(OsStr::from_bytes(path)).map_or(Stamp::UNKNOWN, |data| (&data).into())
 }
 
 impl Space {
@@ -44,14 +42,16 @@ impl Space {
         let module = serving.module(py).ok_or(serving.seen)?;
         let fresh = any
             || !script.reload
-            || (self.is_of(&module, script) && !self.wants_reload(py, &module, script.path));
+            || (self.is_of(serving, &module, script) && !self.wants_reload(py, &module, script.path));
         if fresh { Ok(module) } else { Err(serving.seen) }
     }
 
     /// The module was made of the script as it is. A request may have waited since httpd looked at the file: then it is
     /// looked at once more.
-    fn is_of(&self, module: &Obj<'_>, script: &Script<'_>) -> bool {
-        is_unchanged(module, script.modified) || is_unchanged(module, modified(script.path))
+    fn is_of(&self, serving: &Serving, module: &Obj<'_>, script: &Script<'_>) -> bool {
+        let is_of =
+            |seen: Stamp| seen.is_known() && serving.stamp == seen && is_unchanged(module, seen.modified);
+        is_of(script.stamp) || is_of(stamp(script.path))
     }
 
     /// `reload_required(path)` of the script, if it defines one. An exception in it is logged and means no.
@@ -207,9 +207,9 @@ fn is_unchanged(module: &Obj<'_>, modified: i64) -> bool {
             None => Ok(None),
         }
     };
-    modified >= 0
-        && recorded().unwrap_or_else(|raised| {
-            raised.forget(py);
-            None
-        }) == Some(modified)
+    let recorded = recorded().unwrap_or_else(|raised| {
+        raised.forget(py);
+        None
+    });
+    recorded == Some(modified)
 }

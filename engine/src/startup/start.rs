@@ -11,7 +11,7 @@ use crate::host::{self, Renewal, Renewed};
 use crate::wsgi::RequestLog;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use wire::message as msg;
+use wire::{Stamp, message as msg};
 
 /// A short line about an application is written once in this time: on one that is down by all processes together.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
@@ -49,17 +49,12 @@ impl Refusal {
 /// Has an application started, or started again: `seen` is what the request found too old. Waits for it, but no longer
 /// than a start may take, and not with too many other threads of the process; without a log, for a process that starts,
 /// as long as it takes. Not attached.
-pub fn start(
-    app: &Arc<App>,
-    seen: Seen,
-    modified: i64,
-    log: Option<&Arc<RequestLog>>,
-) -> Result<(), Refusal> {
+pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestLog>>) -> Result<(), Refusal> {
     let runtime = RUNTIME.get().ok_or(Refusal::Stopping)?;
     let patience =
         if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
     let until = Instant::now() + patience;
-    let key = app.key(modified, runtime.settings.generation);
+    let key = app.key(stamp, runtime.settings.generation);
     let mut waiting = None;
     let mut mine = false;
     loop {
@@ -101,7 +96,7 @@ pub fn start(
             }
             Ok(()) if wait() => {
                 mine = true;
-                let attempt = Attempt::new(app, runtime, (ticket, was), modified, log.cloned());
+                let attempt = Attempt::new(app, runtime, (ticket, was), stamp, log.cloned());
                 runtime.crew.send(Task::Start(attempt));
             }
             Ok(()) => {

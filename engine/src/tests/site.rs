@@ -4,10 +4,10 @@ use super::link::{Double, Head, Part, Plan, Record, Seen};
 use super::python;
 use crate::startup::{self, Plan as StartPlan, Script};
 use crate::wsgi::{self, Facts, Pages};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use wire::Stamp;
 use wire::door::{End, Outcome, ReadError};
 
 /// A script file and the interpreter it runs in. Where it is dropped, the thread's states are deleted.
@@ -191,13 +191,12 @@ impl Ask<'_> {
     /// As [`Ask::send`], where serving may panic: that is answered too. The door catches such panics.
     pub fn send_caught(self) -> (Answer, std::thread::Result<Outcome>) {
         let path = self.site.path.as_os_str().as_encoded_bytes();
-        let modified = std::fs::metadata(&self.site.path)
-            .map_or(-1, |data| data.mtime() * 1_000_000 + data.mtime_nsec() / 1000);
+        let stamp = std::fs::metadata(&self.site.path).map_or(Stamp::UNKNOWN, |data| (&data).into());
         let script = Script {
             path,
             group: self.site.group.as_bytes(),
             callable: self.callable.as_bytes(),
-            modified,
+            stamp,
             reload: self.reload,
         };
         let seen = Arc::new(Mutex::new(Seen::default()));

@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use wire::claims::{Claims, Slot};
 use wire::control::{Message, Reason};
-use wire::message;
 use wire::worker::{self as told, descriptor};
+use wire::{Stamp, message};
 
 /// How long a message to the supervisor may wait until it is read.
 const FOR_THE_SUPERVISOR: Duration = Duration::from_secs(5);
@@ -171,7 +171,7 @@ impl Worker {
                 path: &plan.script,
                 group: &plan.group,
                 callable: &plan.callable,
-                modified: -1,
+                stamp: Stamp::UNKNOWN,
                 reload: false,
             };
             (script, plan)

@@ -7,6 +7,7 @@ use crate::startup::lock;
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use wire::Stamp;
 use wire::control::Reason;
 
 /// What is known of changes.
@@ -20,8 +21,8 @@ pub struct Changes {
 struct Inner {
     /// This process is to end when it has served what it has.
     draining: bool,
-    /// Scripts that were found changed: the modification time that was seen, and when that was.
-    noticed: HashMap<Vec<u8>, (i64, Instant)>,
+    /// Scripts that were found changed: what was seen of them, and when that was.
+    noticed: HashMap<Vec<u8>, (Stamp, Instant)>,
 }
 
 impl Changes {
@@ -48,14 +49,14 @@ impl Changes {
 
 impl Renewal for Worker {
     /// The first request that notices has the successor started; those that come within `reload-wait` wait for it.
-    fn changed(&self, script: &[u8], modified: i64) -> Renewed {
+    fn changed(&self, script: &[u8], stamp: Stamp) -> Renewed {
         let now = Instant::now();
         let (since, fresh) = {
             let mut inner = lock(&self.changes.inner);
             match inner.noticed.get(script) {
-                Some((seen, since)) if *seen == modified => (*since, false),
+                Some((seen, since)) if *seen == stamp => (*since, false),
                 _ => {
-                    inner.noticed.insert(script.to_vec(), (modified, now));
+                    inner.noticed.insert(script.to_vec(), (stamp, now));
                     (now, true)
                 }
             }

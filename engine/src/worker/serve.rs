@@ -287,7 +287,7 @@ impl Worker {
                     path: head.script,
                     group: head.group,
                     callable: head.callable,
-                    modified: head.modified,
+                    stamp: head.stamp,
                     reload: head.reload && self.settings.reload > 0,
                 },
                 environ,

@@ -72,7 +72,7 @@ where
         match app.serving() {
             Some(serving) => break serving.space.clone(),
             None => {
-                if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.modified, Some(&log)) {
+                if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.stamp, Some(&log)) {
                     return refuse::refuse(&refusal, &app, request.pages, link);
                 }
             }
@@ -115,14 +115,14 @@ where
                 // Where another process can take the place of this one, no process runs two versions of a script.
                 Err(_) if !loaded && let Some(renewal) = host::renewal() => {
                     call.give_turn();
-                    match renewal.changed(script.path, script.modified) {
+                    match renewal.changed(script.path, script.stamp) {
                         Renewed::Elsewhere => break Outcome::of(End::Elsewhere, 0),
                         Renewed::Here => loaded = true,
                     }
                 }
                 Err(seen) if !loaded => {
                     call.give_turn();
-                    match startup::start(&app, seen, script.modified, Some(&log)) {
+                    match startup::start(&app, seen, script.stamp, Some(&log)) {
                         Ok(()) => loaded = true,
                         Err(refusal) => break refuse::refuse_call(&refusal, &app, request.pages, &call),
                     }

@@ -15,7 +15,7 @@ pub use stop::Stop;
 
 use super::groups::{self, Live};
 use super::scripts;
-use crate::apache::{FileKind, Request, Status, mpm};
+use crate::apache::{Request, Status, mpm};
 use crate::config::Alias;
 use crate::embedded::plan;
 use crate::exchange::Exchange;
@@ -53,7 +53,6 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         return Status(500);
     };
     let mut exchange = Exchange::new(r);
-    let (kind, modified) = r.file();
     let config = r.dir_config();
     let begun = Instant::now();
     let body = relay::beginning(&mut exchange, AT_ONCE);
@@ -69,7 +68,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         level: r.log_level(),
         received: r.received(),
         queued: crate::apache::now(),
-        modified: if kind == FileKind::File { modified } else { -1 },
+        stamp: r.stamp(),
         plan: plan::told_key(r.server(), r.listener().1, alias),
         script: &script,
         group: &route.application_group,

@@ -1,21 +1,37 @@
 //! Files that applications are made of (`reload=imports`): the system tells when one of them changes.
+//!
+//! It tells of directories by their number, whatever they are called. So what is watched for a file is its directory, and, where
+//! symbolic links are on the way to it (`current -> releases/7`), the directories that these links stand in.
 #![allow(unsafe_code)]
 
-use std::collections::HashMap;
-use std::ffi::{CString, OsStr};
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Most directories that are watched: the system counts them for each user.
 const MOST: usize = 4096;
+/// Most links that are followed on the way to a file, as the system itself has it.
+const MOST_LINKS: usize = 40;
 
 /// Watched directories.
 pub struct Watch {
     inotify: OwnedFd,
     /// By their numbers.
-    directories: HashMap<i32, PathBuf>,
+    watched: HashMap<i32, Watched>,
+    /// Directories of files, by the names they are known by.
+    known: HashSet<PathBuf>,
+}
+
+/// What a directory is watched for.
+#[derive(Default)]
+struct Watched {
+    /// Files in it, under these names of it.
+    files_of: Vec<PathBuf>,
+    /// Names in it, and the paths that lead elsewhere when they do.
+    links: HashMap<OsString, Vec<PathBuf>>,
 }
 
 impl Watch {
@@ -27,7 +43,8 @@ impl Watch {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the new descriptor is ours.
-        Ok(Self { inotify: unsafe { OwnedFd::from_raw_fd(fd) }, directories: HashMap::new() })
+        let inotify = unsafe { OwnedFd::from_raw_fd(fd) };
+        Ok(Self { inotify, watched: HashMap::new(), known: HashSet::new() })
     }
 
     /// Can be read when something has changed.
@@ -35,17 +52,81 @@ impl Watch {
         self.inotify.as_raw_fd()
     }
 
-    /// Watches the directory of a file, once, for files are replaced rather than written to.
+    /// Watches for a file: its directory, once, for files are replaced rather than written to; and links on the way to it.
     pub fn add(&mut self, file: &Path) -> io::Result<()> {
         let Some(directory) = file.parent() else { return Ok(()) };
-        if self.directories.values().any(|known| known == directory) {
-            return Ok(());
+        if !self.known.contains(directory) {
+            let real = self.follow(directory, directory)?;
+            let watched = self.directory(&real)?;
+            watched.files_of.push(directory.to_path_buf());
+            self.known.insert(directory.to_path_buf());
         }
-        if self.directories.len() >= MOST {
+        if file.is_symlink() {
+            let real = self.follow(file, file)?;
+            if let (Some(directory), Some(name)) = (real.parent(), real.file_name()) {
+                self.directory(directory)?.note(name, file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing at or below this path is watched any more.
+    fn forget(&mut self, path: &Path) {
+        let stays = |known: &PathBuf| !known.starts_with(path);
+        self.known.retain(stays);
+        let fd = self.fd();
+        self.watched.retain(|number, watched| {
+            watched.files_of.retain(stays);
+            watched.links.retain(|_, paths| {
+                paths.retain(stays);
+                !paths.is_empty()
+            });
+            let wanted = !watched.files_of.is_empty() || !watched.links.is_empty();
+            if !wanted {
+                // SAFETY: takes numbers; one that is gone already is an error that means nothing.
+                unsafe { libc::inotify_rm_watch(fd, *number) };
+            }
+            wanted
+        });
+    }
+
+    /// The path without links, of which each is watched for `whose` sake.
+    fn follow(&mut self, path: &Path, whose: &Path) -> io::Result<PathBuf> {
+        let mut real = PathBuf::new();
+        let mut left: Vec<OsString> = path.components().rev().map(|part| part.as_os_str().into()).collect();
+        let mut links = 0;
+        while let Some(part) = left.pop() {
+            match Path::new(&part).components().next() {
+                Some(Component::ParentDir) => {
+                    real.pop();
+                    continue;
+                }
+                Some(Component::CurDir) | None => continue,
+                Some(_) => {}
+            }
+            let next = real.join(&part);
+            let Ok(target) = next.read_link() else {
+                real = next;
+                continue;
+            };
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(io::Error::from_raw_os_error(libc::ELOOP));
+            }
+            self.directory(&real)?.note(&part, whose);
+            left.extend(target.components().rev().map(|part| part.as_os_str().to_owned()));
+        }
+        Ok(real)
+    }
+
+    /// A directory that is watched.
+    fn directory(&mut self, path: &Path) -> io::Result<&mut Watched> {
+        if self.watched.len() >= MOST {
             return Err(io::Error::other(format!("there are {MOST} others already")));
         }
-        let path = CString::new(directory.as_os_str().as_bytes())?;
+        let path = CString::new(path.as_os_str().as_bytes())?;
         let events = libc::IN_CLOSE_WRITE
+            | libc::IN_CREATE
             | libc::IN_MOVED_TO
             | libc::IN_ATTRIB
             | libc::IN_DELETE_SELF
@@ -55,11 +136,11 @@ impl Watch {
         if number < 0 {
             return Err(io::Error::last_os_error());
         }
-        self.directories.insert(number, directory.to_path_buf());
-        Ok(())
+        Ok(self.watched.entry(number).or_default())
     }
 
-    /// The files that have changed, and directories that are no longer what they were.
+    /// The files that have changed, and directories and links that are no longer what they were. What lies at or below them
+    /// is to be added anew: it may be another file by now.
     pub fn changed(&mut self) -> Vec<PathBuf> {
         const HEADER: usize = size_of::<libc::inotify_event>();
         let mut files = Vec::new();
@@ -76,21 +157,47 @@ impl Watch {
                 let end = (at + HEADER + event.len as usize).min(count);
                 let name = &bytes[at + HEADER..end];
                 let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-                let gone = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_IGNORED;
-                if event.mask & libc::IN_Q_OVERFLOW != 0 {
-                    // More has changed than the system keeps: anything may have.
-                    files.extend(self.directories.values().cloned());
-                } else if event.mask & gone != 0 {
-                    files.extend(self.directories.remove(&event.wd));
-                } else if let Some(directory) = self.directories.get(&event.wd) {
-                    files.push(directory.join(OsStr::from_bytes(name)));
-                }
+                self.event(&event, OsStr::from_bytes(name), &mut files);
                 at = end;
             }
         }
         files.sort();
         files.dedup();
+        files.iter().for_each(|file| self.forget(file));
         files
+    }
+
+    fn event(&mut self, event: &libc::inotify_event, name: &OsStr, files: &mut Vec<PathBuf>) {
+        let gone = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_IGNORED;
+        if event.mask & libc::IN_Q_OVERFLOW != 0 {
+            // More has changed than the system keeps: anything may have.
+            files.extend(self.known.iter().cloned());
+        } else if event.mask & gone != 0 {
+            if let Some(watched) = self.watched.remove(&event.wd) {
+                self.known.retain(|known| !watched.files_of.contains(known));
+                files.extend(watched.files_of);
+                files.extend(watched.links.into_values().flatten());
+            }
+        } else if let Some(watched) = self.watched.get(&event.wd) {
+            files.extend(watched.links.get(name).into_iter().flatten().cloned());
+            // A file that is being made is there when it has been written; a link is at once.
+            let there = |path: &PathBuf| event.mask & libc::IN_CREATE == 0 || path.is_symlink();
+            files.extend(watched.files_of.iter().map(|directory| directory.join(name)).filter(there));
+        }
+    }
+
+    #[cfg(test)]
+    fn count(&self) -> usize {
+        self.watched.len()
+    }
+}
+
+impl Watched {
+    fn note(&mut self, name: &OsStr, whose: &Path) {
+        let paths = self.links.entry(name.to_owned()).or_default();
+        if !paths.iter().any(|path| path == whose) {
+            paths.push(whose.to_path_buf());
+        }
     }
 }
 
@@ -114,11 +221,92 @@ mod tests {
         let mut watch = Watch::new().unwrap();
         watch.add(&file).unwrap();
         watch.add(&directory.join("another.py")).unwrap();
-        assert_eq!(watch.directories.len(), 1);
+        assert_eq!(watch.count(), 1);
         std::fs::write(&file, "x = 1").unwrap();
         let changed = watch.changed();
         std::fs::remove_dir_all(&directory).unwrap();
         assert_eq!(changed, [file]);
         assert_eq!(watch.changed(), [directory], "it is no longer what it was");
+    }
+
+    /// A directory of its own, without links on the way to it.
+    fn place(name: &str) -> PathBuf {
+        let place = std::env::temp_dir().join(format!("mod_wsgi-watch-{name}-{}", std::process::id()));
+        std::fs::create_dir(&place).unwrap();
+        place.canonicalize().unwrap()
+    }
+
+    /// Has `link` lead to `target`, in one step or in two.
+    fn switch(link: &Path, target: &str, at_once: bool) {
+        let new = if at_once { link.with_extension("new") } else { link.to_path_buf() };
+        if !at_once {
+            std::fs::remove_file(link).unwrap();
+        }
+        std::os::unix::fs::symlink(target, &new).unwrap();
+        if at_once {
+            std::fs::rename(&new, link).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_link_on_the_way_that_leads_elsewhere() {
+        let place = place("links");
+        for release in ["1", "2"] {
+            std::fs::create_dir_all(place.join("releases").join(release).join("package")).unwrap();
+            std::fs::write(place.join("releases").join(release).join("package/module.py"), "").unwrap();
+        }
+        std::os::unix::fs::symlink("releases/1", place.join("stable")).unwrap();
+        std::os::unix::fs::symlink("stable", place.join("current")).unwrap();
+        let file = place.join("current/package/module.py");
+        let package = file.parent().unwrap();
+        for (link, at_once) in [("stable", true), ("stable", false), ("current", true), ("current", false)] {
+            let mut watch = Watch::new().unwrap();
+            watch.add(&file).unwrap();
+            let target = if link == "current" && !at_once { "releases/1" } else { "releases/2" };
+            switch(&place.join(link), target, at_once);
+            assert_eq!(watch.changed(), [package], "{link} {at_once}");
+            // Added anew, it is the other release's file that counts.
+            watch.add(&file).unwrap();
+            std::fs::write(package.canonicalize().unwrap().join("module.py"), "x").unwrap();
+            assert_eq!(watch.changed(), [file.clone()], "{link} {at_once}");
+            let other = if target == "releases/1" { "2" } else { "1" };
+            std::fs::write(place.join("releases").join(other).join("package/module.py"), "x").unwrap();
+            assert!(watch.changed().is_empty(), "{link} {at_once}");
+        }
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_a_link() {
+        let place = place("file");
+        std::fs::create_dir(place.join("shared")).unwrap();
+        std::fs::write(place.join("shared/one.py"), "").unwrap();
+        std::fs::write(place.join("shared/two.py"), "").unwrap();
+        let file = place.join("module.py");
+        std::os::unix::fs::symlink("shared/one.py", &file).unwrap();
+        let mut watch = Watch::new().unwrap();
+        watch.add(&file).unwrap();
+        std::fs::write(place.join("shared/two.py"), "x").unwrap();
+        assert!(watch.changed().is_empty());
+        std::fs::write(place.join("shared/one.py"), "x").unwrap();
+        assert_eq!(watch.changed(), [file.clone()]);
+        for at_once in [true, false] {
+            switch(&file, "shared/two.py", at_once);
+            assert_eq!(watch.changed(), [file.clone()], "{at_once}");
+        }
+        watch.add(&file).unwrap();
+        std::fs::write(place.join("shared/two.py"), "y").unwrap();
+        assert_eq!(watch.changed(), [file.clone()]);
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+
+    #[test]
+    fn links_that_lead_to_each_other() {
+        let place = place("loop");
+        std::os::unix::fs::symlink("b", place.join("a")).unwrap();
+        std::os::unix::fs::symlink("a", place.join("b")).unwrap();
+        let mut watch = Watch::new().unwrap();
+        assert!(watch.add(&place.join("a/module.py")).is_err());
+        std::fs::remove_dir_all(&place).unwrap();
     }
 }

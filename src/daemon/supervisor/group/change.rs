@@ -69,14 +69,15 @@ impl Group {
 
     /// A file has changed of which its applications may be made.
     pub fn file_changed(&mut self, context: &Context, file: &Path) {
-        // A directory that was replaced counts for all files in it, and is watched anew.
-        let below = self.files.iter().find(|known| known.parent() == Some(file)).cloned();
-        if let Some(below) = &below {
-            // If it has gone there is nothing to watch.
-            let _ = context.watch.borrow_mut().add(below);
-        }
-        if self.is_leaving || (below.is_none() && !self.files.contains(file)) {
+        // A directory or link that was replaced counts for all files below it, which are watched anew.
+        let below: Vec<PathBuf> =
+            self.files.iter().filter(|known| known.starts_with(file)).cloned().collect();
+        if self.is_leaving || below.is_empty() {
             return;
+        }
+        for known in &below {
+            // If it has gone there is nothing to watch.
+            let _ = context.watch.borrow_mut().add(known);
         }
         let first = self.places.iter().position(|place| place.current.is_some());
         if let Some(index) = first {
