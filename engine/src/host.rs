@@ -16,6 +16,8 @@ pub trait Host: Send + Sync {
     fn place(&self) -> String {
         "in embedded mode".into()
     }
+    /// This process starts the application of that script now, or has done so.
+    fn starts(&self, _script: Option<&[u8]>) {}
     /// An application is about to end the process: what the log is to say of it. Nothing: it has not ended after all.
     fn ends(&self, text: &str) {
         if !text.is_empty() {
@@ -62,6 +64,13 @@ pub fn place() -> String {
 /// Whoever puts another process in the place of this one, if that can be.
 pub fn renewal() -> Option<&'static dyn Renewal> {
     HOST.get()?.renewal()
+}
+
+/// This process starts the application of that script now, or has done so.
+pub fn starts(script: Option<&[u8]>) {
+    if let Some(host) = HOST.get() {
+        host.starts(script);
+    }
 }
 
 /// An application is about to end the process; nothing: it has not ended after all.

@@ -36,7 +36,7 @@ const WAYS: &str = "
     }
     HARMLESS = {
         'nothing': lambda: os.kill(os.getpid(), 0),
-        'quiet': lambda: os.kill(os.getpid(), signal.SIGWINCH),
+        'quiet': lambda: os.kill(os.getpid(), signal.SIGCONT),
         'chld': lambda: signal.raise_signal(signal.SIGCHLD),
         'child': lambda: subprocess.run(['sh', '-c', 'kill -9 $$']).returncode,
         'dump': lambda: faulthandler.cancel_dump_traceback_later(),
@@ -89,7 +89,9 @@ fn site(h: Httpd) -> Httpd {
 
 /// A process group `g`, and the application in it below `/a`.
 fn group(options: &str) -> Httpd {
-    site(httpd()).config(&format!(
+    // Two requests at once need as many children.
+    let children = if mpm().is_threaded() { 1 } else { 3 };
+    site(httpd().children(children)).config(&format!(
         "WSGISocketPrefix {{dir}}/run/wsgi
         WSGIDaemonProcess g {options}
         WSGIScriptAlias /a {{dir}}/app.wsgi process-group=g application-group=a"

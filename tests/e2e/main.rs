@@ -28,6 +28,7 @@ mod flask;
 mod hardening;
 mod hardening_process;
 mod httpd_org;
+mod held_apart;
 mod import_deadlocks;
 mod known_failures;
 mod main_thread;

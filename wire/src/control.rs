@@ -6,6 +6,9 @@ use crate::codec::{Malformed, Reader, Writer};
 /// Longest message.
 pub const LONGEST: usize = 64 << 10;
 
+/// Deaths of processes in a row at the start of one application, after which others start without it.
+pub const MOST_DEATHS: u32 = 3;
+
 /// Why a process is replaced, as logs name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -132,6 +135,8 @@ pub enum Message {
     Leaving,
     /// httpd's parent: the module is there again.
     Back,
+    /// Worker: it starts the application of that script now; nothing: it has.
+    Starts(Vec<u8>),
 }
 
 impl Message {
@@ -154,6 +159,7 @@ impl Message {
             Self::Ends(text) => w.u8(12).raw(text),
             Self::Leaving => w.u8(13),
             Self::Back => w.u8(14),
+            Self::Starts(script) => w.u8(15).raw(script),
         };
         bytes.truncate(LONGEST);
         bytes
@@ -187,6 +193,7 @@ impl Message {
             12 => return Ok(Self::Ends(reader.rest().to_vec())),
             13 => Self::Leaving,
             14 => Self::Back,
+            15 => return Ok(Self::Starts(reader.rest().to_vec())),
             _ => return Err(Malformed("message")),
         };
         reader.end()?;
@@ -215,6 +222,7 @@ mod tests {
             Message::Complete,
             Message::Stop,
             Message::Has(7),
+            Message::Starts(b"/x.wsgi".to_vec()),
             Message::Ends(b"'/x.wsgi' called os._exit(7)".to_vec()),
             Message::Leaving,
             Message::Back,

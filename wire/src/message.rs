@@ -436,6 +436,14 @@ messages! {
         "An application ends the process that it runs in, which WSGIRestrictExit lets it do.",
         "Other requests in that process are cut.",
         "The line names the application and the place of the call. WSGIRestrictExit On, or Auto, refuses it.";
+    HELD_APART 1066 Error,
+        "Three processes in a row died while they started the same application.",
+        "Processes that start now do so without it: its requests get 503, the others are served. It is tried again, where nobody loses by it.",
+        "Earlier lines say how the processes died: in a process group WSGI1029, with the stacks above it; of Apache's children AH00052.";
+    DIED_AT_START 1067 Notice,
+        "An Apache child died while it started an application.",
+        "Apache starts another child. After three deaths in a row the application is held apart (WSGI1066).",
+        "See how the child ended (AH00052); an extension module is at fault, usually.";
 }
 
 #[cfg(test)]

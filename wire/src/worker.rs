@@ -104,6 +104,12 @@ settings! {
     restrict_signal: flag,
     /// `WSGIRestrictExit`; see [`crate::exit_rule`].
     restrict_exit: u8,
+    /// A process of the group serves beside this one.
+    beside: flag,
+    /// The process of the group that died last; 0: none has.
+    died: u32,
+    /// How it died.
+    died_by: text,
     /// `WSGICaseSensitivity`
     case_sensitive: flag,
     /// `locale=`; empty: that of the environment.

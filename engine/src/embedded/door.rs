@@ -99,6 +99,8 @@ fn settings(from: &table::Settings) -> Settings {
         mpm_numbers: [from.processes, from.threads],
         restrict_exit: ExitRule::of(from.restrict_exit),
         daemon: false,
+        beside: false,
+        died: None,
         board: (from.board >= 0).then_some(from.board),
         slots: from.slots,
         generation: from.generation,

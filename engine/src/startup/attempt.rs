@@ -145,9 +145,18 @@ impl Attempt {
             return;
         }
         self.begun.store(os::now(), Ordering::SeqCst);
+        // A service does not start, it runs.
+        let told = !self.runtime.is_service();
+        if told {
+            self.runtime.board.begin(self.key());
+            host::starts(Some(&self.app.path));
+        }
         watch::begin(self);
         let made = catch_unwind(AssertUnwindSafe(|| exits::while_starting(&self.app, || self.make())));
         watch::end(self);
+        if told {
+            host::starts(None);
+        }
         drop(lock(&self.slot).take());
         match made {
             Ok((Outcome::InTime, done)) => self.end(done),
@@ -161,12 +170,14 @@ impl Attempt {
         if let Some(claim) = lock(&self.claim).take() {
             self.runtime.board.give_up(claim);
         }
+        self.runtime.board.finish(self.key());
     }
 
     /// Takes the claim to the application. False: another process has it, or it has failed there: whoever wants it looks
     /// again.
     fn take_claim(&self) -> bool {
-        match self.runtime.board.consult(self.key()) {
+        self.runtime.bury(&self.app, self.key());
+        match self.runtime.board.consult(self.key(), self.runtime.is_bold(self.log.is_none())) {
             Advice::Start(claim) => {
                 let _ = self.before.set((claim.record.clone(), claim.changed));
                 *lock(&self.claim) = Some(claim);

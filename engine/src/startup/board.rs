@@ -4,6 +4,7 @@
 //! Every access is a read or write of the file under a lock of it, so a process that was killed in the middle leaves at
 //! worst a record that decodes to less.
 
+use super::deaths::Note;
 use super::os::{LockFile, now};
 use super::record::{Record, Verdict, Watched};
 use super::slots::SLOT;
@@ -28,6 +29,8 @@ const TRY_LOCK: i64 = TABLE_LOCK + 1;
 pub struct Board {
     pub(super) file: LockFile,
     pub(super) slots: u32,
+    /// What this process is at.
+    pub(super) notes: Mutex<Vec<Note>>,
     /// Locks of the file do not exclude threads of one process.
     table: Mutex<()>,
 }
@@ -66,11 +69,11 @@ impl Claim {
 impl Board {
     /// The board in a file that the parent process made. No slots: the startup lock is off.
     pub fn new(file: LockFile, slots: u32) -> Self {
-        Self { file, slots: slots.min(MOST_SLOTS), table: Mutex::new(()) }
+        Self { file, slots: slots.min(MOST_SLOTS), notes: Mutex::default(), table: Mutex::new(()) }
     }
 
     /// Runs `work` with the table locked.
-    fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(super) fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
         let _inside = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         self.file.lock(TABLE_LOCK);
         let answer = work();
@@ -79,7 +82,7 @@ impl Board {
     }
 
     /// The place of a record; the table is locked. With `make` there is one in the end.
-    fn place(&self, key: u64, make: bool) -> Option<u64> {
+    pub(super) fn place(&self, key: u64, make: bool) -> Option<u64> {
         let index = self.file.read(INDEX, (RECORDS * 16) as usize);
         let entries = index.chunks_exact(16).map(|entry| {
             let (key, time) = entry.split_at(8);
@@ -105,14 +108,14 @@ impl Board {
         Some(free)
     }
 
-    fn read(&self, place: u64) -> Record {
+    pub(super) fn read(&self, place: u64) -> Record {
         let length = self.file.read(BLOCKS + place * BLOCK, 4);
         let length = u32::from_ne_bytes(length.try_into().unwrap_or_default());
         let length = u64::from(length).min(BLOCK - 4);
         Record::decode(&self.file.read(BLOCKS + place * BLOCK + 4, length as usize))
     }
 
-    fn write(&self, place: u64, record: &Record) {
+    pub(super) fn write(&self, place: u64, record: &Record) {
         let mut bytes = record.encode();
         bytes.truncate((BLOCK - 4) as usize);
         let whole = [&(bytes.len() as u32).to_ne_bytes()[..], &bytes].concat();
@@ -120,8 +123,8 @@ impl Board {
         let _ = self.file.write(BLOCKS + place * BLOCK, &whole);
     }
 
-    /// What this process may do about the application `key`.
-    pub fn consult(&self, key: u64) -> Advice {
+    /// What this process may do about the application `key`. `bold`: nobody loses by it if the process dies of the attempt.
+    pub fn consult(&self, key: u64, bold: bool) -> Advice {
         let found = self.locked(|| self.place(key, true).map(|place| (place, self.read(place))));
         let Some((place, record)) = found else { return Advice::Start(Claim::none()) };
         if record.verdict == Verdict::Proven {
@@ -130,7 +133,7 @@ impl Board {
         // Files are looked at without the lock: one may lie on a file system that does not answer.
         let failed = record.verdict == Verdict::Failed;
         let changed = failed && record.has_changed();
-        if failed && !changed && now() < record.next {
+        if failed && !changed && (now() < record.next || (record.is_deadly() && !bold)) {
             return Advice::Refuse(record);
         }
         let byte = TRY_LOCK + place as i64;
@@ -153,7 +156,11 @@ impl Board {
     pub fn conclude(&self, key: u64, claim: Claim, make: impl FnOnce(&Record) -> Record) -> Record {
         let record = self.locked(|| {
             let place = self.place(key, true);
-            let record = make(&place.map(|place| self.read(place)).unwrap_or_default());
+            let before = place.map(|place| self.read(place)).unwrap_or_default();
+            let mut record = make(&before);
+            // Whatever came of it, the process lives: deaths count in a row.
+            record.at_it = before.at_it;
+            self.forget(key, &mut record);
             if let Some(place) = place {
                 self.write(place, &record);
             }
@@ -211,7 +218,7 @@ mod tests {
     }
 
     fn start(board: &Board, key: u64) -> Claim {
-        match board.consult(key) {
+        match board.consult(key, false) {
             Advice::Start(claim) => claim,
             _ => panic!("it may be started"),
         }
@@ -227,7 +234,7 @@ mod tests {
         let board = board(1);
         let claim = start(&board, 1);
         board.conclude(1, claim, |_| failed(now() + 60_000_000));
-        let Advice::Refuse(record) = board.consult(1) else { panic!("refused") };
+        let Advice::Refuse(record) = board.consult(1, false) else { panic!("refused") };
         assert_eq!((record.id, record.attempts), (5, 1));
         let claim = start(&board, 2);
         board.conclude(2, claim, |_| failed(now() - 1));
@@ -242,7 +249,7 @@ mod tests {
         record.watched.push(Watched::new(path.to_str().unwrap().to_owned()));
         let claim = start(&board, 1);
         board.conclude(1, claim, |_| record);
-        assert!(matches!(board.consult(1), Advice::Refuse(_)));
+        assert!(matches!(board.consult(1, false), Advice::Refuse(_)));
         std::fs::write(&path, "").unwrap();
         assert!(start(&board, 1).changed);
         std::fs::remove_file(&path).unwrap();
@@ -255,8 +262,8 @@ mod tests {
             let claim = start(&board, key);
             board.conclude(key, claim, |_| failed(now() + 60_000_000));
         }
-        assert!(matches!(board.consult(RECORDS + 1), Advice::Refuse(_)));
-        assert!(matches!(board.consult(1), Advice::Start(_)), "the first is forgotten");
+        assert!(matches!(board.consult(RECORDS + 1, false), Advice::Refuse(_)));
+        assert!(matches!(board.consult(1, false), Advice::Start(_)), "the first is forgotten");
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub fn stop(limit: Duration) -> Ended {
         call.message(message::REQUEST_CUT, text);
     }
     let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
+    runtime.board.finish_all();
     let (reply, ended) = sync_channel(1);
     let loading = watch::current();
     let (mut until, mut rest) = (until, until.saturating_duration_since(Instant::now()));

@@ -143,7 +143,7 @@ impl Runtime {
 
     fn rule(&self, act: Act) -> Ruling {
         let settings = &self.settings;
-        let service = settings.daemon && settings.threads == 0;
+        let service = self.is_service();
         if act == Act::Interrupt && settings.restrict_exit == ExitRule::Off {
             return Ruling::Harmless;
         }

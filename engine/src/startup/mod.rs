@@ -14,6 +14,7 @@ mod app;
 mod attempt;
 mod board;
 mod crew;
+mod deaths;
 mod ending;
 mod exits;
 mod failure;
@@ -129,6 +130,30 @@ impl Runtime {
     fn may_wait(&self) -> usize {
         let threads = usize::try_from(self.settings.threads).unwrap_or(1);
         if self.settings.daemon { threads } else { threads / 2 }.max(1)
+    }
+
+    /// A group without request threads: its scripts run for as long as the process.
+    fn is_service(&self) -> bool {
+        self.settings.daemon && self.settings.threads == 0
+    }
+
+    /// Nobody loses by it if this process dies of an attempt: `first`, it does not serve yet. A process of a group is bold
+    /// while another one serves.
+    fn is_bold(&self, first: bool) -> bool {
+        let alone = || {
+            let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+            apps.values().map(Vec::len).sum::<usize>() <= 1
+        };
+        (first && (self.settings.beside || !self.settings.daemon)) || (!first && alone())
+    }
+
+    /// Counts processes that died at the start of an application, and says so.
+    fn bury(&self, app: &App, key: u64) {
+        let how =
+            |pid| self.settings.died.as_ref().filter(|(died, _)| *died == pid).map(|(_, how)| how.clone());
+        if let Some(buried) = self.board.bury(key, &app.shown(), self.settings.beside, how) {
+            verdict::say_buried(app, &buried, self.settings.daemon);
+        }
     }
 
     /// No other application serves in the interpreter.

@@ -1,5 +1,6 @@
 //! What the processes of a server know of the start of an application, and how that is written down.
 
+use super::deaths::AtIt;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -86,6 +87,10 @@ pub struct Record {
     pub cause: Cause,
     /// Files whose change makes an attempt due at once.
     pub watched: Vec<Watched>,
+    /// Processes that died at it in a row.
+    pub deaths: u32,
+    /// Processes that are at it, or died at it and are not counted yet.
+    pub at_it: Vec<AtIt>,
 }
 
 impl Record {
@@ -102,14 +107,18 @@ impl Record {
             Verdict::Failed => "failed",
         };
         let mut text = format!(
-            "verdict {verdict}\nid {:08x}\nattempts {}\nnext {}\nsaid {}\nclass {}\ntext {}\n",
+            "verdict {verdict}\nid {:08x}\nattempts {}\nnext {}\nsaid {}\ndeaths {}\nclass {}\ntext {}\n",
             self.id,
             self.attempts,
             self.next,
             self.said,
+            self.deaths,
             one_line(&self.cause.class),
             one_line(&self.cause.text),
         );
+        for one in &self.at_it {
+            text.push_str(&format!("at_it {} {}\n", one.pid, one.since));
+        }
         for file in self.watched.iter().take(MOST_FILES).filter(|file| !file.path.contains('\n')) {
             let [modified, size, device, inode] = file.state;
             text.push_str(&format!("file {modified} {size} {device} {inode} {}\n", file.path));
@@ -139,6 +148,8 @@ impl Record {
                 "attempts" => record.attempts = value.parse().unwrap_or(0),
                 "next" => record.next = value.parse().unwrap_or(0),
                 "said" => record.said = value.parse().unwrap_or(0),
+                "deaths" => record.deaths = value.parse().unwrap_or(0),
+                "at_it" => record.at_it.extend(at_it(value)),
                 "class" => record.cause.class = value.to_owned(),
                 "text" => record.cause.text = value.to_owned(),
                 "trace" => record.cause.trace.push(value.to_owned()),
@@ -155,6 +166,11 @@ fn file(value: &str) -> Option<Watched> {
     let mut number = || words.next()?.parse().ok();
     let state = [number()?, number()?, number()?, number()?];
     Some(Watched { path: words.next()?.to_owned(), state })
+}
+
+fn at_it(value: &str) -> Option<AtIt> {
+    let (pid, since) = value.split_once(' ')?;
+    Some(AtIt { pid: pid.parse().ok()?, since: since.parse().ok()? })
 }
 
 fn one_line(text: &str) -> String {
@@ -179,6 +195,8 @@ mod tests {
                 trace: vec!["  File \"x\"".into(), String::new(), "ü".into()],
             },
             watched: vec![Watched::new("/no such file".into()), Watched::new("/".into())],
+            deaths: 2,
+            at_it: vec![AtIt { pid: 7, since: 1 << 40 }, AtIt { pid: 8, since: 9 }],
         };
         assert_eq!(Record::decode(&record.encode()), record);
     }

@@ -57,6 +57,10 @@ pub struct Settings {
     pub mpm_numbers: [i32; 2],
     /// This is a process of a process group: nobody but applications needs its threads.
     pub daemon: bool,
+    /// A process of the group serves beside this one, which replaces it when it is ready.
+    pub beside: bool,
+    /// The process of the group that died last, and how.
+    pub died: Option<(u32, String)>,
     /// WSGIRestrictExit
     pub restrict_exit: ExitRule,
     /// Descriptor of the start board that the processes of the server share; none: one of this process alone.

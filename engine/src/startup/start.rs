@@ -85,7 +85,7 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
         let (ticket, was) = inner.own();
         drop(inner);
         let mut wait = || may_wait(&mut waiting, app, runtime, log);
-        match consult(runtime, app, key, hung, until, &mut wait) {
+        match consult(runtime, app, key, (hung, runtime.is_bold(log.is_none())), until, &mut wait) {
             // What failed here once is tried in a process that knows nothing of it.
             Ok(())
                 if was == State::Failed
@@ -152,12 +152,13 @@ fn consult(
     runtime: &Runtime,
     app: &App,
     key: u64,
-    hung: u32,
+    (hung, bold): (u32, bool),
     until: Instant,
     may_wait: &mut dyn FnMut() -> bool,
 ) -> Result<(), Refusal> {
     loop {
-        match runtime.board.consult(key) {
+        runtime.bury(app, key);
+        match runtime.board.consult(key, bold) {
             Advice::Refuse(record) => {
                 say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));

@@ -3,6 +3,7 @@
 use super::app::{App, Place, State};
 use super::attempt::Attempt;
 use super::board::Claim;
+use super::deaths::Buried;
 use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
 use super::space::Space;
@@ -214,8 +215,13 @@ impl Attempt {
                 attempts,
                 next: os::now() + delay(attempts).as_micros() as i64,
                 said: os::now(),
-                cause: if again && !changed { known.cause.clone() } else { cause.clone() },
+                cause: if again && !changed && !known.is_deadly() {
+                    known.cause.clone()
+                } else {
+                    cause.clone()
+                },
                 watched,
+                ..Record::default()
             }
         })
     }
@@ -236,13 +242,33 @@ pub fn say_short(app: &App, record: &Record) {
     );
 }
 
+/// Processes have died at the start of an application.
+pub fn say_buried(app: &App, buried: &Buried, daemon: bool) {
+    let Buried { record, pids } = buried;
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    let (pids, shown, id) = (pids.join(", "), app.shown(), record.id);
+    if record.is_deadly() {
+        let rest = ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000);
+        let text = format!(
+            "'{shown}' is held apart: {} (pid {pids}; id {id:08x}, attempt {}); the others start without it, and it is \
+             tried again in {rest} s, in a process that nobody waits for, or as soon as one of its files changes",
+            record.cause.text, record.attempts
+        );
+        host::message(msg::HELD_APART, text);
+    } else if !daemon {
+        // Of a process of a group the supervisor has said so.
+        let text = format!("process {pids} died while it started '{shown}' ({} in a row)", record.deaths);
+        host::message(msg::DIED_AT_START, text);
+    }
+}
+
 /// Time from a failed attempt to the next: 1, 2, 4 … 60 s.
-fn delay(attempts: u32) -> Duration {
+pub fn delay(attempts: u32) -> Duration {
     Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(LONGEST_DELAY)
 }
 
 /// A number that a person can look for in the log.
-fn fresh_id(key: u64) -> u32 {
+pub fn fresh_id(key: u64) -> u32 {
     let mixed = key ^ (os::now() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
     ((mixed >> 32) as u32 ^ mixed as u32).max(1)
 }

@@ -39,6 +39,10 @@ impl Host for SupervisorLog {
         format!("of daemon process '{}'", self.0.name())
     }
 
+    fn starts(&self, script: Option<&[u8]>) {
+        self.0.tell(&Message::Starts(script.unwrap_or_default().to_vec()));
+    }
+
     fn ends(&self, text: &str) {
         if !self.0.tell(&Message::Ends(text.as_bytes().to_vec())) && !text.is_empty() {
             host::message(msg::APPLICATION_ENDS, text);

@@ -32,6 +32,8 @@ pub fn of(from: &told::Settings) -> Settings {
         mpm_numbers: [from.mpm_processes as i32, from.mpm_threads as i32],
         restrict_exit: ExitRule::of(from.restrict_exit),
         daemon: true,
+        beside: from.beside,
+        died: (from.died != 0).then(|| (from.died, String::from_utf8_lossy(&from.died_by).into_owned())),
         board: Some(told::descriptor::BOARD),
         slots: from.slots,
         generation: from.generation,

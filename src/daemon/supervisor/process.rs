@@ -28,6 +28,8 @@ pub struct Process {
     pub gave_up: bool,
     /// What an application has ended it by, in the process's own words.
     pub last_words: Option<String>,
+    /// The script of the application that it starts just now, in the process's own words.
+    pub starts: Option<String>,
     /// It was told to finish.
     drains: bool,
     /// Its end of the channel is open.
@@ -49,6 +51,7 @@ impl Process {
             killed: false,
             gave_up: false,
             last_words: None,
+            starts: None,
             drains: false,
             is_heard: Cell::new(true),
         }
@@ -77,13 +80,14 @@ impl Process {
         messages
     }
 
-    /// It says what an application ends it by; nothing: it has not ended. Any code of the process may have said so: the
-    /// log gets one line of it, and not a long one.
-    pub fn note_last_words(&mut self, text: &[u8]) {
-        const LONGEST: usize = 400;
-        let text = String::from_utf8_lossy(text);
-        let line = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        self.last_words = Some(line).filter(|line: &String| !line.is_empty());
+    /// It says what an application ends it by, or which one it starts; nothing: none. True: that is what the message was.
+    pub fn note(&mut self, message: &Message) -> bool {
+        match message {
+            Message::Ends(text) => self.last_words = one_line(text),
+            Message::Starts(script) => self.starts = one_line(script),
+            _ => return false,
+        }
+        true
     }
 
     /// Has it finish what it has and end; it is killed if that takes too long. `None` is no bound.
@@ -115,6 +119,14 @@ impl Process {
             into.push(self.control.as_raw_fd());
         }
     }
+}
+
+/// Any code of the process may have said it: the log gets one line of it, and not a long one.
+fn one_line(text: &[u8]) -> Option<String> {
+    const LONGEST: usize = 400;
+    let text = String::from_utf8_lossy(text);
+    let line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Some(line).filter(|line| !line.is_empty())
 }
 
 #[cfg(test)]

@@ -56,8 +56,17 @@ pub fn of_group(live: &Live, plans: &Plans) -> Vec<Plan> {
     plans.iter().filter(|(name, _)| mine(name)).map(|(_, plan)| inside(plan)).collect()
 }
 
+/// What came before a process.
+pub struct Past {
+    /// A process of the group serves beside it.
+    pub beside: bool,
+    /// The process of the group that died last, and how.
+    pub died: Option<(u32, String)>,
+}
+
 /// The settings of a process that is forked now.
-pub fn settings(context: &Context, live: &Live, plans: &[Plan]) -> Settings {
+pub fn settings(context: &Context, live: &Live, plans: &[Plan], past: Past) -> Settings {
+    let (died, died_by) = past.died.unwrap_or_default();
     let (group, python) = (&live.group, &context.main.config().python);
     let threads = live.threads();
     let optional = |text: &Option<Vec<u8>>| text.clone().unwrap_or_default();
@@ -76,6 +85,9 @@ pub fn settings(context: &Context, live: &Live, plans: &[Plan]) -> Settings {
         restrict_stdin: python.restrict_stdin == Some(true),
         restrict_stdout: python.restrict_stdout == Some(true),
         restrict_signal: python.restrict_signal != Some(false),
+        beside: past.beside,
+        died,
+        died_by: died_by.into_bytes(),
         restrict_exit: python.restrict_exit.unwrap_or_default().number(),
         case_sensitive: python.case_sensitivity != Some(false),
         locale: optional(&group.locale),

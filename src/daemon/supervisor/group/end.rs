@@ -7,7 +7,7 @@ use crate::daemon::supervisor::{Context, death};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::claims::Condition;
-use wire::control::Reason;
+use wire::control::{MOST_DEATHS, Reason};
 use wire::message as msg;
 
 /// A service that has ended is started again after this.
@@ -79,6 +79,18 @@ impl Group {
         self.leaving.iter_mut().for_each(Process::kill);
     }
 
+    /// Notes how a process died, and at which application. True: the next one is the first that does without it.
+    fn count_death(&mut self, process: &Process, how: String) -> bool {
+        self.died = Some((process.pid, how));
+        let Some(script) = &process.starts else {
+            self.died_at = None;
+            return false;
+        };
+        let before = self.died_at.take().filter(|(known, _)| known == script).map_or(0, |(_, count)| count);
+        self.died_at = Some((script.clone(), before + 1));
+        before + 1 == MOST_DEATHS
+    }
+
     /// A process has ended: one of this place (true: as a successor), or one that was to.
     pub(super) fn died(&mut self, context: &Context, place: Option<(usize, bool)>, process: Process) {
         let Some((status, most)) = os::reap(process.pid) else { return };
@@ -93,6 +105,10 @@ impl Group {
             Some((_, true)) => "starting",
             Some((_, false)) => "serving",
             None => "finishing its requests",
+        };
+        let phase = match &process.starts {
+            Some(script) if place.is_some() => format!("{phase}, at the start of '{script}'"),
+            _ => phase.to_owned(),
         };
         let service_ended = self.live.threads() == 0 && death::is_clean(status);
         let unasked = place.is_some() || !death::is_clean(status);
@@ -116,6 +132,7 @@ impl Group {
             self.say(context, msg::WORKER_DIED, &text);
         }
         let Some((index, successor)) = place else { return };
+        let apart = self.count_death(&process, death::how(status));
         if service_ended {
             self.places[index].failures = 0;
             self.places[index].next = Some(Instant::now() + SERVICE_PAUSE);
@@ -133,6 +150,10 @@ impl Group {
             let place = &mut self.places[index];
             place.next = Some(Instant::now() + death::delay(place.deaths));
             place.deaths += 1;
+        }
+        if apart {
+            // The next one does without the application that they died at.
+            self.places[index].next = None;
         }
         self.tell_condition(Instant::now());
     }

@@ -51,6 +51,10 @@ pub struct Group {
     told: bool,
     /// It was said that a file is not watched.
     unwatched: bool,
+    /// The process that died last, and how.
+    died: Option<(u32, String)>,
+    /// The application that processes died at, and how many in a row.
+    died_at: Option<(String, u32)>,
 }
 
 /// A place for a process.
@@ -90,6 +94,8 @@ impl Group {
             changed: None,
             told: false,
             unwatched: false,
+            died: None,
+            died_at: None,
         }
     }
 
@@ -205,9 +211,8 @@ impl Group {
             let (ended, spoke) = (is_ready(process.ended.as_raw_fd()), is_ready(process.control.as_raw_fd()));
             if ended || spoke {
                 for message in process.hear() {
-                    match message {
-                        Message::Ends(text) => process.note_last_words(&text),
-                        message => self.log_of(context, message),
+                    if !process.note(&message) {
+                        self.log_of(context, message);
                     }
                 }
             }
@@ -237,9 +242,9 @@ impl Group {
                 let text = format!("a process of group '{}' cannot serve: {why}", self.live.name());
                 self.say(context, msg::PROCESS_SETUP, &text);
             }
-            Message::Ends(text) => {
+            message @ (Message::Ends(_) | Message::Starts(_)) => {
                 if let Some(process) = self.places[index].process(successor) {
-                    process.note_last_words(&text);
+                    process.note(&message);
                 }
             }
             Message::Replace { reason, .. } if successor && !reason.concerns_group() => {

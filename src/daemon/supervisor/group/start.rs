@@ -26,7 +26,10 @@ impl Group {
             self.places[index].next = Some(Instant::now() + Duration::from_millis(50));
             return;
         }
-        let settings = settings::settings(context, self.live, &self.plans);
+        let beside = self.places.iter().any(|place| place.current.is_some())
+            || self.live.slots.iter().any(Slot::is_open);
+        let past = settings::Past { beside, died: self.died.clone() };
+        let settings = settings::settings(context, self.live, &self.plans, past);
         match launch::launch(context, self.live, &settings) {
             Ok(mut process) => {
                 let text = format!("process {} of group '{}' is started", process.pid, self.live.name());
