@@ -10,7 +10,7 @@ use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
 
 /// Every directive, in the order in which the documentation shows them.
-pub static ALL: [Directive; 42] = [
+pub static ALL: [Directive; 43] = [
     Directive {
         name: c"WSGIScriptAlias",
         arguments: Raw,
@@ -321,6 +321,20 @@ pub static ALL: [Directive; 42] = [
         doc: "Directories put in front of `sys.path`, each as a site directory: its `.pth` files count.",
         set: Setter::Server(|place, value| {
             place.server.python.path = Some(value.to_vec());
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIPythonEggs",
+        arguments: One,
+        context: Global,
+        syntax: "directory",
+        default: "none",
+        help: c"Directory for PYTHON_EGG_CACHE",
+        doc: "The variable PYTHON_EGG_CACHE in Apache's children: where setuptools unpacks files of zipped packages. A process \
+              group has `python-eggs=`.",
+        set: Setter::Server(|place, value| {
+            place.server.python.eggs = Some(value.to_vec());
             Ok(())
         }),
     },

@@ -29,6 +29,8 @@ pub struct PythonConfig {
     pub home_location: String,
     /// WSGIPythonPath
     pub path: Option<Vec<u8>>,
+    /// WSGIPythonEggs
+    pub eggs: Option<Vec<u8>>,
     /// WSGIPythonWarnings, in order
     pub warnings: Vec<Vec<u8>>,
     /// WSGIPythonOptimize

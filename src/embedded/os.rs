@@ -7,7 +7,7 @@ use crate::apache::mpm;
 use crate::python::Python;
 use once_cell::sync::OnceCell;
 use std::cell::Cell;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::ptr;
@@ -63,7 +63,7 @@ pub fn start_python(
     python: &Python,
     host: &'static Host,
     options: &[Vec<u8>],
-    hash_seed: Option<String>,
+    variables: Vec<(&str, OsString)>,
 ) -> Result<(), String> {
     let file = engine_file();
     if !file.exists() {
@@ -84,9 +84,9 @@ pub fn start_python(
         }
         std::mem::transmute::<*mut c_void, BytesMain>(main)
     };
-    if let Some(seed) = hash_seed {
-        // SAFETY: the child has one thread still. The engine takes the variable out of os.environ.
-        unsafe { std::env::set_var("PYTHONHASHSEED", seed) };
+    for (name, value) in variables {
+        // SAFETY: the child has one thread still.
+        unsafe { std::env::set_var(name, value) };
     }
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];
     arguments.extend_from_slice(options);

@@ -6,6 +6,7 @@ use crate::config::{HashSeed, ServerConfig};
 use crate::python;
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -139,7 +140,7 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     }
     let settings: &'static Settings = Box::leak(Box::new(settings(config)));
     let host = Box::leak(Box::new(door::host(settings)));
-    os::start_python(&python, host, &arguments(config), hash_seed(config)).map_err(Refusal::Failed)?;
+    os::start_python(&python, host, &arguments(config), variables(config)).map_err(Refusal::Failed)?;
     let mut answer = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     loop {
         if let Some(answer) = answer.take() {
@@ -212,6 +213,14 @@ pub fn arguments(config: &ServerConfig) -> Vec<Vec<u8>> {
         arguments.extend([b"-W".to_vec(), filter.clone()]);
     }
     arguments
+}
+
+/// Variables for its start. The engine takes PYTHONHASHSEED out of os.environ.
+fn variables(config: &ServerConfig) -> Vec<(&'static str, OsString)> {
+    let seed = hash_seed(config).map(|seed| ("PYTHONHASHSEED", seed.into()));
+    let eggs =
+        config.python.eggs.clone().map(|directory| ("PYTHON_EGG_CACHE", OsString::from_vec(directory)));
+    seed.into_iter().chain(eggs).collect()
 }
 
 /// PYTHONHASHSEED for its start.

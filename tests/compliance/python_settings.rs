@@ -132,6 +132,14 @@ fn hash_seed() {
 }
 
 #[test]
+fn python_eggs() {
+    embedded_only!();
+    let script = crate::answering("result = os.environ.get('PYTHON_EGG_CACHE')");
+    let s = crate::serving(&script).config("WSGIPythonEggs {dir}/state").start();
+    assert_eq!(s.get("/").text(), s.dir().join("state").to_str().unwrap());
+}
+
+#[test]
 fn switch_interval() {
     let s = showing().switch_interval("0.123").config("WSGIApplicationGroup %{GLOBAL}").start();
     let interval = sys(&s)["switch_interval"].as_f64().unwrap();

@@ -121,14 +121,25 @@ enum Outcome {
 
 /// What Apache accepts of it: lines that it refuses are taken away, some of them.
 fn accepted(mut nodes: Vec<Node>) -> Option<Vec<Node>> {
-    let line = regex("line ([0-9]+) of [^ ]*/site.conf:");
+    let place = regex("(?:line ([0-9]+) of [^ ]*/site.conf:|site.conf:([0-9]+): )");
+    let in_macro = regex("line ([0-9]+) of macro '[^']*' .defined on line ([0-9]+) of ");
     for _ in 0..15 {
         let test = server(&nodes).configtest();
         if test.accepted {
             return Some(nodes);
         }
         assert_reason(&test.output);
-        let line = line.captures(&test.output)?[1].parse().expect("a line's number");
+        let number = |text: &str| text.parse::<usize>().expect("a line's number");
+        let line = match in_macro.captures(&test.output) {
+            Some(found) => number(&found[1]) + number(&found[2]),
+            None => place
+                .captures(&test.output)?
+                .iter()
+                .skip(1)
+                .flatten()
+                .map(|found| number(found.as_str()))
+                .next()?,
+        };
         nodes = layout::without_line(&nodes, line)?;
     }
     None
