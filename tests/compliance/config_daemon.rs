@@ -1,7 +1,7 @@
 //! WSGIDaemonProcess and its neighbours as text: contexts, options, and the messages Apache prints when they are wrong.
 //! What the processes do is not here.
 
-use harness::{httpd, needs, only_ours};
+use harness::{httpd, only_ours};
 
 #[track_caller]
 fn refused(lines: &str, message: &str) {
@@ -30,7 +30,6 @@ const DEFINE: &str = "WSGIDaemonProcess g";
 
 #[test]
 fn config_daemon_contexts() {
-    needs!("WSGIDaemonProcess");
     accepted(DEFINE);
     accepted(&in_host("a", DEFINE));
     refused(
@@ -41,7 +40,6 @@ fn config_daemon_contexts() {
 
 #[test]
 fn config_daemon_options() {
-    needs!("WSGIDaemonProcess");
     accepted(
         "WSGIDaemonProcess g processes=2 threads=5 umask=0007 home=/ lang=C locale=C.UTF-8 display-name=%{GROUP} \
          stack-size=1048576 python-path=/tmp python-eggs=/tmp switch-interval=0.01 server-metrics=On cpu-priority=5",
@@ -62,7 +60,6 @@ fn config_daemon_options() {
 
 #[test]
 fn config_daemon_names() {
-    needs!("WSGIDaemonProcess");
     refused("WSGIDaemonProcess", "Name of WSGI daemon process not supplied.");
     let twice = format!("{DEFINE}\n{DEFINE}");
     refused(&twice, "Name duplicates previous WSGI daemon definition.");
@@ -76,7 +73,6 @@ fn config_daemon_names() {
 
 #[test]
 fn config_daemon_unknown_options() {
-    needs!("WSGIDaemonProcess");
     for word in ["nonsense", "unknown=1", "Threads=5", "=5"] {
         options_refused(word, "Invalid option to WSGI daemon process definition.");
     }
@@ -85,7 +81,6 @@ fn config_daemon_unknown_options() {
 /// Numbers out of range; every option of a kind has the same text with its own thing in it.
 #[test]
 fn config_daemon_numbers() {
-    needs!("WSGIDaemonProcess");
     for (setting, thing) in [
         ("processes=0", "process count"),
         ("threads=-1", "thread count"),
@@ -123,7 +118,6 @@ fn config_daemon_numbers() {
 
 #[test]
 fn config_daemon_buffers() {
-    needs!("WSGIDaemonProcess");
     options_refused(
         "send-buffer-size=511",
         "Send buffer size must be >= 512 bytes, or 0 for system default.",
@@ -141,7 +135,6 @@ fn config_daemon_buffers() {
 
 #[test]
 fn config_daemon_identity() {
-    needs!("WSGIDaemonProcess");
     options_refused("user=root", "WSGI process blocked from running as root.");
     options_refused("user=#0", "WSGI process blocked from running as root.");
     options_refused("user=#123456", "Couldn't determine user name from uid.");
@@ -162,7 +155,6 @@ fn config_daemon_identity() {
 /// What is loaded at start needs its group above, where it may use it.
 #[test]
 fn config_daemon_order() {
-    needs!("WSGIDaemonProcess");
     let later = format!("{USE}\n{DEFINE}");
     refused(&later, "WSGI process group not yet configured.");
     accepted(&format!("{DEFINE}\n{USE}"));
@@ -176,7 +168,6 @@ fn config_daemon_order() {
 
 #[test]
 fn config_daemon_hosts() {
-    needs!("WSGIDaemonProcess");
     accepted(&in_host("a", &format!("{DEFINE}\n{USE}")));
     accepted(&in_host("", &format!("{DEFINE}\n{USE}")));
     accepted(&(in_host("a", DEFINE) + &in_host("a", USE)));
@@ -191,7 +182,6 @@ fn config_daemon_hosts() {
 /// Definitions of the configuration before are no duplicates.
 #[test]
 fn config_daemon_restarts() {
-    needs!("WSGIDaemonProcess");
     let groups = format!("{DEFINE}\n{}", in_host("a", &DEFINE.replace(" g", " h")));
     let s = crate::lifecycle::restarting(crate::showing()).config(&groups).start();
     assert_eq!(s.get("/").status, 200);
@@ -212,7 +202,6 @@ fn config_daemon_restarts() {
 
 #[test]
 fn config_daemon_sockets() {
-    needs!("WSGIDaemonProcess");
     accepted("WSGISocketPrefix run/other\nWSGISocketRotation Off\nWSGIAcceptMutex Default");
     for name in ["flock", "FCNTL", "sysvsem", "posixsem", "pthread"] {
         accepted(&format!("WSGIAcceptMutex {name}"));
@@ -227,7 +216,6 @@ fn config_daemon_sockets() {
 
 #[test]
 fn config_daemon_restrict_process() {
-    needs!("WSGIRestrictProcess");
     accepted("WSGIRestrictProcess a %{GLOBAL}\n<Location /x>\nWSGIRestrictProcess b\n</Location>");
 }
 

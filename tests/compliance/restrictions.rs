@@ -136,7 +136,6 @@ fn process_group_global_is_embedded() {
 
 #[test]
 fn restrict_process() {
-    needs!("WSGIRestrictProcess");
     let s = showing()
         .config(&format!(
             "

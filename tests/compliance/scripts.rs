@@ -246,7 +246,6 @@ const NOTING: &str = r"
 /// An import script runs in each process before any request, and is the module requests find.
 #[test]
 fn import_script() {
-    needs!("WSGIImportScript");
     let s = serving(NOTING)
         .config(&format!(
             "WSGIImportScript {{dir}}/app.wsgi process-group={} application-group=%{{GLOBAL}}",
@@ -280,7 +279,6 @@ fn alias_with_both_groups_is_preloaded() {
 
 #[test]
 fn failing_import_script_is_logged_and_tried_again() {
-    needs!("WSGIImportScript");
     let s = serving(
         r"
         import os

@@ -37,15 +37,17 @@ fn assert_told_of(s: &Server, pid: u32, how: &str, requests: usize) {
 }
 
 fn dying() -> Server {
-    let h =
-        group("", &script(DYING)).allow_crash().allow_log("WSGI[0-9]+: ").allow_log(r"<no Python frame>|^$");
+    let h = group("", &script(DYING))
+        .allow_crash()
+        .allow_log(r"<no Python frame>|^$")
+        .expect_log("WSGI0146: a process of group 'g' ")
+        .expect_log("WSGI1029: process [0-9]+ of group 'g' ");
     serving(h, 2)
 }
 
 /// Python's own stack is in the log, though the process cannot write there any more when it is over.
 #[test]
 fn a_null_pointer() {
-    needs!("WSGIDaemonProcess");
     let s = dying();
     let begun = s.get("/app/null");
     assert_eq!(begun.status, 502, "{}", begun.text());
@@ -62,7 +64,6 @@ fn a_null_pointer() {
 /// As above, from outside and while a request waits.
 #[test]
 fn a_signal() {
-    needs!("WSGIDaemonProcess");
     for (signal, name) in [(libc::SIGSEGV, "SIGSEGV"), (libc::SIGABRT, "SIGABRT"), (libc::SIGKILL, "SIGKILL")]
     {
         let s = dying();
@@ -80,7 +81,6 @@ fn a_signal() {
 /// The worker of a group with one application is its own.
 #[test]
 fn os_exit() {
-    needs!("WSGIDaemonProcess");
     let s = dying();
     let others = settled(&s, 2);
     assert_eq!(s.get("/app/exit").status, 502);
@@ -96,8 +96,9 @@ fn os_exit() {
 /// A request that no worker has begun with is nobody's loss: it goes to one that lives.
 #[test]
 fn requests_that_wait_are_served_by_another() {
-    needs!("WSGIDaemonProcess");
-    let h = defined("processes=1 threads=1", &script(DYING)).allow_log("WSGI[0-9]+: ");
+    let h = defined("processes=1 threads=1", &script(DYING))
+        .expect_log("WSGI0146: a process of group 'g' ")
+        .expect_log(r"WSGI1029: process [0-9]+ of group 'g' .*signal 9 \(SIGKILL\)");
     let s = serving(h, 1);
     let mut busy = s.raw(&s.request("GET", "/app/wait?x").bytes());
     let pid = noted(&s, "began", 1)[0].pid;
@@ -115,9 +116,9 @@ fn requests_that_wait_are_served_by_another() {
 /// What keeps dying is started again more and more slowly, and Apache serves its files meanwhile.
 #[test]
 fn a_script_that_kills_every_process() {
-    needs!("WSGIDaemonProcess");
     let s = group("", &script("import ctypes\nnote('load', 'v0')\nif not exists('mended'):\n    ctypes.CDLL(None)._exit(3)\ndef application(e, s):\n    return answer(e, s, 'v0', os.getpid())"))
-        .allow_log("WSGI[0-9]+: ")
+        .expect_log("WSGI1029: process [0-9]+ of group 'g' .*exit status 3; it was starting")
+        .expect_log("WSGI1040: no process of group 'g' serves")
         .start();
     noted(&s, "load", 2);
     assert_eq!(s.get("/static.txt").text(), "static");

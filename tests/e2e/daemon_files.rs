@@ -15,9 +15,9 @@ fn environment(h: &Httpd) {
 /// A restart with a python that is not there: the old processes serve on, the log says why, and the next restart mends it.
 #[test]
 fn the_python_of_a_group_is_gone_at_a_restart() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original is linked to its python");
-    let h = group("python-home={dir}/env", &version("v0")).allow_log("WSGI[0-9]+: ");
+    let h = group("python-home={dir}/env", &version("v0"))
+        .expect_log("WSGI1041: the python of process group 'g' cannot be used");
     environment(&h);
     let s = serving(h, 2);
     let old = loaded(&s);
@@ -43,14 +43,13 @@ fn the_python_of_a_group_is_gone_at_a_restart() {
 /// The same for another group's python: this one is not concerned.
 #[test]
 fn the_python_of_another_group_is_gone_at_a_restart() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original is linked to its python");
     let h = group("", &version("v0"))
         .config(
             "WSGIDaemonProcess other processes=1 threads=2 python-home={dir}/env
              WSGIScriptAlias /other {dir}/app.wsgi process-group=other application-group=%{GLOBAL}",
         )
-        .allow_log("WSGI[0-9]+: ");
+        .expect_log("WSGI1041: the python of process group 'other' cannot be used");
     environment(&h);
     let s = serving(h, 3);
     let old = loaded(&s);
@@ -85,9 +84,9 @@ fn successors_come(s: &Server) {
 /// version: what runs goes on with what it was started with.
 #[test]
 fn an_upgrade_before_the_restart() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has one file");
-    let s = serving(group("", &version("v0")).allow_log("WSGI[0-9]+: "), 2);
+    let killed = r"WSGI1029: process [0-9]+ of group 'g' .*signal 9 \(SIGKILL\)";
+    let s = serving(group("", &version("v0")).expect_log(killed), 2);
     for name in ["mod_wsgi.so", "_mod_wsgi.abi3.so"] {
         let file = s.dir().join("module").join(name);
         let new = s.dir().join("module/new");
@@ -100,9 +99,8 @@ fn an_upgrade_before_the_restart() {
 /// An upgrade that is one: after the restart the new files serve, and nobody notices.
 #[test]
 fn an_upgrade_and_a_restart() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has one file");
-    let s = serving(group("", &version("v0")).allow_log("WSGI[0-9]+: "), 2);
+    let s = serving(group("", &version("v0")), 2);
     for name in ["mod_wsgi.so", "_mod_wsgi.abi3.so"] {
         let file = s.dir().join("module").join(name);
         let new = s.dir().join("module/new");

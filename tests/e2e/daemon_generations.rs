@@ -30,32 +30,27 @@ fn replaced_by(signal: i32, why: &str) {
 
 #[test]
 fn sigusr1() {
-    needs!("WSGIDaemonProcess");
     replaced_by(libc::SIGUSR1, "graceful_signal|SIGUSR1");
 }
 
 #[test]
 fn sighup() {
-    needs!("WSGIDaemonProcess");
     replaced_by(libc::SIGHUP, "hangup_signal|SIGHUP");
 }
 
 #[test]
 fn sigterm() {
-    needs!("WSGIDaemonProcess");
     replaced_by(libc::SIGTERM, "shutdown_signal|SIGTERM");
 }
 
 #[test]
 fn sigint() {
-    needs!("WSGIDaemonProcess");
     replaced_by(libc::SIGINT, "shutdown_signal|SIGINT");
 }
 
 /// A request that takes longer than everything else is finished by the process that it began in.
 #[test]
 fn a_long_request_is_finished() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
         group(
             "",
@@ -85,7 +80,6 @@ fn a_long_request_is_finished() {
 /// Both processes are replaced, one after another.
 #[test]
 fn restart_interval() {
-    needs!("WSGIDaemonProcess");
     let s = serving(group("restart-interval=3", &version("v0")), 2);
     let load = load(&s);
     let first = loaded(&s);
@@ -103,7 +97,6 @@ fn restart_interval() {
 /// It begins with a first request, and ends what nobody asks.
 #[test]
 fn inactivity_timeout() {
-    needs!("WSGIDaemonProcess");
     let s = serving(defined("processes=1 threads=4 inactivity-timeout=1", &version("v0")), 1);
     let first = pid_of(&s.get("/app?x").text()).expect("a pid");
     newest(&s, 2);
@@ -115,7 +108,6 @@ fn inactivity_timeout() {
 /// As long as there are requests it does not.
 #[test]
 fn activity() {
-    needs!("WSGIDaemonProcess");
     let s = serving(defined("processes=1 threads=8 inactivity-timeout=1", &version("v0")), 1);
     let load = load(&s);
     let replaced = poll::within(Duration::from_secs(3), || (loaded(&s).len() > 1).then_some(()));
@@ -126,7 +118,6 @@ fn activity() {
 /// What the application takes beyond the limit is refused to it; Apache's own processes know no limit.
 #[test]
 fn memory_limit() {
-    needs!("WSGIDaemonProcess");
     let limit = 600 << 20;
     let s = serving(
         defined(
@@ -141,7 +132,7 @@ fn memory_limit() {
             ),
         )
         .expect_traceback("MemoryError")
-        .expect_log("WSGI0[0-9]+: .*app.wsgi"),
+        .expect_log("WSGI0174: .*app.wsgi"),
         1,
     );
     let pid = pid_of(&s.get("/app?x").text()).expect("a pid");
@@ -159,7 +150,6 @@ fn memory_limit() {
 /// A process that has used its CPU time is replaced like any other.
 #[test]
 fn cpu_time_limit() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
         defined(
             "processes=1 threads=8 cpu-time-limit=2",

@@ -30,7 +30,6 @@ fn assert_quick(summary: &Summary, limit: Duration) {
 
 #[test]
 fn a_script_that_changes() {
-    needs!("WSGIDaemonProcess");
     let s = serving(group("", &version("v0")), 2);
     let load = load(&s);
     for n in 1..=5 {
@@ -46,11 +45,11 @@ fn a_script_that_changes() {
 /// The old code serves on while the new one does not start.
 #[test]
 fn a_script_that_is_broken_and_mended() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
         group("", &version("v0"))
             .expect_traceback("ValueError: a broken deployment")
-            .allow_log("WSGI[0-9]+: .*app.wsgi|WSGI1031: "),
+            .expect_log("WSGI0110: .*app.wsgi' raised ValueError")
+            .allow_log("WSGI1015: .*app.wsgi|WSGI1031: "),
         2,
     );
     let load = load(&s);
@@ -69,7 +68,6 @@ fn a_script_that_is_broken_and_mended() {
 /// No slower than Apache itself is meanwhile.
 #[test]
 fn graceful_restarts() {
-    needs!("WSGIDaemonProcess");
     let s = serving(group("", &version("v0")), 2);
     let load = load(&s);
     for n in 1..=3 {
@@ -88,7 +86,6 @@ fn graceful_restarts() {
 
 #[test]
 fn maximum_requests() {
-    needs!("WSGIDaemonProcess");
     let s = serving(group("maximum-requests=200", &version("v0")), 2);
     let load = load(&s);
     newest(&s, 8);
@@ -101,8 +98,10 @@ fn maximum_requests() {
 /// What is lost are requests that the process was at.
 #[test]
 fn workers_that_are_killed() {
-    needs!("WSGIDaemonProcess");
-    let s = serving(group("", &version("v0")).allow_log("WSGI[0-9]+: "), 2);
+    let h = group("", &version("v0"))
+        .expect_log(r"WSGI1029: process [0-9]+ of group 'g' .*signal 9 \(SIGKILL\)")
+        .allow_log("WSGI0146: a process of group 'g' ");
+    let s = serving(h, 2);
     let load = load(&s);
     let mut kills = Vec::new();
     for n in 1..=5 {
@@ -131,9 +130,8 @@ fn workers_that_are_killed() {
 /// Its workers serve on until those of its successor do.
 #[test]
 fn a_supervisor_that_is_killed() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has no supervisor");
-    let s = serving(group("", &version("v0")).allow_log("WSGI[0-9]+: .*supervisor"), 2);
+    let s = serving(group("", &version("v0")).expect_log(r"WSGI1033: the supervisor \(pid [0-9]+\)"), 2);
     let load = load(&s);
     let (old, workers) = (s.supervisors(), settled(&s, 2));
     assert_eq!(old.len(), 1, "supervisors");

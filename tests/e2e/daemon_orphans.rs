@@ -10,7 +10,6 @@ use crate::starting::{noted, notes};
 /// Of a service there is one: it ends before its successor starts.
 #[test]
 fn a_service() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has no supervisor");
     let service = script(
         "
@@ -24,7 +23,7 @@ fn a_service() {
         .script("service.py", &service)
         .config("WSGIDaemonProcess g threads=0 shutdown-timeout=5")
         .config("WSGIImportScript {dir}/service.py process-group=g application-group=%{GLOBAL}")
-        .allow_log("WSGI[0-9]+: ")
+        .expect_log(r"WSGI1033: the supervisor \(pid [0-9]+\)")
         .start();
     let old = noted(&s, "load", 1)[0].pid;
     let supervisor = s.supervisors()[0];
@@ -42,10 +41,14 @@ fn a_service() {
 /// mended script serves.
 #[test]
 fn the_last_that_serve_with_the_old_code() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has no supervisor");
-    let s =
-        serving(group("", &version("v0")).allow_log("WSGI[0-9]+: |ValueError: broken").allow_traceback(), 2);
+    let h = group("", &version("v0"))
+        .expect_traceback("ValueError: broken")
+        .expect_log("WSGI0110: .*app.wsgi' raised ValueError")
+        .expect_log(r"WSGI1033: the supervisor \(pid [0-9]+\)")
+        .expect_log(r"WSGI1031: the successor \(pid [0-9]+\)")
+        .allow_log("WSGI1015: .*app.wsgi|WSGI1040: no process of group 'g' serves");
+    let s = serving(h, 2);
     let (old, supervisor) = (settled(&s, 2), s.supervisors()[0]);
     s.replace_file("app.wsgi", &script("note('broken', '')\nraise ValueError('broken')"));
     s.send(supervisor, libc::SIGKILL);

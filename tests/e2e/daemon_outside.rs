@@ -21,12 +21,8 @@ fn application(name: &str) -> String {
 /// Nothing of ours outlives httpd, even if that had no chance to say so.
 #[test]
 fn the_parent_is_killed() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
-        group("", &application("v0"))
-            .file("sockets/.keep", "")
-            .config("WSGISocketPrefix {dir}/sockets/wsgi")
-            .allow_log("WSGI[0-9]+: "),
+        group("", &application("v0")).file("sockets/.keep", "").config("WSGISocketPrefix {dir}/sockets/wsgi"),
         2,
     );
     let supervisors = s.supervisors();
@@ -45,7 +41,6 @@ fn the_parent_is_killed() {
 /// Whatever is stopped in the usual way leaves nothing either.
 #[test]
 fn a_stop_leaves_nothing() {
-    needs!("WSGIDaemonProcess");
     for graceful in [true, false] {
         let h = group("", &application("v0")).file("sockets/.keep", "");
         let s = serving(h.config("WSGISocketPrefix {dir}/sockets/wsgi"), 2);
@@ -63,11 +58,11 @@ fn a_stop_leaves_nothing() {
 /// One prefix and one name of a group, and each has its own processes all the same.
 #[test]
 fn two_servers_with_groups_of_one_name() {
-    needs!("WSGIDaemonProcess");
-    let one = group("", &application("one")).allow_log("WSGI[0-9]+: ");
+    let killed = r"WSGI1029: process [0-9]+ of group 'g' .*signal 9 \(SIGKILL\)";
+    let one = group("", &application("one")).expect_log(killed);
     let prefix = format!("WSGISocketPrefix {}/run/wsgi", one.dir().display());
     let one = serving(one, 2);
-    let two = serving(group("", &application("two")).config(&prefix).allow_log("WSGI[0-9]+: "), 2);
+    let two = serving(group("", &application("two")).config(&prefix).expect_log(killed), 2);
     let each_its_own = || {
         for _ in 0..20 {
             assert!(one.get("/app?x").text().starts_with("one "), "the first server's");
@@ -94,7 +89,6 @@ fn two_servers_with_groups_of_one_name() {
 /// One after another before the application can have started: the last one counts, and nobody is without an answer.
 #[test]
 fn restarts_in_a_row() {
-    needs!("WSGIDaemonProcess");
     let slow = script(
         "
         time.sleep(3)
@@ -102,7 +96,7 @@ fn restarts_in_a_row() {
         def application(environ, start_response):
             return answer(environ, start_response, 'v0', os.getpid())",
     );
-    let s = serving(group("", &slow).allow_log("WSGI[0-9]+: "), 2);
+    let s = serving(group("", &slow), 2);
     let (load, old) = (load(&s), loaded(&s));
     let mut last = 0.0;
     for n in 1..=3 {
@@ -130,7 +124,6 @@ fn restarts_in_a_row() {
 /// SIGHUP to httpd ends its children at once, and the group is there again afterwards.
 #[test]
 fn a_restart_at_once() {
-    needs!("WSGIDaemonProcess");
     let s = serving(group("", &application("v0")), 2);
     let old = loaded(&s);
     s.restart();
@@ -144,7 +137,6 @@ fn a_restart_at_once() {
 /// group's queue.
 #[test]
 fn a_copy_that_the_application_forks_holds_nothing_of_ours() {
-    needs!("WSGIDaemonProcess");
     let s = group(
         "",
         &script(

@@ -29,7 +29,6 @@ const WHICH: &str = "
 
 #[test]
 fn several_pythons_in_one_apache() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original is linked to one");
     let found: Vec<_> = ["3.11", "3.12", "3.13"].into_iter().filter_map(|v| Some((v, venv_of(v)?))).collect();
     skip_if!(found.len() < 2, "there is one Python only");
@@ -68,7 +67,6 @@ fn several_pythons_in_one_apache() {
 /// A group without one of its own has that of the server.
 #[test]
 fn the_python_of_the_server() {
-    needs!("WSGIDaemonProcess");
     let s = defined("processes=1 threads=2", &script(WHICH)).start();
     let said = s.get("/app").json();
     assert_eq!(said["prefix"], venv().to_str().unwrap());
@@ -79,7 +77,6 @@ fn the_python_of_the_server() {
 /// A program of the standard library that starts Pythons itself.
 #[test]
 fn multiprocessing() {
-    needs!("WSGIDaemonProcess");
     let s = defined(
         "processes=1 threads=2 python-path={dir}/lib",
         &script(

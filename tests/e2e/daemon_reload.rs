@@ -27,7 +27,6 @@ fn site(options: &str) -> Server {
 /// A new module serves while clients ask.
 #[test]
 fn modules_that_a_script_imports() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original looks at scripts only");
     let s = site("reload=imports");
     let load = load(&s);
@@ -48,11 +47,10 @@ fn modules_that_a_script_imports() {
 /// A module that does not compile is like a script that does not.
 #[test]
 fn a_module_that_is_broken_and_mended() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original looks at scripts only");
     let h = group("python-path={dir}/lib reload=imports", &importing("v0"))
-        .allow_log("WSGI[0-9]+: |SyntaxError")
-        .allow_traceback();
+        .expect_log(r"WSGI1031: the successor \(pid [0-9]+\)")
+        .expect_traceback("SyntaxError");
     let s = serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2);
     let load = load(&s);
     s.replace_file("lib/part.py", "VERSION = (\n");
@@ -79,7 +77,6 @@ fn assert_stays(s: &Server, body: &str) {
 /// A script counts and a module does not, unless more is asked for.
 #[test]
 fn scripts_only() {
-    needs!("WSGIDaemonProcess");
     let s = site("");
     s.replace_file("lib/part.py", "VERSION = 'p1'\n");
     assert_stays(&s, "v0 ");
@@ -88,7 +85,6 @@ fn scripts_only() {
 
 #[test]
 fn reload_off() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has WSGIScriptReloading for it");
     let s = site("reload=off");
     s.replace_file("lib/part.py", "VERSION = 'p1'\n");
@@ -98,7 +94,6 @@ fn reload_off() {
 
 #[test]
 fn script_reloading_off() {
-    needs!("WSGIDaemonProcess");
     let h = group("python-path={dir}/lib", &importing("v0")).config("WSGIScriptReloading Off");
     let s = serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2);
     s.replace_file("app.wsgi", &importing("v1"));
@@ -108,7 +103,6 @@ fn script_reloading_off() {
 /// The script says itself when it is old.
 #[test]
 fn reload_required() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
         group(
             "",
@@ -138,7 +132,6 @@ fn reload_required() {
 /// One that raises means no, and says so.
 #[test]
 fn reload_required_that_raises() {
-    needs!("WSGIDaemonProcess");
     let s = serving(
         group(
             "",
@@ -152,7 +145,7 @@ fn reload_required_that_raises() {
             ),
         )
         .expect_traceback("ValueError: cannot tell")
-        .allow_log("WSGI[0-9]+: "),
+        .expect_log(r"WSGI0109: reload_required\(\) of '.*app.wsgi' raised an exception"),
         2,
     );
     assert_stays(&s, "v0 ");
@@ -161,7 +154,6 @@ fn reload_required_that_raises() {
 /// One that is never content: each request may have processes replaced, and is answered all the same.
 #[test]
 fn reload_required_for_ever() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original knows no reload-wait=");
     let body = "
         note('load', 'v0')

@@ -42,7 +42,6 @@ fn secret(key: &str) -> Vec<u8> {
 /// Nothing of Apache is in a process that runs an application: no memory, no descriptor.
 #[test]
 fn a_worker_holds_nothing_of_apache() {
-    needs!("WSGIDaemonProcess");
     let h = group("", &script(QUICK)).module("ssl").allow_log("ssl:warn").config(
         "
         <VirtualHost *:{port}>
@@ -87,7 +86,6 @@ fn a_worker_holds_nothing_of_apache() {
 /// The supervisor runs nothing of anybody's, so it has no Python.
 #[test]
 fn a_supervisor_has_no_python() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has no supervisor");
     let s = serving(group("", &script(QUICK)), 2);
     let supervisors = s.supervisors();
@@ -108,8 +106,8 @@ fn with_sockets() -> Httpd {
 /// Somebody tidies up below /run: no process can be reached, the log says what is missing, and a restart mends it.
 #[test]
 fn the_socket_directory_goes() {
-    needs!("WSGIDaemonProcess");
-    let h = with_sockets().allow_log("WSGI[0-9]+: ");
+    let h =
+        with_sockets().expect_log("WSGI0117: the socket '.*' of process group 'g' cannot be connected to");
     // Visitors find an open connection otherwise.
     let s = h.start();
     noted(&s, "load", 2);
@@ -129,8 +127,8 @@ fn the_socket_directory_goes() {
 /// The same while connections are open: these serve on.
 #[test]
 fn the_socket_directory_goes_under_load() {
-    needs!("WSGIDaemonProcess");
-    let s = serving(with_sockets().allow_log("WSGI[0-9]+: "), 2);
+    let gone = "WSGI0117: the socket '.*' of process group 'g' cannot be connected to";
+    let s = serving(with_sockets().allow_log(gone), 2);
     let load = load(&s);
     fs::remove_dir_all(s.dir().join("sockets")).unwrap();
     load.goes_on(50);
@@ -144,7 +142,6 @@ fn the_socket_directory_goes_under_load() {
 /// Found before a visitor finds it, and named with what to do about it.
 #[test]
 fn a_socket_directory_that_is_not_there() {
-    needs!("WSGIDaemonProcess");
     let with = |prefix: &str| group("", &script(QUICK)).config(&format!("WSGISocketPrefix {prefix}"));
     with("{dir}/missing/wsgi").expect_refusal(&["WSGISocketPrefix", "/missing"]);
     let file = with("{dir}/htdocs/static.txt/wsgi");
@@ -156,7 +153,6 @@ fn a_socket_directory_that_is_not_there() {
 /// One that Apache's children cannot enter.
 #[test]
 fn a_socket_directory_closed_to_apache() {
-    needs!("WSGIDaemonProcess");
     let h = with_sockets();
     fs::set_permissions(h.dir().join("sockets"), fs::Permissions::from_mode(0o700)).unwrap();
     h.expect_refusal(&["sockets", "www-data"]);

@@ -32,10 +32,12 @@ const SLEEPING: &str = "
         return answer(environ, start_response, 'v0', os.getpid())
     ";
 
-fn sleeping(options: &str) -> Server {
+/// `told`: the line that says what took too long. A process that ends meanwhile names the requests that it cuts.
+fn sleeping(options: &str, told: &str) -> Server {
     let h = defined(options, &script(SLEEPING))
+        .expect_log(told)
         .allow_traceback()
-        .allow_log("WSGI[0-9]+: |RequestTimeout|AH00045: ");
+        .allow_log("RequestTimeout|AH00045: |WSGI0146: |WSGI1005: |WSGI1014: ");
     // faulthandler's stacks have no head of httpd's.
     let h = h.allow_log("^(Current thread|Thread) 0x|^  File |^  <no Python frame>|^$");
     let h = crate::starting::allow_report(h);
@@ -45,8 +47,8 @@ fn sleeping(options: &str) -> Server {
 /// The request is ended by an exception, and the process serves on.
 #[test]
 fn request_timeout_with_an_interrupt() {
-    needs!("WSGIDaemonProcess");
-    let s = sleeping("processes=1 threads=1 request-timeout=1 interrupt-timeout=5");
+    let s =
+        sleeping("processes=1 threads=1 request-timeout=1 interrupt-timeout=5", "WSGI1034: .*is interrupted");
     let begun = Instant::now();
     let r = s.get("/app/python");
     assert_eq!(r.status, 504, "{}", r.text());
@@ -61,9 +63,9 @@ fn request_timeout_with_an_interrupt() {
 /// What cannot be interrupted costs the process, and its request is answered all the same.
 #[test]
 fn request_timeout_in_c() {
-    needs!("WSGIDaemonProcess");
     let s = sleeping(
         "processes=1 threads=1 request-timeout=1 interrupt-timeout=1 graceful-timeout=1 shutdown-timeout=1",
+        "WSGI1034: ",
     );
     let begun = Instant::now();
     let r = s.get("/app/c");
@@ -79,10 +81,10 @@ fn request_timeout_in_c() {
 /// It needs no other timeout to be set, unlike in mod_wsgi.
 #[test]
 fn request_timeout_alone() {
-    needs!("WSGIDaemonProcess");
     let s = sleeping(
         "processes=1 threads=1 request-timeout=1 deadlock-timeout=0 inactivity-timeout=0 shutdown-timeout=1 \
          graceful-timeout=1",
+        "WSGI1034: .*the limit is",
     );
     let begun = Instant::now();
     let status = s.get("/app/python").status;
@@ -95,8 +97,10 @@ fn request_timeout_alone() {
 /// Nothing of Python runs any more, so all that helps is another process; the others serve on.
 #[test]
 fn deadlock_timeout() {
-    needs!("WSGIDaemonProcess");
-    let s = sleeping("processes=2 threads=8 deadlock-timeout=2 shutdown-timeout=1 graceful-timeout=1");
+    let s = sleeping(
+        "processes=2 threads=8 deadlock-timeout=2 shutdown-timeout=1 graceful-timeout=1",
+        "WSGI1036: ",
+    );
     noted(&s, "load", 2);
     let mut request = s.raw(&s.request("GET", "/app/gil").bytes());
     let stuck = noted(&s, "began", 1)[0].pid;
@@ -121,8 +125,10 @@ fn load_until_answered(s: &Server) -> Load {
 /// A request that finds no idle thread waits for no longer than that, whether a thread becomes idle or not.
 #[test]
 fn queue_timeout() {
-    needs!("WSGIDaemonProcess");
-    let s = sleeping("processes=1 threads=1 queue-timeout=1 request-timeout=10 interrupt-timeout=5");
+    let s = sleeping(
+        "processes=1 threads=1 queue-timeout=1 request-timeout=10 interrupt-timeout=5",
+        "WSGI0084: ",
+    );
     let busy = s.raw(&s.request("GET", "/app/python").bytes());
     noted(&s, "began", 1);
     let begun = Instant::now();

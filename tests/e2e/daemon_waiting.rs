@@ -24,13 +24,12 @@ const PATIENT: &str = "
     ";
 
 fn patient(options: &str) -> Httpd {
-    defined(options, &script(PATIENT)).allow_log("WSGI[0-9]+: ")
+    defined(options, &script(PATIENT))
 }
 
 /// The user who started Apache is whom children and processes run as, whatever `User` says.
 #[test]
 fn an_apache_that_is_not_roots() {
-    needs!("WSGIDaemonProcess");
     skip_if!(!is_root(), "nobody but root can start an Apache of another user");
     let s = serving(group("", &script(PATIENT)).unprivileged(), 2);
     let load = load(&s);
@@ -43,9 +42,9 @@ fn an_apache_that_is_not_roots() {
 /// The application is still at it: the client gets an answer, and the process serves on.
 #[test]
 fn an_answer_that_does_not_come() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original answers otherwise");
-    let s = serving(patient("processes=1 threads=2 socket-timeout=1"), 1);
+    let late = r"WSGI0145: a process of group 'g' has sent nothing for 1 s \(socket-timeout\)";
+    let s = serving(patient("processes=1 threads=2 socket-timeout=1").expect_log(late), 1);
     // First requests come one at a time.
     (0..3).for_each(|_| assert_eq!(s.get("/app?x").status, 200));
     let begun = Instant::now();
@@ -62,7 +61,6 @@ fn an_answer_that_does_not_come() {
 /// A client that takes nothing of its answer has the thread for no longer than that.
 #[test]
 fn a_client_that_does_not_read() {
-    needs!("WSGIDaemonProcess");
     let s = serving(patient("processes=1 threads=1 response-socket-timeout=1"), 1);
     let idle = s.raw(&s.request("GET", "/app/large").bytes());
     noted(&s, "began", 1);
@@ -76,10 +74,10 @@ fn a_client_that_does_not_read() {
 /// that wait is lost.
 #[test]
 fn a_full_queue() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original has a queue that is longer than this");
     let options = "processes=1 threads=1 listen-backlog=1 connect-timeout=1";
-    let s = serving(patient(options).children(10), 1);
+    let full = r"WSGI0116: the queue of process group 'g' was full \(listen-backlog\)";
+    let s = serving(patient(options).children(10).expect_log(full), 1);
     let wait = |path: &str| s.raw(&s.request("GET", path).header("Connection", "close").bytes());
     let mut requests = vec![wait("/app/wait")];
     noted(&s, "began", 1);
@@ -101,7 +99,6 @@ fn a_full_queue() {
 /// With patience enough the visitor who comes first after a change gets the new code.
 #[test]
 fn reload_wait() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original knows no reload-wait=");
     let s = serving(defined("processes=1 threads=2 reload-wait=20", &version("v0")), 1);
     s.replace_file("app.wsgi", &version("v1"));
@@ -112,7 +109,6 @@ fn reload_wait() {
 /// Found before anything is started.
 #[test]
 fn a_root_without_a_python() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the original needs no python inside");
     skip_if!(!is_root(), "chroot= is for root alone");
     let h = defined("chroot={dir}/htdocs", &script(PATIENT));
@@ -134,7 +130,6 @@ impl Drop for Mounted {
 /// The socket cannot be made, and the line says why and what to do.
 #[test]
 fn a_file_system_that_is_full() {
-    needs!("WSGIDaemonProcess");
     let h =
         group("", &script(PATIENT)).file("sockets/.keep", "").config("WSGISocketPrefix {dir}/sockets/wsgi");
     let place = h.dir().join("sockets");

@@ -126,7 +126,7 @@ pub fn allow_report(httpd: Httpd) -> Httpd {
     httpd
         .allow_traceback()
         .allow_log("WSGI1017: the stacks of all threads")
-        .allow_log(r"wsgi:(error|warn|notice)\] \[pid [^]]*\] (\[[^]]*\] )?(?:[^W]|W[^S])")
+        .allow_log(r"wsgi:(error|warn|notice)\] \[pid [^]]*\] (\[[^]]*\] )?(?:[^W\[]|W[^S])")
 }
 
 /// Waits for an answer of status 200 for no longer than that.

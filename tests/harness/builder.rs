@@ -1,5 +1,6 @@
 //! What a test says about its server before it starts: files, configuration, log lines it expects.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -360,9 +361,15 @@ impl Httpd {
     }
 }
 
-/// Whether the module under test has a directive of this name: else Apache calls it an invalid command.
-pub fn offers(directive: &str) -> bool {
-    !httpd().config(directive).configtest().output.contains(&format!("Invalid command '{directive}'"))
+/// Whether the original has a directive of this name: else Apache calls it an invalid command. Ours must have it.
+pub fn offers(directive: &'static str) -> bool {
+    static ANSWERS: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
+    let mut answers = ANSWERS.lock().unwrap_or_else(|e| e.into_inner());
+    let offered = *answers.entry(directive).or_insert_with(|| {
+        !httpd().config(directive).configtest().output.contains(&format!("Invalid command '{directive}'"))
+    });
+    assert!(offered || subject() != Subject::Ours, "our module does not offer {directive}");
+    offered
 }
 
 /// What Apache said of a configuration.

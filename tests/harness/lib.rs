@@ -57,8 +57,8 @@ macro_rules! only_ours {
     };
 }
 
-/// Leaves the test, counted as skipped, if the module under test does not offer the directive. A test that needs one
-/// that is still to come says so, and takes part by itself from the day it is there.
+/// Leaves the test, counted as skipped, if the original does not offer the directive. That ours does not is no reason to
+/// skip a test but its failure: what has vanished would not be missed.
 #[macro_export]
 macro_rules! needs {
     ($directive:literal) => {

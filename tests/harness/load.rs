@@ -3,12 +3,17 @@
 //!
 //! A request is lost when nobody answers it, when the answer is not 200, or when it is not whole. A connection that the
 //! server closes between two requests is no loss: like every HTTP client, ours sends the request once more on a new one,
-//! provided that nothing of an answer had come.
+//! provided that nothing of an answer had come. It is one, however, when the application had begun with that request. The
+//! client cannot know, so the application notes the words of the requests that it gets in `{dir}/state/seen`, and a word
+//! that stands there twice is a lost answer.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,6 +30,10 @@ const BREATH: Duration = Duration::from_millis(2);
 #[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub client: usize,
+    /// What tells this request from all others.
+    pub word: String,
+    /// It went out a second time, since the connection was closed before anything of an answer.
+    pub again: bool,
     pub began: Duration,
     pub took: Duration,
     /// Of that, what the machine did not give.
@@ -62,6 +71,8 @@ pub struct Load {
     stop: Arc<AtomicBool>,
     record: Arc<Mutex<Record>>,
     clients: Vec<JoinHandle<()>>,
+    /// The words that the application has seen, a line each. It need not write them.
+    seen: PathBuf,
 }
 
 impl Server {
@@ -70,14 +81,17 @@ impl Server {
     pub fn load(&self, clients: usize, target: &str) -> Load {
         let (begun, stop) = (Instant::now(), Arc::new(AtomicBool::new(false)));
         let record = Arc::new(Mutex::new(Record { latest: vec![None; clients], ..Record::default() }));
+        static LOADS: AtomicUsize = AtomicUsize::new(0);
+        let load = LOADS.fetch_add(1, Ordering::Relaxed);
         let client = |number| {
-            let client =
-                Client { number, port: self.port(), target: target.to_owned(), begun, connection: None };
+            let (port, target) = (self.port(), target.to_owned());
+            let client = Client { load, number, port, target, begun, connection: None, again: false };
             let (stop, record) = (stop.clone(), record.clone());
             std::thread::spawn(move || client.run(&stop, &record))
         };
         let clients = (0..clients).map(client).collect();
-        let load = Load { begun, stop, record, clients };
+        let seen = self.dir().join("state/seen");
+        let load = Load { begun, stop, record, clients, seen };
         load.settled("a first answer for every client", |_| true);
         load
     }
@@ -130,7 +144,9 @@ impl Load {
     pub fn stop(mut self) -> Summary {
         self.end();
         let record = std::mem::take(&mut *self.record.lock().unwrap());
-        Summary { answers: record.answers, marks: record.marks }
+        let mut summary = Summary { answers: record.answers, marks: record.marks };
+        summary.compare(&fs::read_to_string(&self.seen).unwrap_or_default());
+        summary
     }
 
     fn end(&mut self) {
@@ -167,6 +183,26 @@ impl Summary {
         self.answers.iter().map(Answer::given).max().unwrap_or_default()
     }
 
+    /// Requests that were sent a second time.
+    pub fn again(&self) -> usize {
+        self.answers.iter().filter(|a| a.again).count()
+    }
+
+    /// A request that the application saw more than once had an answer that nobody got.
+    fn compare(&mut self, seen: &str) {
+        let mut times = BTreeMap::new();
+        seen.lines().for_each(|word| *times.entry(word).or_insert(0) += 1);
+        for answer in &mut self.answers {
+            match times.get(&*answer.word) {
+                Some(times @ 2..) if answer.fault.is_none() => {
+                    let sent = if answer.again { "twice" } else { "once" };
+                    answer.fault = Some(format!("sent {sent}, and the application saw it {times} times"));
+                }
+                _ => {}
+            }
+        }
+    }
+
     #[track_caller]
     pub fn assert_none_lost(&self) {
         assert!(self.lost().is_empty(), "{self}");
@@ -177,7 +213,14 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lost = self.lost();
-        writeln!(f, "{} requests, {} lost, slowest {:?}", self.count(), lost.len(), self.slowest())?;
+        writeln!(
+            f,
+            "{} requests, {} sent again, {} lost, slowest {:?}",
+            self.count(),
+            self.again(),
+            lost.len(),
+            self.slowest()
+        )?;
         for (at, what) in &self.marks {
             writeln!(f, "  {:8.3} s  {what}", at.as_secs_f64())?;
         }
@@ -204,11 +247,14 @@ impl fmt::Display for Summary {
 }
 
 struct Client {
+    load: usize,
     number: usize,
     port: u16,
     target: String,
     begun: Instant,
     connection: Option<BufReader<TcpStream>>,
+    /// The request had to be sent a second time.
+    again: bool,
 }
 
 impl Client {
@@ -227,19 +273,22 @@ impl Client {
 
     fn ask(&mut self, number: usize) -> Answer {
         let (now, began) = (Instant::now(), self.begun.elapsed());
-        let word = format!("{}.{number}", self.number);
+        let word = format!("{}.{}.{number}", self.load, self.number);
         let target =
             if self.target.ends_with('?') { self.target.clone() + &word } else { self.target.clone() };
         let request = format!("GET {target} HTTP/1.1\r\nHost: localhost:{}\r\n\r\n", self.port);
+        self.again = false;
         let outcome = self.exchange(request.as_bytes());
         let lost = machine::lost_since(now);
         let took = self.begun.elapsed() - began;
-        let answer = Answer { client: self.number, began, took, lost: lost.min(took), ..Answer::default() };
+        let (client, word, again) = (self.number, word, self.again);
+        let answer = Answer { client, word, again, began, took, lost: lost.min(took), ..Answer::default() };
         let r = match outcome {
             Ok(r) => r,
             Err(Broken { begun, why }) => return Answer { fault: Some(why), broken: begun, ..answer },
         };
         let body = r.text();
+        let word = &answer.word;
         let fault = if r.status != 200 {
             Some(format!("status {}", r.status))
         } else if !r.complete {
@@ -256,7 +305,7 @@ impl Client {
     fn exchange(&mut self, request: &[u8]) -> Result<Response, Broken> {
         if let Some(connection) = self.connection.take() {
             match self.on(connection, request) {
-                Err(Broken { begun: false, .. }) => {}
+                Err(Broken { begun: false, .. }) => self.again = true,
                 outcome => return outcome,
             }
         }
@@ -307,11 +356,13 @@ mod tests {
 
     fn client(listener: &TcpListener) -> Client {
         Client {
+            load: 0,
             number: 0,
             port: listener.local_addr().unwrap().port(),
             target: "/?".into(),
             begun: Instant::now(),
             connection: None,
+            again: false,
         }
     }
 
@@ -330,17 +381,39 @@ mod tests {
         }
     }
 
-    fn faults(connections: &[&[&str]], requests: usize) -> Vec<bool> {
+    /// The requests of a client, and what became of them.
+    fn run(connections: &[&[&str]], requests: usize) -> Summary {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = client(&listener);
-        std::thread::scope(|scope| {
+        let answers = std::thread::scope(|scope| {
             scope.spawn(|| serve(&listener, connections));
-            (1..=requests).map(|n| client.ask(n).fault.is_some()).collect()
-        })
+            (1..=requests).map(|n| client.ask(n)).collect()
+        });
+        Summary { answers, marks: Vec::new() }
     }
 
-    const FIRST: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx 0.1";
-    const SECOND: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx 0.2";
+    fn faults(connections: &[&[&str]], requests: usize) -> Vec<bool> {
+        run(connections, requests).answers.iter().map(|a| a.fault.is_some()).collect()
+    }
+
+    const FIRST: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nx 0.0.1";
+    const SECOND: &str = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nx 0.0.2";
+
+    /// The second request is read on the first connection, which is closed then, and answered on the second one.
+    #[test]
+    fn an_answer_that_got_lost_between_the_application_and_the_client() {
+        let sent_again = || run(&[&[FIRST, ""], &[SECOND]], 2);
+        let lost = |seen: &str| {
+            let mut summary = sent_again();
+            assert_eq!(summary.again(), 1);
+            summary.compare(seen);
+            summary.lost().len()
+        };
+        assert_eq!(lost(""), 0, "an application that writes nothing");
+        assert_eq!(lost("0.0.1\n0.0.2\n"), 0, "the server had not begun with it");
+        assert_eq!(lost("0.0.1\n0.0.2\n0.0.2\n"), 1, "it had");
+        assert_eq!(lost("0.0.1\n0.0.1\n0.0.2\n"), 1, "the server itself asked twice");
+    }
 
     #[test]
     fn closed_between_requests_is_no_loss() {
@@ -351,7 +424,7 @@ mod tests {
     #[test]
     fn whatever_is_not_whole_is_lost() {
         assert_eq!(faults(&[&[""]], 1), [true], "nothing on a new connection");
-        assert_eq!(faults(&[&["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx 0.1"]], 1), [true], "cut");
+        assert_eq!(faults(&[&["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx 0.0.1"]], 1), [true], "cut");
         assert_eq!(faults(&[&["HTTP/1.1 2"]], 1), [true], "cut head");
         assert_eq!(faults(&[&[FIRST, "HTTP/1.1 2"]], 2), [false, true], "cut head, second request");
         assert_eq!(faults(&[&[SECOND]], 1), [true], "somebody else's");

@@ -56,11 +56,11 @@ pub struct Expectations {
 
 impl Expectations {
     pub fn require(&mut self, pattern: &str) {
-        self.required.push(regex(pattern));
+        self.required.push(specific(pattern));
     }
 
     pub fn allow(&mut self, pattern: &str) {
-        self.allowed.push(regex(pattern));
+        self.allowed.push(specific(pattern));
     }
 
     /// The exception's line is required; what stands between the headline and it is allowed, whatever the source says.
@@ -107,6 +107,28 @@ impl Expectations {
     }
 }
 
+/// Lines that no test has in mind.
+const NOBODYS: &[&str] = &[
+    "[Thu Nov 20 10:00:00.1 2025] [wsgi:error] [pid 7:tid 8] WSGI0000: none of the messages",
+    "[Thu Nov 20 10:00:00.1 2025] [wsgi:error] [pid 7:tid 8] [client 127.0.0.1:9] WSGI9999: none of the messages",
+    "[Thu Nov 20 10:00:00.1 2025] [core:error] [pid 7:tid 8] AH99999: none of the messages",
+    "none of the messages",
+];
+
+/// The pattern of an announcement, which names what is announced: one that fits any message switches the verdict off.
+#[track_caller]
+fn specific(pattern: &str) -> Regex {
+    let compiled = regex(pattern);
+    let any_number = ["WSGI[0-9]+", "WSGI0[0-9]+", r"WSGI\d", "WSGI.*", "AH[0-9]+", r"AH\d"]
+        .iter()
+        .any(|p| pattern.contains(p));
+    assert!(
+        !any_number && !NOBODYS.iter().any(|line| compiled.is_match(line)),
+        "/{pattern}/ announces whatever is logged: say which lines the test expects"
+    );
+    compiled
+}
+
 pub fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap_or_else(|e| panic!("pattern /{pattern}/: {e}"))
 }
@@ -143,6 +165,33 @@ mod tests {
     fn missing_announced_line_is_a_fault() {
         assert_eq!(judge(|e| e.require("WSGI0174"), &[INFO]), 1);
         assert_eq!(judge(|e| e.allow("WSGI0174"), &[INFO]), 0);
+    }
+
+    /// What would switch the verdict off is refused; what names a message, or some, is not.
+    #[test]
+    fn announcements_that_fit_everything() {
+        let refused = |pattern: &str| {
+            let quiet = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| {}));
+            let refused = std::panic::catch_unwind(|| Expectations::default().allow(pattern)).is_err();
+            std::panic::set_hook(quiet);
+            refused
+        };
+        for pattern in [
+            ".",
+            "",
+            ".*",
+            "WSGI[0-9]+: ",
+            "WSGI: |WSGI[0-9]{4}: ",
+            r"WSGI\d+: .*gone",
+            r"\[wsgi:error\]",
+            "x|$",
+        ] {
+            assert!(refused(pattern), "/{pattern}/");
+        }
+        for pattern in ["WSGI0174: ", "WSGI01(09|10): |WSGI1015: ", "^$", "AH00045: ", "ssl:warn"] {
+            assert!(!refused(pattern), "/{pattern}/");
+        }
     }
 
     #[test]

@@ -65,6 +65,18 @@ pub fn process(pid: u32) -> Option<Process> {
     Some(Process { pid, parent, session, state, command })
 }
 
+/// Whether clients have connections to this port that the server has not closed yet.
+pub fn has_clients(port: u16) -> bool {
+    let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let local = format!(":{port:04X}");
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let here = fields.next().is_some_and(|address| address.ends_with(&local));
+        // ESTABLISHED, CLOSE_WAIT
+        here && fields.nth(1).is_some_and(|state| matches!(state, "01" | "08"))
+    })
+}
+
 /// Whether `bytes` stand somewhere in much memory; searching that is what memmem(3) is fast at.
 pub fn contains(memory: &[u8], bytes: &[u8]) -> bool {
     // SAFETY: both slices are valid for their lengths, and nothing is written.

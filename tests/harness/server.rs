@@ -9,12 +9,22 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::builder::{Httpd, discard};
+use crate::cell::{Mpm, mpm};
 use crate::client::{Connection, Request};
 use crate::log::{Expectations, regex};
 use crate::machine;
 use crate::os::{self, Process};
 use crate::poll::{self, until, within};
 use crate::response::Response;
+
+/// The moment in which children are told to end at once.
+struct ToldToEnd {
+    at: Instant,
+    /// What the log said then.
+    log: Vec<String>,
+    /// Clients were connected.
+    busy: bool,
+}
 
 pub struct Server {
     dir: PathBuf,
@@ -27,8 +37,8 @@ pub struct Server {
     killed: Mutex<Vec<u32>>,
     /// Sessions of its own that were seen to be led by children of the parent.
     sessions: Mutex<BTreeSet<u32>>,
-    /// When children were first told to end at once, and what the log said then.
-    before_term: Mutex<Option<(Instant, Vec<String>)>>,
+    /// When children were first told to end at once.
+    told_to_end: Mutex<Option<ToldToEnd>>,
     /// The last request sent and the last answer read, for the report of a failure.
     last: Mutex<(String, String)>,
 }
@@ -66,7 +76,7 @@ impl Server {
             apache: Mutex::new(apache),
             killed: Mutex::default(),
             sessions: Mutex::default(),
-            before_term: Mutex::default(),
+            told_to_end: Mutex::default(),
             last: Mutex::default(),
         };
         // The port is open before the signal handlers are in place; this notice comes after both.
@@ -220,16 +230,41 @@ impl Server {
 
     /// Asks for a restart that ends children at once; what it brings about is for the test to wait for.
     pub fn restart(&self) {
-        self.crashes_count_until_now();
+        self.note_end();
         self.signal(libc::SIGHUP);
     }
 
-    /// Told to end at once, httpd's own event MPM frees the queue and the sockets of threads that still run: one child in
-    /// some hundreds crashes, with no other module loaded; now and then one closes a socket that is closed already
-    /// (AH00468). So neither counts after that.
-    fn crashes_count_until_now(&self) {
-        let mut before = self.before_term.lock().unwrap_or_else(|e| e.into_inner());
-        before.get_or_insert_with(|| (Instant::now(), self.error_log()));
+    fn note_end(&self) {
+        let mut told = self.told_to_end.lock().unwrap_or_else(|e| e.into_inner());
+        told.get_or_insert_with(|| ToldToEnd {
+            at: Instant::now(),
+            log: self.error_log(),
+            busy: os::has_clients(self.port),
+        });
+    }
+
+    /// The log without what httpd itself does when it is told to end at once.
+    ///
+    /// Its event MPM frees the queue and the sockets of threads that still run. Where these were serving somebody, one
+    /// child in a hundred crashes, with no other module loaded (2.4.71: 5 of 500 stops; none of 1100 with clients that
+    /// were idle, quickly served or gone, none of 150 with the worker MPM), and now and then one closes a socket that is
+    /// closed already (AH00468). So one crash of one child is forgiven there, and nowhere else.
+    fn without_httpds_own_faults(&self, mut log: Vec<String>) -> Vec<String> {
+        let told = self.told_to_end.lock().unwrap_or_else(|e| e.into_inner());
+        let Some(ToldToEnd { at, log: before, busy }) = &*told else { return log };
+        let late = machine::lost_since(*at) > Duration::from_secs(1);
+        let mut crashes = 0;
+        log.retain(|line| {
+            if before.contains(line) {
+                return true;
+            }
+            let crash = line.contains("AH00052") && line.contains("exit signal Segmentation fault");
+            crashes += usize::from(crash);
+            let forgiven = crash && crashes == 1 || line.contains("AH00468");
+            // A child has three seconds before httpd complains of it.
+            !(forgiven && *busy && mpm() == Mpm::Event || late && line.contains("AH00045"))
+        });
+        log
     }
 
     /// Asks for a graceful restart; what it brings about is for the test to wait for.
@@ -239,7 +274,7 @@ impl Server {
 
     /// Tells Apache to stop at once, and does not wait for it.
     pub fn begin_to_terminate(&self) {
-        self.crashes_count_until_now();
+        self.note_end();
         self.signal(libc::SIGTERM);
     }
 
@@ -293,7 +328,7 @@ impl Server {
 
     fn shut_down(&self, signal: i32) -> Option<String> {
         if signal == libc::SIGTERM {
-            self.crashes_count_until_now();
+            self.note_end();
         }
         let mut apache = self.apache.lock().unwrap();
         let pid = apache.id();
@@ -345,15 +380,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let processes = self.processes();
         let mut faults: Vec<String> = self.shut_down(libc::SIGTERM).into_iter().collect();
-        let mut log = self.error_log();
-        if let Some((told, before)) = &*self.before_term.lock().unwrap_or_else(|e| e.into_inner()) {
-            let mut noise = vec!["AH00052", "AH00468"];
-            // A child has three seconds before httpd complains of it.
-            if machine::lost_since(*told) > Duration::from_secs(1) {
-                noise.push("AH00045");
-            }
-            log.retain(|line| before.contains(line) || !noise.iter().any(|id| line.contains(id)));
-        }
+        let mut log = self.without_httpds_own_faults(self.error_log());
         for pid in &*self.killed.lock().unwrap_or_else(|e| e.into_inner()) {
             let end = format!("AH00052: child pid {pid} exit signal Killed");
             log.retain(|line| !line.contains(&end));
