@@ -112,7 +112,9 @@ impl hook::ChildStart for Start {
         } else {
             start(main, config)
         };
-        if let Err(Refusal::Failed(why) | Refusal::Unusable(why)) = &result {
+        if let Err(Refusal::Failed(why) | Refusal::Unusable(why)) = &result
+            && python::is_wanted()
+        {
             log::server_message(
                 Some(main),
                 message::PYTHON_FAILED,

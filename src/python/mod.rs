@@ -15,9 +15,10 @@ pub use access::{User, obstacle};
 pub use find::{Python, find_executable};
 
 use crate::apache::{AtEnd, Pool, Server, add_component, hook, log, mpm};
-use crate::config::ServerConfig;
+use crate::config::{Alias, Kind, ServerConfig};
 use crate::embedded;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wire::{Message, message};
 
 /// Why there is no python, as a message and a sentence.
@@ -25,6 +26,14 @@ pub type Unusable = (Message, String);
 
 /// What the check of the current configuration found: children inherit it when they are forked.
 static FOUND: Mutex<Option<Result<Python, Unusable>>> = Mutex::new(None);
+
+/// The configuration asks for that python, or has applications that may run in Apache's children.
+static WANTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether anybody misses the python that [`found`] does not have.
+pub fn is_wanted() -> bool {
+    WANTED.load(Ordering::Relaxed)
+}
 
 /// The python of the current configuration, or why there is none.
 pub fn found() -> Result<Python, String> {
@@ -62,14 +71,23 @@ impl hook::Check for Check {
         }
         warn_of_small_stacks(main);
         let result = usable(config);
-        let used = config.python.home.is_some() || main.all().any(|s| !s.config().aliases.is_empty());
+        let in_children =
+            |server: Server<'_>| server.config().aliases.iter().any(|alias| may_be_embedded(server, alias));
+        let wanted = config.python.home.is_some() || main.all().any(in_children);
+        WANTED.store(wanted, Ordering::Relaxed);
         let failed = result.as_ref().err().cloned();
         *FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
         match failed {
-            Some(why) if used => unless_running(main, why, "WSGI requests get 503"),
+            Some(why) if wanted => unless_running(main, why, "WSGI requests get 503"),
             _ => Ok(()),
         }
     }
+}
+
+/// Its application may run in Apache's children: neither it nor its server names a process group.
+fn may_be_embedded(server: Server<'_>, alias: &Alias) -> bool {
+    let group = alias.process_group.as_deref().or(server.dir_config().process_group.as_deref());
+    !matches!(alias.kind, Kind::Files) && group.is_none_or(|name| name.is_empty() || name.starts_with(b"%{"))
 }
 
 /// An error at configtest and at the first start; a line in the log when a running server reads its configuration again.

@@ -311,3 +311,39 @@ fn another_libpython_is_there() {
     let other = other.to_str().unwrap();
     refused_as("WSGI1002", httpd().config(&format!("LoadFile {other}")), &[other, "two Pythons", "remove"]);
 }
+
+/// What only Apache's children cannot have is no business of process groups, which have pythons of their own.
+#[test]
+fn nobody_wants_it_in_children() {
+    needs!("WSGIDaemonProcess");
+    let other = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0";
+    skip_if!(!Path::new(other).exists(), "the distribution's libpython is another one");
+    let venv = venv().display().to_string();
+    let h = || {
+        httpd().no_python_home().no_group().config(&format!(
+            "LoadFile {other}\nWSGIDaemonProcess group processes=1 threads=2 python-home={venv}"
+        ))
+    };
+    let s = h()
+        .config(
+            "
+            WSGIScriptAlias /named {apps}/show.wsgi process-group=group
+            <VirtualHost *:{port}>
+                WSGIProcessGroup group
+                WSGIScriptAlias /host {apps}/show.wsgi
+            </VirtualHost>",
+        )
+        .start();
+    for target in ["/named", "/host"] {
+        assert_eq!(s.get(target).json()["sys"]["prefix"], *venv, "{target}");
+    }
+    let words = [other, "two Pythons"];
+    for line in [
+        "WSGIScriptAlias / {apps}/show.wsgi",
+        "WSGIScriptAlias / {apps}/show.wsgi process-group=%{GLOBAL}",
+        "WSGIScriptAlias / {apps}/show.wsgi process-group=%{ENV:GROUP}",
+        "WSGIImportScript {apps}/show.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}",
+    ] {
+        refused_as("WSGI1002", h().config(line), &words);
+    }
+}
