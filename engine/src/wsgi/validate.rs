@@ -61,9 +61,10 @@ pub fn content_length(value: &[u8]) -> Result<u64, String> {
     let text = std::str::from_utf8(value).unwrap_or_default().trim_start_matches([' ', '\t']);
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if digits { text.parse::<i64>().ok() } else { None };
+    let number = if digits { text.parse::<u64>().ok() } else { None };
     let error = || format!("invalid Content-Length header value: {}", String::from_utf8_lossy(value));
-    number.map(i64::cast_unsigned).ok_or_else(error)
+    // httpd counts with a sign.
+    number.filter(|number| i64::try_from(*number).is_ok()).ok_or_else(error)
 }
 
 #[cfg(test)]
