@@ -29,7 +29,7 @@ const WAYS: &str = "
         'all': lambda: os.kill(-1, signal.SIGTERM),
         'group': lambda: os.killpg(os.getpgrp(), signal.SIGKILL),
         'exec': lambda: os.execlp('true', 'true'),
-        'execve': lambda: os.execve('/bin/true', ['true'], {}),
+        'execve': lambda: os.execve(path='/bin/true', argv=['true'], env={}),
         'fault': lambda: faulthandler._sigsegv(),
         'later': lambda: faulthandler.dump_traceback_later(0.1, exit=True),
         'interrupt': lambda: _thread.interrupt_main(),

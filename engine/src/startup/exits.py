@@ -99,8 +99,9 @@ def guarded(original, label, judge):
         verdict = act and native.may_end(*act)
         if not verdict:
             return original(*args, **keywords)
-        shown = ", ".join(repr(arg)[:60] for arg in args[:2])
-        call = f"{label}({shown})" if label not in ("os.execv", "os.execve") else f"{label}({args[0]!r}, …)"
+        # Of a program the path alone: its environment may hold secrets.
+        shown = [repr(value)[:60] for value in [*args, *keywords.values()][: 1 if act[0] == REPLACE else 2]]
+        call = f"{label}({', '.join(shown)})"
         if verdict is not True:
             refuse_exit(call, verdict)
         native.ends(f"{caller()} called {call} at {place_of_call()}")
