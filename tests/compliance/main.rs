@@ -35,6 +35,7 @@ mod response;
 mod restrictions;
 mod routing;
 mod scripts;
+mod shared_process;
 mod sharing;
 mod shown_environ;
 mod start_response;

@@ -61,7 +61,8 @@ pub fn load() -> Result<(), String> {
     Ok(())
 }
 
-fn find(name: &CStr) -> Result<*mut c_void, String> {
+/// The address of a function or of data that Python exports.
+pub(super) fn find(name: &CStr) -> Result<*mut c_void, String> {
     // SAFETY: searches the libraries of the process; libpython (or the python executable) is global.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     if address.is_null() {

@@ -9,6 +9,7 @@
 //! Nothing here uses `PyGILState_*`, and of pyo3 only its `ffi` is used: its own attachment and its statics assume
 //! one interpreter in a process. Everything above this folder is safe Rust.
 
+mod arguments;
 mod attach;
 mod cell;
 pub mod class;
@@ -16,6 +17,7 @@ mod convert;
 mod error;
 mod extra;
 mod interpreter;
+mod library;
 mod object;
 mod once;
 mod threads;
@@ -38,7 +40,14 @@ pub type Result<T> = std::result::Result<T, Raised>;
 
 /// Reads what the stable ABI leaves out. Once, before anything else, on the thread that runs Python's start.
 pub fn initialise() -> std::result::Result<(), String> {
-    extra::load()
+    extra::load()?;
+    arguments::forget();
+    Ok(())
+}
+
+/// Where Python's own code lies in memory.
+pub fn code() -> std::ops::Range<usize> {
+    extra::find(c"Py_IsInitialized").map_or(0..0, |function| library::Library::of(function as usize).range)
 }
 
 /// This thread holds the GIL from here on and never gives it back: nothing of Python runs any more.
