@@ -230,6 +230,9 @@ fn config_daemon_slips() {
     options_refused("user=nobody-of-this-name", "Invalid user for WSGI daemon process.");
     options_refused("group=nobody-of-this-name", "Invalid group for WSGI daemon process.");
     options_refused("home=/no/such/directory", "'/no/such/directory' is not there");
+    options_refused("memory-limit=512", "must be 0, or a whole number of bytes, at least 16777216");
+    options_refused("virtual-memory-limit=4096", "no Python starts in less");
+    accepted("WSGIDaemonProcess g memory-limit=0 virtual-memory-limit=0");
     options_refused("reload=sometimes", "must be one of: script | imports | off");
     options_refused("reload-wait=-1", "must be a number of seconds from 0 to 60");
     accepted("WSGIDaemonProcess g reload=imports reload-wait=0.5");

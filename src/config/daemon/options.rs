@@ -238,14 +238,14 @@ pub static OPTIONS: [Row; 46] = [
     row(
         ["memory-limit", "memory limit"],
         ["bytes", "0: off"],
-        |group, value| value.large(0, "bytes").map(|n| group.memory_limit = n),
-        "Most data of a process (RLIMIT_DATA).",
+        |group, value| value.memory().map(|n| group.memory_limit = n),
+        "Most data of a process (RLIMIT_DATA); at least 16777216.",
     ),
     row(
         ["virtual-memory-limit", "virtual memory limit"],
         ["bytes", "0: off"],
-        |group, value| value.large(0, "bytes").map(|n| group.virtual_memory_limit = n),
-        "Most address space of a process (RLIMIT_AS).",
+        |group, value| value.memory().map(|n| group.virtual_memory_limit = n),
+        "Most address space of a process (RLIMIT_AS); at least 16777216.",
     ),
     row(
         ["listen-backlog", "listen backlog"],

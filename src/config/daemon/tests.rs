@@ -136,6 +136,7 @@ fn every_option_is_taken_in_and_documented() {
             "server-metrics" => "On",
             "reload" => "off",
             "umask" => "077",
+            "memory-limit" | "virtual-memory-limit" => "99999999",
             _ => "65536",
         };
         let value = match row.name {
@@ -188,6 +189,8 @@ fn numbers_parse_whole() {
     refused("processes=0", "processes=0 must be a whole number from 1 to 65535");
     refused("threads=65534", "from 0 to 65533");
     refused("shutdown-timeout=2147483648", "Invalid shutdown timeout for WSGI daemon process.");
+    refused("memory-limit=512", "memory-limit=512 must be 0, or a whole number of bytes, at least 16777216");
+    refused("virtual-memory-limit=16777215", "no Python starts in less");
     refused("stack-size=0", "Invalid stack size for WSGI daemon process.");
     refused("cpu-priority=high", "Invalid CPU priority for WSGI daemon process.");
     refused("umask=8", "Invalid umask for WSGI daemon process. umask=8 must be an octal number");

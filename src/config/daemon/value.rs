@@ -66,6 +66,17 @@ impl Value<'_> {
         }
     }
 
+    /// A limit of memory in bytes, or 0: in less no Python starts, so a process would end at each start.
+    pub fn memory(self) -> Result<u64, Wrong> {
+        const LEAST: u64 = 16 << 20;
+        match self.digits() {
+            Some(bytes) if bytes == 0 || (LEAST..=i64::MAX as u64).contains(&bytes) => Ok(bytes),
+            _ => must(format!(
+                "must be 0, or a whole number of bytes, at least {LEAST}: no Python starts in less"
+            )),
+        }
+    }
+
     /// Bytes, or 0; `complaint` is mod_wsgi's when there are too few.
     pub fn buffer(self, least: u32, complaint: &str) -> Result<u32, Wrong> {
         let rule = format!("must be 0, or a whole number of bytes from {least} to {MOST}");
