@@ -34,3 +34,129 @@ fn a_title_follows_the_groups_own() {
     let name = format!("(wsgi:{GROUP})");
     assert_eq!(s.get(&format!("/?{name}")).text(), "(True, True, 'shop: serving', 'shop: serving')");
 }
+
+/// Every way to start a program: SIGTERM ends it, whatever httpd's threads block.
+#[test]
+fn programs_can_be_ended() {
+    only_ours!("programs of the original inherit what httpd's threads block");
+    let s = serving(&answering(
+        "
+        import multiprocessing.util, os, signal, subprocess, threading, time
+        def blocked(pid):
+            with open(f'/proc/{pid}/status') as status:
+                return next(int(line.split()[1], 16) for line in status if line.startswith('SigBlk'))
+        def ended(pid):
+            # It blocks nothing, once it is the program, and SIGTERM ends it.
+            deadline = time.monotonic() + 10
+            while blocked(pid) and time.monotonic() < deadline:
+                time.sleep(0.001)
+            clean = not blocked(pid)
+            os.kill(pid, signal.SIGTERM if clean else signal.SIGKILL)
+            return os.waitpid(pid, 0)[1] == 15
+        SLEEP = ['/bin/sleep', '60']
+        def forked():
+            pid = os.fork()
+            if pid == 0:
+                os.execv(SLEEP[0], SLEEP)
+            return pid
+        def in_thread():
+            pids = []
+            thread = threading.Thread(target=lambda: pids.append(subprocess.Popen(SLEEP).pid))
+            thread.start()
+            thread.join()
+            return pids[0]
+        ways = {
+            'Popen': lambda: subprocess.Popen(SLEEP).pid,
+            'session': lambda: subprocess.Popen(SLEEP, start_new_session=True).pid,
+            'posix_spawn by Popen': lambda: subprocess.Popen(SLEEP, close_fds=False).pid,
+            'posix_spawn': lambda: os.posix_spawn(SLEEP[0], SLEEP, {}),
+            'posix_spawnp': lambda: os.posix_spawnp('sleep', ['sleep', '60'], os.environ),
+            'fork': forked,
+            'spawnv': lambda: os.spawnv(os.P_NOWAIT, SLEEP[0], SLEEP),
+            'thread': in_thread,
+            'spawnv_passfds': lambda: multiprocessing.util.spawnv_passfds(b'/bin/sleep', SLEEP, []),
+        }
+        result = [name for name, way in ways.items() if not ended(way())]
+        result += [os.system('kill -TERM $$'), os.system('exit 3'), os.system(b'true'),
+                   subprocess.run('echo out', shell=True, capture_output=True, text=True).stdout,
+                   os.popen('echo popen').read()]",
+    ))
+    .config("WSGIApplicationGroup %{GLOBAL}")
+    .start();
+    assert_eq!(s.get("/").text(), r"[15, 768, 0, 'out\n', 'popen\n']");
+}
+
+/// A copy of the process, as `multiprocessing` makes it, that becomes no program.
+#[test]
+fn copies_can_be_ended() {
+    only_ours!("copies of the original inherit what httpd's threads block");
+    let s = serving(&answering(
+        "
+        import multiprocessing, os, signal, time
+        copy = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))
+        copy.start()
+        copy.terminate()
+        copy.join()
+        result = [copy.exitcode]
+        pid = os.fork()
+        if pid == 0:
+            time.sleep(60)
+            os._exit(0)
+        os.kill(pid, signal.SIGUSR1)
+        result.append(os.waitpid(pid, 0)[1] & 127)",
+    ))
+    .config("WSGIApplicationGroup %{GLOBAL}")
+    .start();
+    assert_eq!(s.get("/").text(), "[-15, 10]");
+}
+
+/// A program that a script starts while it is loaded.
+#[test]
+fn programs_of_the_load_can_be_ended() {
+    only_ours!("programs of the original inherit what httpd's threads block");
+    let s = serving(
+        "
+        import subprocess
+        program = subprocess.Popen(['sleep', '60'])
+        program.terminate()
+        STATUS = program.wait()
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return [str(STATUS).encode()]",
+    )
+    .start();
+    assert_eq!(s.get("/").text(), "-15");
+}
+
+fn setting_the_zone(statements: &str) -> Httpd {
+    serving(&answering(&format!("import os, time\n{statements}\nresult = time.strftime('%Z')")))
+}
+
+/// The C library has one zone for a process: Apache's own times follow, and one line says whose doing it is.
+#[test]
+fn an_application_that_sets_the_time_zone_is_named() {
+    only_ours!("the original says nothing");
+    for statements in [
+        "os.environ['TZ'] = 'Asia/Tokyo'\ntime.tzset()",
+        "from time import tzset\nos.putenv('TZ', 'Asia/Tokyo')\ntzset()",
+    ] {
+        let s = setting_the_zone(statements);
+        let s = match mode() {
+            Mode::Embedded => s
+                .expect_log(r"WSGI1062: WSGI script '.*/app.wsgi' has set the time zone to .* \(.*/app.wsgi:\d+\), which")
+                .start(),
+            Mode::Daemon => s.start(),
+        };
+        assert_eq!([s.get("/").text(), s.get("/").text()], ["JST", "JST"], "{statements}");
+        assert_eq!(s.logged("WSGI1062: ").len(), by_mode(1, 0), "{statements}");
+    }
+}
+
+/// The zone that the server has anyway, and other variables.
+#[test]
+fn a_time_zone_that_is_the_servers_is_not_spoken_of() {
+    let s = setting_the_zone("os.environ['TZ'] = 'UTC'\ntime.tzset()\nos.environ['TZX'] = 'Asia/Tokyo'")
+        .env("TZ", "UTC")
+        .start();
+    assert_eq!(s.get("/").text(), "UTC");
+}

@@ -149,6 +149,7 @@ fn fresh_project() {
 fn surroundings() {
     needs!("WSGIDjangoAlias");
     let s = project("\nLANGUAGE_CODE = 'de'\nTIME_ZONE = 'Asia/Tokyo'\n")
+        .expect_log("WSGI1062: ")
         .config("WSGIDjangoAlias / {dir}/mysite")
         .allow_log("TZ|time zone")
         .start();

@@ -91,7 +91,7 @@ pub fn is_copy() -> bool {
 /// the first task. On python-main, attached to the main interpreter, which it is still when this returns an error.
 pub fn run(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Result<(), String> {
     let main = Interpreter::main(py);
-    os::watch_forks();
+    os::watch_forks(!settings.daemon);
     py.detached(move || {
         let main = Space::prepare(main, b"", &settings)?;
         let board = board(&settings)?;

@@ -10,9 +10,10 @@ use std::ffi::CStr;
 use wire::Level;
 
 /// What every interpreter runs first: what it is given, and what tells where threads stand.
-static SOURCES: [Source; 5] = [
+static SOURCES: [Source; 6] = [
     Source::new(concat!(include_str!("prepare.py"), "\0")),
     Source::new(concat!(include_str!("exits.py"), "\0")),
+    Source::new(concat!(include_str!("shared.py"), "\0")),
     Source::new(concat!(include_str!("attempt.py"), "\0")),
     Source::new(concat!(include_str!("ending.py"), "\0")),
     Source::new(concat!(include_str!("report.py"), "\0")),

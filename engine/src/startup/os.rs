@@ -1,12 +1,14 @@
 //! What starting needs of the operating system: locks of processes, a file in memory, wake-ups, and a signal.
 #![allow(unsafe_code)]
 
+use crate::python;
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Microseconds of the clock that all processes of the machine share and nobody sets.
@@ -144,13 +146,69 @@ impl Wake {
 static COPY: AtomicBool = AtomicBool::new(false);
 
 /// Has [`is_copy`] know of forks.
-pub fn watch_forks() {
+///
+/// With `unblock`, a copy of this process takes signals as any process does. Threads of httpd block nearly all of them, and
+/// what httpd does at SIGTERM is nothing or the end of a child: neither the copy nor a program that it becomes could be
+/// ended by it. What Python does at a signal stays.
+pub fn watch_forks(unblock: bool) {
     extern "C" fn in_copy() {
         COPY.store(true, Ordering::SeqCst);
     }
-    // SAFETY: a static function that is async-signal-safe.
-    unsafe { libc::pthread_atfork(None, None, Some(in_copy)) };
+    extern "C" fn in_copy_of_httpd() {
+        in_copy();
+        let python = PYTHON[0].load(Ordering::Relaxed)..PYTHON[1].load(Ordering::Relaxed);
+        // SAFETY: structures made here; all functions are async-signal-safe, and no other thread is in the copy.
+        unsafe {
+            for signal in HTTPD {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let known = libc::sigaction(signal, std::ptr::null(), &mut action) == 0;
+                if known && action.sa_sigaction != libc::SIG_IGN && !python.contains(&action.sa_sigaction) {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
+            }
+            let mut none = std::mem::zeroed();
+            libc::sigemptyset(&mut none);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        }
+    }
+    // Until the copy is ready for them signals wait, and none is lost to a handler of httpd's.
+    extern "C" fn before() {
+        // SAFETY: a set made here; the function is async-signal-safe.
+        unsafe {
+            let (mut all, mut old) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old);
+            BEFORE_FORK.set(Some(old));
+        }
+    }
+    extern "C" fn in_original() {
+        if let Some(old) = BEFORE_FORK.take() {
+            // SAFETY: the set that `before` has got of the system.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut()) };
+        }
+    }
+    let python = python::code();
+    PYTHON[0].store(python.start, Ordering::Relaxed);
+    PYTHON[1].store(python.end, Ordering::Relaxed);
+    // SAFETY: static functions that are async-signal-safe.
+    unsafe {
+        if unblock {
+            libc::pthread_atfork(Some(before), Some(in_original), Some(in_copy_of_httpd));
+        } else {
+            libc::pthread_atfork(None, None, Some(in_copy));
+        }
+    }
 }
+
+thread_local! {
+    /// The signals that a thread blocks which forks just now.
+    static BEFORE_FORK: Cell<Option<libc::sigset_t>> = const { Cell::new(None) };
+}
+
+/// Signals that httpd handles in its children.
+const HTTPD: [libc::c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGWINCH];
+/// Where Python's code begins and ends.
+static PYTHON: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
 /// This process was forked of one that called [`watch_forks`].
 pub fn is_copy() -> bool {

@@ -13,7 +13,7 @@ import threading  # here first, so that this thread is threading.main_thread() (
 from time import monotonic
 
 ModuleType = type(sys)
-INFO, ERROR = 6, 3
+INFO, WARNING, ERROR = 6, 4, 3
 STACKS_SIGNAL = 63  # a real-time signal that nothing else uses; worker/os.rs sends it
 
 
@@ -100,6 +100,8 @@ def prepare(config, stderr, stdout):
         sys.stdout = stdout
     if config["restrict_stdin"]:
         sys.stdin = Restricted("stdin")
+    if not config["daemon"]:
+        share_with_httpd()
     if config["restrict_signal"]:
         restrict_signals()
     guard_exits()

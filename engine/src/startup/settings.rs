@@ -89,6 +89,7 @@ impl Settings {
         set("python_path", Obj::path(py, &self.python_path)?)?;
         set("process_group", Obj::latin1(py, &self.process_group)?)?;
         set("home", Obj::path(py, &self.home)?)?;
+        set("daemon", Obj::bool(py, self.daemon))?;
         set("service", Obj::bool(py, self.daemon && self.threads == 0))?;
         set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
         set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
