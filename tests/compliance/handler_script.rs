@@ -19,6 +19,7 @@ fn handled(config: &str) -> Httpd {
 
 #[test]
 fn serves_other_files() {
+    needs!("WSGIHandlerScript");
     let s = handled("WSGIHandlerScript mine {dir}/handler.py\nAddHandler mine .ext").start();
     let script = s.dir().join("handler.py");
     let expected = |info: &str| {
@@ -31,6 +32,7 @@ fn serves_other_files() {
 /// No ExecCGI, and not even a file, is needed.
 #[test]
 fn the_resource_need_not_exist() {
+    needs!("WSGIHandlerScript");
     let s = handled(
         "
         WSGIHandlerScript mine {dir}/handler.py application-group=%{GLOBAL}
@@ -47,6 +49,7 @@ fn the_resource_need_not_exist() {
 
 #[test]
 fn groups_in_force_apply() {
+    needs!("WSGIHandlerScript");
     let s =
         handled("WSGIHandlerScript mine {dir}/handler.py\nAddHandler mine .ext\nWSGIApplicationGroup shared")
             .start();
@@ -55,6 +58,7 @@ fn groups_in_force_apply() {
 
 #[test]
 fn pass_authorization() {
+    needs!("WSGIHandlerScript");
     for (option, passed) in [("", "no"), ("pass-authorization=On", "yes")] {
         let s = httpd()
             .script(
@@ -73,6 +77,7 @@ fn pass_authorization() {
 /// The script is asked about the resource, not about itself.
 #[test]
 fn reload_required_gets_the_resource() {
+    needs!("WSGIHandlerScript");
     let s = httpd()
         .script(
             "handler.py",
@@ -95,6 +100,7 @@ fn reload_required_gets_the_resource() {
 
 #[test]
 fn missing_callable() {
+    needs!("WSGIHandlerScript");
     let s = httpd()
         .script("handler.py", "application = 1\n")
         .config("WSGIHandlerScript mine {dir}/handler.py\nSetHandler mine")

@@ -126,7 +126,7 @@ fn awkward_exceptions() {
             .script("app.wsgi", &script(&format!("if exists('broken'):\n    {body}\n")))
             .config("WSGIErrorDetails On\nWSGIScriptAlias /app {dir}/app.wsgi")
             .expect_log("WSGI0110: .*attempt 1, ")
-            .allow_log(r"wsgi:error\] \[pid [^]]*\] ([^W]|W[^S]|$)")
+            .allow_log(r"wsgi:error\] \[pid [^]]*\] ([^W\[]|W[^S]|$)")
             .start();
         let r = s.get("/app");
         assert_unavailable(&r);

@@ -57,8 +57,8 @@ macro_rules! only_ours {
     };
 }
 
-/// Leaves the test, counted as skipped, if the original does not offer the directive. That ours does not is no reason to
-/// skip a test but its failure: what has vanished would not be missed.
+/// Leaves the test, counted as skipped, if the module under test does not offer the directive: the original, or ours where
+/// it is one that ours lacks on purpose. One that has vanished fails the test, it would not be missed otherwise.
 #[macro_export]
 macro_rules! needs {
     ($directive:literal) => {
