@@ -94,25 +94,6 @@ fn config_hosts_defining_a_group_again() {
     }
 }
 
-/// Directives that mod_wsgi had before 6.0 and sites still have.
-#[test]
-fn config_hosts_directives_of_old() {
-    for line in ["WSGILazyInitialization On", "WSGIPy3kWarningFlag Off"] {
-        let name = line.split(' ').next().unwrap();
-        let test = httpd().config(line).configtest();
-        let kept = differs(false, true, "what has no effect need not stop a site");
-        assert_eq!(test.accepted, kept, "{}", test.output);
-        if kept {
-            let s = crate::showing().config(line).start();
-            s.wait_log(&format!("WSGI1045: .*httpd.conf:[0-9]+: {name} has no effect: "));
-            assert_eq!(s.get("/").status, 200);
-            httpd()
-                .config(&line.replace("O", "X"))
-                .expect_config_error(&format!("{name} must be one of: Off | On"));
-        }
-    }
-}
-
 /// Hosts that a macro makes, that a condition leaves out, and that hold a condition.
 #[test]
 fn config_hosts_made_by_macros() {

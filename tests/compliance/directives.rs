@@ -1,6 +1,6 @@
 //! Directives as text: contexts, arguments, and the messages Apache prints when they are wrong.
 
-use harness::{httpd, needs, offers};
+use harness::{differs, httpd, needs, offers};
 
 #[track_caller]
 fn refused(lines: &str, message: &str) {
@@ -270,10 +270,25 @@ fn switch_interval() {
 /// Directives of old releases are gone.
 #[test]
 fn gone() {
-    for directive in
-        ["WSGIUserAuthoritative", "WSGILazyInitialization", "WSGIPy3kWarningFlag", "WSGIReloadMechanism"]
-    {
+    for directive in ["WSGIUserAuthoritative", "WSGIReloadMechanism"] {
         refused(&format!("{directive} On"), &format!("Invalid command '{directive}'"));
+    }
+}
+
+/// Two of them sites still have.
+#[test]
+fn without_effect() {
+    for line in ["WSGILazyInitialization On", "WSGIPy3kWarningFlag Off"] {
+        let name = line.split(' ').next().unwrap();
+        let test = httpd().config(line).configtest();
+        let kept = differs(false, true, "what has no effect need not stop a site");
+        assert_eq!(test.accepted, kept, "{}", test.output);
+        if kept {
+            let s = crate::showing().config(line).start();
+            s.wait_log(&format!("WSGI1045: .*httpd.conf:[0-9]+: {name} has no effect: "));
+            assert_eq!(s.get("/").status, 200);
+            refused(&format!("{name} X"), &format!("{name} must be one of: Off | On"));
+        }
     }
 }
 
