@@ -432,6 +432,10 @@ messages! {
         "A sub-interpreter is about to be made, for an application group that has none.",
         "Applications of the group run in it.",
         "Nothing to do.";
+    TIME_ZONE_SET 1062 Warning,
+        "An application in an Apache child has set the time zone (TZ), which the C library has once for a process.",
+        "From then on the child writes times of that zone into its logs, and other applications in it see it, too.",
+        "Run the application in a process group, or set TZ for the whole server (envvars, systemd's Environment=).";
     APPLICATION_ENDS 1065 Notice,
         "An application ends the process that it runs in, which WSGIRestrictExit lets it do.",
         "Other requests in that process are cut.",
@@ -444,10 +448,6 @@ messages! {
         "An Apache child died while it started an application.",
         "Apache starts another child. After three deaths in a row the application is held apart (WSGI1066).",
         "See how the child ended (AH00052); an extension module is at fault, usually.";
-    TIME_ZONE_SET 1062 Warning,
-        "An application in an Apache child has set the time zone (TZ), which the C library has once for a process.",
-        "From then on the child writes times of that zone into its logs, and other applications in it see it, too.",
-        "Run the application in a process group, or set TZ for the whole server (envvars, systemd's Environment=).";
 }
 
 #[cfg(test)]
