@@ -69,6 +69,14 @@ impl<'r> Head<'r> {
         let is_get = r.method() == b"GET";
         let asked = r.headers_in();
         let has_range = asked.get(c"Range").is_some();
+        let [if_match, if_none_match, modified_since, unmodified_since] =
+            [c"If-Match", c"If-None-Match", c"If-Modified-Since", c"If-Unmodified-Since"]
+                .map(|name| asked.get(name));
+        if !has_range
+            && [if_match, if_none_match, modified_since, unmodified_since].iter().all(Option::is_none)
+        {
+            return Verdict::Send;
+        }
         if !is_get && r.method() != b"HEAD" {
             if has_range {
                 r.send_whole();
@@ -79,10 +87,10 @@ impl<'r> Head<'r> {
         let modified = self.header("Last-Modified").and_then(date);
         let answer = Validators { etag: self.header("ETag"), modified };
         let conditions = Conditions {
-            if_match: asked.get(c"If-Match"),
-            if_none_match: asked.get(c"If-None-Match"),
-            if_modified_since: asked.get(c"If-Modified-Since").and_then(date),
-            if_unmodified_since: asked.get(c"If-Unmodified-Since").and_then(date),
+            if_match,
+            if_none_match,
+            if_modified_since: modified_since.and_then(date),
+            if_unmodified_since: unmodified_since.and_then(date),
         };
         if has_range {
             // httpd's filter for ranges compares this with If-Range once more.
@@ -109,7 +117,7 @@ impl Exchange<'_> {
         }
     }
 
-    /// The client does not get the body, whatever comes of it.
+    /// The client does not get the body, whatever comes of it: nobody waits for more.
     pub fn drops_body(&self) -> bool {
         self.verdict != Verdict::Send
     }
@@ -134,16 +142,17 @@ impl Exchange<'_> {
         self.answer.file(fd, offset, len, self.sendfile, may_map)
     }
 
-    /// Sends what was added. False: the client has gone.
+    /// Sends what was added. False: the client has gone, or gets no body. The application ends then as it does for a client
+    /// that has gone: an endless answer would hold its thread for ever.
     pub fn flush(&mut self) -> bool {
         self.send_head();
-        self.verdict == Verdict::Failed || self.answer.flush()
+        !self.drops_body() && self.answer.flush()
     }
 
-    /// Hands what was added on, to be sent when that is worth while. False: the client has gone.
+    /// Hands what was added on, to be sent when that is worth while. False: as for [`Exchange::flush`].
     pub fn pass_on(&mut self) -> bool {
         self.send_head();
-        self.verdict == Verdict::Failed || self.answer.pass()
+        !self.drops_body() && self.answer.pass()
     }
 
     /// The answer is whole.
@@ -156,8 +165,16 @@ impl Exchange<'_> {
         Status::OK
     }
 
+    /// Nobody waits for more of the answer: a client that gets no body gets the rest of it.
+    pub fn abandon(&mut self) -> Status {
+        if self.drops_body() { self.finish() } else { Status::OK }
+    }
+
     /// The answer breaks off. What the client has not seen any of becomes an error page.
     pub fn fail(&mut self) -> Status {
+        if self.drops_body() {
+            return self.finish();
+        }
         if !self.answer.is_passed() {
             self.answer.clear();
             return Status(500);
@@ -182,7 +199,10 @@ impl Exchange<'_> {
     }
 
     /// Nothing was sent: the server's error page goes out, with what is known of a failed start.
-    pub fn refuse(&self, outcome: Outcome) -> Status {
+    pub fn refuse(&mut self, outcome: Outcome) -> Status {
+        if self.drops_body() {
+            return self.finish();
+        }
         let r = self.request;
         if outcome.id != 0 {
             let id = r.pool().c_string(format!("{:08x}", outcome.id).as_bytes());

@@ -82,7 +82,9 @@ fn same_strongly(a: &[u8], b: &[u8]) -> bool {
 }
 
 fn same_weakly(a: &[u8], b: &[u8]) -> bool {
-    let opaque = |tag: &'_ [u8]| tag.strip_prefix(b"W/").map_or(tag.to_vec(), <[u8]>::to_vec);
+    fn opaque(tag: &[u8]) -> &[u8] {
+        tag.strip_prefix(b"W/").unwrap_or(tag)
+    }
     opaque(a) == opaque(b)
 }
 

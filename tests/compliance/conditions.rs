@@ -258,3 +258,57 @@ fn ranges() {
     assert_eq!(get("POST", None), whole("0123456789"));
     assert_eq!(get("GET", Some("W/\"v1\"")), whole("0123456789"));
 }
+
+/// The client of an answer without content waits for nothing: it has its answer at once, and the application ends as it does
+/// when a client has gone. Otherwise one request for an endless answer would hold a thread for ever.
+#[test]
+fn an_endless_answer_that_nobody_reads() {
+    only_ours!("the original evaluates no condition");
+    let s = serving(
+        "
+        import os
+        state = os.path.join(os.path.dirname(__file__), 'state')
+
+        class Endless:
+            def __init__(self, name):
+                self.name = name
+            def __iter__(self):
+                return self
+            def __next__(self):
+                return b'more and more ' * 100
+            def close(self):
+                open(os.path.join(state, self.name), 'w').close()
+
+        def writing(write, name):
+            try:
+                while True:
+                    write(b'more and more ' * 100)
+            finally:
+                open(os.path.join(state, name), 'w').close()
+
+        def application(environ, start_response):
+            headers = [('ETag', '\"1\"'), ('Last-Modified', 'Fri, 02 Jan 1998 00:00:00 GMT')]
+            write = start_response('200 OK', [('Content-Type', 'text/event-stream'), *headers])
+            if environ['PATH_INFO'] == '/write':
+                writing(write, environ['QUERY_STRING'])
+            return Endless(environ['QUERY_STRING'])",
+    )
+    .start();
+    for (at, (name, value, status)) in [
+        ("If-Match", "\"2\"", 412),
+        ("If-Unmodified-Since", DAYS[0], 412),
+        ("If-None-Match", "*", 304),
+        ("If-None-Match", "W/\"1\"", 304),
+        ("If-Modified-Since", DAYS[2], 304),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for path in ["/", "/write"] {
+            let mark = format!("{}{at}", path.len());
+            let r = s.request("GET", &format!("{path}?{mark}")).header(name, value).send();
+            assert_eq!(r.status, status, "{path} {name}: {value}");
+            poll::until("the application's end", || s.dir().join("state").join(&mark).exists().then_some(()));
+        }
+    }
+}

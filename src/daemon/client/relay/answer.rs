@@ -83,7 +83,7 @@ impl Relay<'_, '_> {
         Ok(())
     }
 
-    /// False: the client has gone.
+    /// False: the client has gone, or gets no body.
     pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
         let wanted = self.instead.is_none() && !self.exchange.drops_body();
         let mut left = len;
@@ -139,7 +139,8 @@ impl Relay<'_, '_> {
         Ok(())
     }
 
-    /// The process has handed over what it had; if no more follows at once the client gets it. False: it has gone.
+    /// The process has handed over what it had; if no more follows at once the client gets it. False: it has gone, or
+    /// gets no body.
     pub(super) fn flush(&mut self, acknowledge: bool) -> io::Result<bool> {
         if self.instead.is_some() {
             if acknowledge {

@@ -91,8 +91,8 @@ impl<'e, 'r> Relay<'e, 'r> {
         drop(using);
         let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
-            // The client has gone: so has the connection, by which the application hears of it.
-            Ok(None) => Relayed::Done(Status::OK, None),
+            // Nobody waits for more: the connection goes, by which the application hears of it.
+            Ok(None) => Relayed::Done(self.exchange.abandon(), None),
             Err(error) => self.lost(error),
         };
         if let Some(before) = before {
@@ -108,7 +108,7 @@ impl<'e, 'r> Relay<'e, 'r> {
         self.live.pool.eager.await_answer(is_alone, &mut self.conn.stream)
     }
 
-    /// `None`: the client has gone.
+    /// `None`: the client has gone, or gets no body.
     fn converse(&mut self) -> io::Result<Option<Outcome>> {
         loop {
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
