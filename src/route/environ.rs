@@ -78,13 +78,21 @@ impl<'r> Environ<'r> {
         self.set_new(name, &text[at..]);
     }
 
+    /// Entries of this name are set here, some only if the request has what they tell: none is taken from elsewhere then.
+    fn is_set_here(name: &[u8]) -> bool {
+        const SOMETIMES: [&[u8]; 5] =
+            [b"AUTH_TYPE", b"CONTENT_LENGTH", b"CONTENT_TYPE", b"PATH_INFO", b"REMOTE_USER"];
+        const PREFIXES: [&[u8]; 3] = [b"HTTP_", b"REDIRECT_", b"mod_wsgi."];
+        SOMETIMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
     /// SetEnv and its kind. `HTTPS` only chooses the scheme; `PATH` is the server's own affair. A part of a page (SSI) is given a
     /// copy of the page's environment, in which the page's application may have left what is not the part's.
     fn request_environment(&mut self) {
         let is_part = self.request.is_part();
         for (name, value) in self.request.environment().iter() {
             match name {
-                b"CONTENT_LENGTH" | b"CONTENT_TYPE" | b"PATH_INFO" if is_part => {}
+                _ if is_part && Self::is_set_here(name) => {}
                 b"HTTPS" => self.https = value.eq_ignore_ascii_case(b"on") || value == b"1",
                 b"PATH" => {}
                 _ => self.set(name, value),

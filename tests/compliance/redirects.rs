@@ -214,6 +214,39 @@ fn server_side_includes() {
     }
 }
 
+/// What the environ of a page has, that of a part has not: neither what the page may see of its visitor nor what a part's own
+/// headers say.
+#[test]
+fn a_part_sees_nothing_that_is_its_pages_alone() {
+    let app = "
+        def application(environ, start_response):
+            start_response('200 OK', [('Content-Type', 'text/html')])
+            if environ['PATH_INFO'] == '/page':
+                visitor = environ['HTTP_AUTHORIZATION'] + ' '
+                return [visitor.encode(), b'<!--#include virtual=\"/part\" -->']
+            names = ('HTTP_AUTHORIZATION', 'HTTP_CONTENT_ENCODING', 'CONTENT_LENGTH', 'FOR_THE_PAGE')
+            return [('%s ' % [environ.get(name) for name in names]).encode()]";
+    let s = crate::serving(app)
+        .module("include")
+        .config(
+            "
+            <Location /page>
+            WSGIPassAuthorization On
+            Options +Includes
+            SetOutputFilter INCLUDES
+            SetEnv FOR_THE_PAGE yes
+            </Location>",
+        )
+        .start();
+    let ask = |target: &str| {
+        let request = s.request("POST", target).header("Authorization", "Basic YTpi");
+        request.header("Content-Encoding", "identity").body("body").send().text()
+    };
+    let reason = "credentials and the body are those of the page";
+    let part = differs("'Basic YTpi', 'identity', '4'", "None, None, None", reason);
+    assert_eq!(ask("/page"), format!("Basic YTpi [{part}, 'yes'] "));
+}
+
 #[test]
 fn users_directories() {
     let s = site("")
