@@ -364,14 +364,15 @@ impl Httpd {
 /// Directives of the original that our module has not, see docs/differences.md. What it gets must go from here, so that
 /// nothing is missed when it vanishes.
 const NOT_OURS: &[&str] = &[
+    "WSGIAccessScript",
+    "WSGIAuthGroupScript",
+    "WSGIAuthUserScript",
     "WSGIDestroyInterpreter",
     "WSGIDispatchScript",
     "WSGIFreeThreading",
     "WSGIHandlerScript",
-    "WSGILazyInitialization",
     "WSGIPassApacheRequest",
     "WSGIPerInterpreterGIL",
-    "WSGIPythonEggs",
     "WSGIReloadMechanism",
     "WSGIServerMetrics",
     "WSGISlowRequests",
