@@ -37,13 +37,14 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
 }
 
 fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    let environ = Environ::of(r, route);
+    // The access log tells where a request belonged that is refused, too.
+    environ.show();
     let engine = match start::engine() {
         Ok(engine) => engine,
         Err(status) => return refuse(r, status),
     };
     let config = r.dir_config();
-    let environ = Environ::of(r, route);
-    environ.show();
     let mut exchange = Exchange::new(r);
     let request = table::Request {
         exchange: (&raw mut exchange).cast(),

@@ -70,6 +70,19 @@ fn access_log() {
     assert_eq!(log_line(&s, 1), NAMES.map(|_| "-").join(" "));
 }
 
+/// The log tells where a request belonged that got no process, too.
+#[test]
+fn access_log_of_refused_requests() {
+    let s = site()
+        .config("WSGIScriptAlias /nowhere {apps}/echo.wsgi process-group=none")
+        .expect_log("WSGI0134: |No WSGI daemon process called 'none'")
+        .start();
+    assert_eq!(s.get("/nowhere").status, 500);
+    let line = log_line(&s, 0);
+    assert!(line.starts_with("/nowhere "), "{line}");
+    assert!(line.ends_with(" none own application wsgi-script"), "{line}");
+}
+
 /// What SetEnv says of these names does not count, and of others it stays.
 #[test]
 fn access_log_with_variables_of_the_configuration() {

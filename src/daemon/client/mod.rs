@@ -34,6 +34,9 @@ const MOST_TRIES: u32 = 100;
 
 /// Serves a request in a process of its group.
 pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    let environ = Environ::of(r, route);
+    // The access log tells where a request belonged that is refused, too.
+    environ.show();
     let live = match find(r, &route.process_group) {
         Ok(live) => live,
         Err(status) => return status,
@@ -41,8 +44,6 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     if let Err(status) = scripts::check(r, live, r.filename()) {
         return status;
     }
-    let environ = Environ::of(r, route);
-    environ.show();
     let Some(script) = inside(live, r.filename()) else {
         let text = format!(
             "'{}' lies outside of chroot= of process group '{}'",
