@@ -128,6 +128,33 @@ fn programs_of_the_load_can_be_ended() {
     assert_eq!(s.get("/").text(), "-15");
 }
 
+/// Built-in functions that are watched for the sake of others behave as built-in ones do: an attribute of a class is no method,
+/// and whoever asks is told their name and what they take.
+#[test]
+fn functions_that_are_watched_are_like_others() {
+    let s = serving(&answering(
+        "
+        import copy, faulthandler, inspect, os, pickle, signal, time
+        class Signals:
+            send, leave, run, spawn, zone = os.kill, os._exit, os.system, os.posix_spawn, time.tzset
+            raised = signal.raise_signal
+        watched = [os.kill, os.killpg, os._exit, os.abort, os.execv, os.execve, os.system, os.posix_spawn, time.tzset]
+        result = [
+            Signals().send(os.getpid(), 0),
+            Signals.send is os.kill,
+            Signals().run('exit 3') >> 8,
+            Signals().zone(),
+            [pickle.loads(pickle.dumps(f)) is f and copy.deepcopy(f) is f for f in watched].count(True),
+            str(inspect.signature(os.kill)),
+            os.kill.__name__, os.kill.__module__, os.kill.__qualname__, repr(os.kill),
+            callable(os.kill) and 'Kill a process' in os.kill.__doc__,
+        ]",
+    ))
+    .start();
+    let expected = "[None, True, 3, None, 9, '(pid, signal, /)', 'kill', 'posix', 'kill', '<built-in function kill>', True]";
+    assert_eq!(s.get("/").text(), expected);
+}
+
 fn setting_the_zone(statements: &str) -> Httpd {
     serving(&answering(&format!("import os, time\n{statements}\nresult = time.strftime('%Z')")))
 }

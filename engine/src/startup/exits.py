@@ -105,15 +105,16 @@ def guarded(original, label, judge):
         if verdict is not True:
             refuse_exit(call, verdict)
         native.ends(f"{caller()} called {call} at {place_of_call()}")
+        ended = False
         try:
-            return original(*args, **keywords)
-        except BaseException:
-            native.ends("")  # it has not ended
-            raise
+            answer = original(*args, **keywords)
+            ended = act[0] == END  # what returns from that ends the process later
+            return answer
+        finally:
+            if not ended:
+                native.ends("")  # nor has it ended: the signal is blocked, or the call has failed
 
-    guard.__name__, guard.__doc__, guard.__module__ = original.__name__, original.__doc__, original.__module__
-    guard.__qualname__ = original.__name__
-    return guard
+    return StandIn(original, guard)
 
 
 def refuse_exit(call, reason):

@@ -188,7 +188,10 @@ impl Runtime {
         if let Some(starts) = apps.iter().find(|app| app.inner().state.is_moving()) {
             return Some(format!("'{}' is just being started in this process", starts.shown()));
         }
-        (apps.len() > 1).then(|| "the process serves other applications too".into())
+        // One script is one application, under however many names visitors reach it.
+        let mine = caller();
+        let other = apps.iter().map(|app| app.shown()).find(|script| mine.as_deref() != Some(script));
+        other.map(|script| format!("the process serves other applications too ('{script}')"))
     }
 }
 

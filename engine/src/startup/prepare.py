@@ -133,6 +133,25 @@ def not_daemonic(init):
     return __init__
 
 
+class StandIn:
+    """A function in the place of a built-in one: like that it becomes no method of a class that it is an attribute of, and it
+    is pickled by its name."""
+
+    def __init__(self, original, function):
+        for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+            vars(self)[name] = getattr(original, name)
+        self.__wrapped__, self.function = original, function
+
+    def __call__(self, /, *args, **keywords):
+        return self.function(*args, **keywords)
+
+    def __repr__(self):
+        return repr(self.__wrapped__)
+
+    def __reduce__(self):
+        return self.__name__
+
+
 def restore_environ(pristine):
     """os.environ as it was before any application ran: putenv() of another interpreter's application changed the
     process, and this interpreter has just copied that."""
@@ -217,6 +236,7 @@ def add_modules(config):
     module.FileWrapper = FileWrapper
     module.ClientDisconnected = ClientDisconnected
     module.ExitRefused = ExitRefused
+    module.ScriptLoader = ScriptLoader
     module.ImportDeadlock = ImportDeadlock
     module.RequestTimeout = RequestTimeout
     spec = PathFinder.find_spec("mod_wsgi")

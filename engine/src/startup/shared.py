@@ -36,15 +36,18 @@ def start_programs_unblocked():
     subprocess = sys.modules.get("subprocess")
     if hasattr(subprocess, "_fork_exec"):
         subprocess._fork_exec = forking
+    import posix
+
     for function in (posix_spawn, posix_spawnp, system):
-        function.__doc__ = getattr(os, function.__name__).__doc__
-        setattr(os, function.__name__, function)
+        name = function.__name__
+        stand_in = StandIn(getattr(os, name), function)
+        for module in (os, posix):
+            setattr(module, name, stand_in)
 
 
 def watch_time_zone():
-    """The C library has one time zone for the whole process: an application that sets TZ and calls
-    tzset() (Django does) shifts the times that Apache
-    writes into its logs. It is said once."""
+    """The C library has one time zone for the whole process: an application that sets TZ and calls tzset() (Django does)
+    shifts the times that Apache writes into its logs. It is said once."""
     import time
 
     apply, zone, told = time.tzset, zone_of(time), []
@@ -64,8 +67,7 @@ def watch_time_zone():
         text = f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which is this Apache child's, too"
         native.log(WARNING, f"WSGI1062: {text}: the times of its log lines follow; daemon mode keeps them apart")
 
-    tzset.__doc__ = apply.__doc__
-    time.tzset = tzset
+    time.tzset = StandIn(apply, tzset)
 
 
 def is_script(frame):

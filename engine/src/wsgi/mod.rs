@@ -194,7 +194,7 @@ fn answer<'a, 'py>(
         respond::respond(call, &iterable)
     };
     let answered = answered();
-    // What is raised is set aside, for nothing may be called with it.
+    // Nothing may be called with an exception set; what ends objects sets it aside.
     match answered {
         Ok(()) => streams.give_back(py, errors),
         Err(_) => errors.release(py),
