@@ -34,7 +34,6 @@ fn a_length_that_is_only_promised_takes_no_memory() {
 /// A program inherits the mask of signals: SIGTERM must reach it.
 #[test]
 fn a_program_started_in_a_request_can_be_terminated() {
-    skip_if!(mpm().is_threaded(), "httpd's own threads block signals");
     let s = application(
         "
         p = subprocess.Popen(['sleep', '30'])

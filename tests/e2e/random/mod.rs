@@ -24,9 +24,10 @@ use layout::{Layout, Node};
 /// What a server with such a configuration may have to say at level warn or worse: each is about something that the
 /// configuration asks for. What is not here is looked at before it comes in.
 const REASONS: &[&str] = &[
-    // Of httpd: AllowOverride where it means nothing, a file that is not there, one that a section forbids, a directive that .htaccess may not hold, a macro that
-    // is given the same argument twice.
-    "AH(00114|00128|00130|01630|02304|02799|02800): ",
+    // Of httpd: AllowOverride where it means nothing, a file that is not there, one that a section forbids, a directive that
+    // .htaccess may not hold; and what mod_macro thinks of arguments.
+    "AH(0011[45]|00128|00130|01630|02304): ",
+    r"\[macro:warn\] ",
     r"\.htaccess: ",
     // A script that is missing, is none, or is broken, and the end of its traceback.
     "WSGI0(089|105|106|107|108|109|110|135): ",
