@@ -51,6 +51,8 @@ extern "C" fn register_hooks(pool: *mut sys::apr_pool_t) {
         hook::child_init::<daemon::LeaveParent>();
         // Python starts in it.
         hook::child_init::<embedded::Start>();
+        // A directory has a .htaccess: who may read it?
+        hook::open_htaccess::<apache::NoHtaccess>();
         // A URL: which script?
         hook::translate::<route::Translate>(&hook::AFTER_ALIAS);
         // A request for a script.

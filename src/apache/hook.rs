@@ -55,6 +55,12 @@ pub trait Configured {
     fn run(pool: Pool<'_>, main: Server<'_>) -> Outcome;
 }
 
+/// Decides about `.htaccess` files before httpd opens them.
+pub trait OpenHtaccess {
+    /// To this request there is no such file.
+    fn is_hidden_from(r: *const sys::request_rec) -> bool;
+}
+
 /// Runs in a child of the server before it takes requests, as the unprivileged user.
 pub trait ChildStart {
     /// Runs before any request thread exists.
@@ -129,6 +135,22 @@ pub fn post_config<T: Configured>() {
     }
     // SAFETY: a static function; called while hooks are registered.
     unsafe { sys::ap_hook_post_config(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers a decision about `.htaccess` files, before those of all other modules.
+pub fn open_htaccess<T: OpenHtaccess>() {
+    extern "C" fn raw<T: OpenHtaccess>(
+        r: *mut sys::request_rec,
+        _: *const c_char,
+        _: *const c_char,
+        _: *mut *mut sys::ap_configfile_t,
+        _: *mut *const c_char,
+    ) -> sys::apr_status_t {
+        let status = if T::is_hidden_from(r) { libc::ENOENT } else { sys::AP_DECLINED as i32 };
+        status as sys::apr_status_t
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_open_htaccess(Some(raw::<T>), null(), null(), sys::APR_HOOK_REALLY_FIRST as c_int) }
 }
 
 /// Registers a start of children.

@@ -32,6 +32,7 @@ pub use server::{
     Server, add_component, banner, build_date, defined, description, keep_number, kept_number, parse_date,
     root_relative, runtime_path, version,
 };
+pub use synthetic::NoHtaccess;
 pub use table::Table;
 
 use std::ffi::{CStr, c_char, c_int};

@@ -1,12 +1,30 @@
 //! A request that nobody sent: what the configuration says of a URL, asked before any client comes.
+//!
+//! It is asked in processes that start, some of them root's. So no file of a user is opened for it: httpd finds no
+//! `.htaccess` ([`NoHtaccess`]). What such a file may say decides neither which interpreter an application runs in nor
+//! which process.
 
-use super::{Entrance, Pool, Request, Server, sys};
+use super::{Entrance, Pool, Request, Server, hook, sys};
 use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// What a client of ours calls itself.
 const USER_AGENT: &[u8] = b"mod_wsgi (warm-up)";
+
+/// The synthetic request whose configuration is being merged. The process has one thread then, or this is done on the only
+/// one of the module.
+static BEING_ASKED: AtomicPtr<sys::request_rec> = AtomicPtr::new(ptr::null_mut());
+
+/// To a synthetic request no directory has a `.htaccess`.
+pub struct NoHtaccess;
+
+impl hook::OpenHtaccess for NoHtaccess {
+    fn is_hidden_from(r: *const sys::request_rec) -> bool {
+        ptr::eq(BEING_ASKED.load(Ordering::Relaxed), r)
+    }
+}
 
 impl<'p> Pool<'p> {
     /// A GET request of `server` for a URL path (with a query or without), from this host through this entrance, that `file`
@@ -48,7 +66,10 @@ impl<'p> Pool<'p> {
             (*connection).keepalive = sys::ap_conn_keepalive_e_AP_CONN_CLOSE;
             let r = sys::ap_create_request(connection);
             fill(self, r, server, url, file, entrance.named);
-            walk(r)?;
+            BEING_ASKED.store(r, Ordering::Relaxed);
+            let walked = walk(r);
+            BEING_ASKED.store(ptr::null_mut(), Ordering::Relaxed);
+            walked?;
             let request = Request::from_raw(r);
             if server.uses_tls() {
                 request.environment().set(c"HTTPS", c"on");

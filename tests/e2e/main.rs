@@ -28,6 +28,7 @@ mod flask;
 mod hardening;
 mod hardening_process;
 mod held_apart;
+mod htaccess_at_start;
 mod httpd_org;
 mod import_deadlocks;
 mod known_failures;

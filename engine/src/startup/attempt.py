@@ -3,6 +3,7 @@
 Runs in the same namespace as prepare.py, which comes first.
 """
 
+import stat
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 
@@ -45,7 +46,10 @@ def cancel_dump():
 
 
 def compile_script(path):
-    with open(path, "rb") as file:
+    # To open a pipe would be to wait for who writes to it.
+    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path!r} is not a regular file")
         source = file.read()
     return compile(source, path, "exec", dont_inherit=True)
 
