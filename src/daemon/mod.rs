@@ -9,7 +9,7 @@ mod check;
 mod client;
 mod groups;
 mod kept;
-mod os;
+pub(crate) mod os;
 mod parent;
 mod scripts;
 mod supervisor;

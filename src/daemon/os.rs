@@ -51,6 +51,13 @@ pub fn memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     sealed(name, libc::F_SEAL_WRITE, |file| file.write_all(bytes))
 }
 
+/// The file of a descriptor once more, to be read and written, with a description of its own: offset, flags, and locks
+/// that belong to a description are nobody else's.
+pub fn opened_anew(fd: RawFd) -> io::Result<OwnedFd> {
+    let options = std::fs::File::options().read(true).write(true).open(format!("/proc/self/fd/{fd}"));
+    options.map(OwnedFd::from)
+}
+
 /// All bytes of a file in memory.
 pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
     use std::os::unix::fs::FileExt;

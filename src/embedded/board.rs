@@ -1,34 +1,58 @@
-//! The start board: a file in memory that the parent makes once and all its children inherit. The engine reads and
-//! writes it; here it is only kept.
+//! The start board of Apache's children: a file in memory that the parent makes when it has read the configuration, and the
+//! children of that configuration inherit. The engine reads and writes it; here it is only made, once for each reading, so
+//! that no process of an earlier one can hold a lock of it. Processes of process groups have boards of their own
+//! (`daemon::supervisor::boards`).
 
-use super::os;
-use crate::apache::{Pool, Server, hook, kept_number};
-use std::sync::atomic::{AtomicI64, Ordering};
+use crate::apache::{Pool, Server, hook};
+use crate::daemon::os;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::time::SystemTime;
 
-/// Under what name the parent keeps the descriptor.
+/// What a board is called.
 const NAME: &std::ffi::CStr = c"mod_wsgi start board";
 
-static DESCRIPTOR: AtomicI64 = AtomicI64::new(-1);
+static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
 static GENERATION: AtomicI64 = AtomicI64::new(0);
 
-/// Makes it, or finds the one that an earlier reading of the configuration made.
+/// Makes it.
 pub struct Prepare;
 
 impl hook::Configured for Prepare {
-    fn run(_: Pool<'_>, _: Server<'_>) -> hook::Outcome {
-        // The number kept is one more: 0 is none.
-        let number = kept_number(NAME, || os::memory_file(NAME).map_or(0, |fd| fd as usize + 1));
-        DESCRIPTOR.store(number as i64 - 1, Ordering::Relaxed);
+    fn run(pool: Pool<'_>, _: Server<'_>) -> hook::Outcome {
+        // Without one each process is on its own.
+        let board = make().map(|file| pool.put(file).as_raw_fd());
+        DESCRIPTOR.store(board.unwrap_or(-1), Ordering::Relaxed);
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         GENERATION.store(now.as_micros() as i64, Ordering::Relaxed);
         hook::Outcome::Go
     }
 }
 
-/// Its descriptor; -1: there is none, and each process is on its own.
-pub fn descriptor() -> i32 {
-    DESCRIPTOR.load(Ordering::Relaxed) as i32
+/// A new board. Whoever has its descriptor can neither grow nor shrink it.
+pub fn make() -> std::io::Result<std::os::fd::OwnedFd> {
+    os::empty_memory(NAME, wire::BOARD_SIZE as usize)
+}
+
+/// In a child: its descriptor, of a description that no other process has, for flags and some locks belong to that. -1:
+/// there is none.
+pub fn take() -> RawFd {
+    let shared = DESCRIPTOR.swap(-1, Ordering::Relaxed);
+    match os::opened_anew(shared) {
+        Ok(own) => {
+            os::close(shared);
+            std::os::fd::IntoRawFd::into_raw_fd(own)
+        }
+        Err(_) => shared,
+    }
+}
+
+/// In a process that is no child of Apache's: it is none of its business.
+pub fn leave() {
+    let shared = DESCRIPTOR.swap(-1, Ordering::Relaxed);
+    if shared >= 0 {
+        os::close(shared);
+    }
 }
 
 /// Differs each time the configuration is read.

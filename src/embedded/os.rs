@@ -167,13 +167,6 @@ pub fn monotonic() -> i64 {
     time.tv_sec * 1_000_000 + time.tv_nsec / 1000
 }
 
-/// The descriptor of a new file in memory.
-pub fn memory_file(name: &CStr) -> Option<c_int> {
-    // SAFETY: a C string; answers a new descriptor or -1.
-    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
-    (fd >= 0).then_some(fd)
-}
-
 static COPY: AtomicBool = AtomicBool::new(false);
 static THREAD_END: OnceCell<libc::pthread_key_t> = OnceCell::new();
 

@@ -188,7 +188,7 @@ fn settings(config: &'static ServerConfig) -> Settings {
         processes: mpm::max_processes(),
         threads: mpm::threads(),
         restrict_exit: python.restrict_exit.unwrap_or_default().number(),
-        board: board::descriptor(),
+        board: board::take(),
         slots: python.startup.slots.unwrap_or_else(cpus),
         generation: board::generation(),
         begun: os::monotonic(),

@@ -42,6 +42,7 @@ mod python_runs;
 mod random;
 mod reports;
 mod retries;
+mod sharing;
 mod start_records;
 mod starting;
 mod startup_config;

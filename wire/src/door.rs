@@ -283,7 +283,7 @@ pub struct Settings {
     pub threads: i32,
     /// `WSGIRestrictExit`; see [`crate::exit_rule`].
     pub restrict_exit: u8,
-    /// Descriptor of the start board, a file in memory that all processes of the server share; -1: there is none.
+    /// Descriptor of the start board, a file in memory that all children of a configuration share; -1: there is none.
     pub board: i32,
     /// `WSGIStartupLock`: slots; 0: off.
     pub slots: u32,

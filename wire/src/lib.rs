@@ -23,3 +23,6 @@ pub use level::Level;
 pub use message::Message;
 pub use slice::{Pair, Slice};
 pub use stamp::Stamp;
+
+/// Bytes of a start board, whose size is fixed by whoever makes it; what stands where is the engine's.
+pub const BOARD_SIZE: u64 = 17 << 20;

@@ -448,6 +448,14 @@ messages! {
         "An Apache child died while it started an application.",
         "Apache starts another child. After three deaths in a row the application is held apart (WSGI1066).",
         "See how the child ended (AH00052); an extension module is at fault, usually.";
+    BOARD_HELD 1070 Warning,
+        "A process holds the lock of the start board that all processes of its user share (Apache's children, or those of process groups), and does not let go of it.",
+        "This process does without the board until it is to be had: it starts applications without waiting for others, and learns nothing of their failures. Said once by each process.",
+        "The module holds that lock for moments; an application that locks every descriptor it finds holds it for ever. See what the process runs that the line names.";
+    LOCK_MISSED 1071 Warning,
+        "All slots of the startup lock were taken for a minute.",
+        "The application is started all the same.",
+        "WSGI1018 has named who had the slots. If starts take that long, give them more: WSGIStartupLock On slots=8.";
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub mod descriptor {
     pub const LISTENER: i32 = 6;
     /// The group's claims.
     pub const CLAIMS: i32 = 7;
-    /// The start board of the server.
+    /// The start board of the user's processes.
     pub const BOARD: i32 = 8;
     /// httpd's parent process, as a pidfd.
     pub const HTTPD: i32 = 9;

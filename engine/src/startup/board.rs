@@ -1,15 +1,22 @@
-//! The start board: one file in memory that all processes of a server share. It holds the slots of the startup lock
-//! (`slots.rs`) and the start records.
+//! The start board: a file in memory that processes of one user share, Apache's children or those of his process groups.
+//! It holds the slots of the startup lock (`slots.rs`) and the start records.
 //!
 //! Every access is a read or write of the file under a lock of it, so a process that was killed in the middle leaves at
 //! worst a record that decodes to less.
+//!
+//! Applications have the descriptor too: one may hold each lock for ever and write what it likes. So no wait is without
+//! a bound, and a process that cannot have the lock does without the board; times of records are believed only if they
+//! may be true. The size of the file is fixed.
 
 use super::deaths::Note;
 use super::os::{LockFile, now};
 use super::record::{Record, Verdict, Watched};
 use super::slots::SLOT;
+use crate::host;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use wire::message as msg;
 
 /// Most slots of the startup lock.
 pub const MOST_SLOTS: u32 = 256;
@@ -20,10 +27,13 @@ const INDEX: u64 = MOST_SLOTS as u64 * SLOT;
 /// Where the records lie, and bytes of each; the file is sparse.
 const BLOCKS: u64 = INDEX + RECORDS * 16;
 const BLOCK: u64 = 64 * 1024;
+const _: () = assert!(BLOCKS + RECORDS * BLOCK <= wire::BOARD_SIZE, "it has that size for good");
 /// Which byte's lock guards the index and the records.
 const TABLE_LOCK: i64 = 1 << 40;
 /// Which byte's lock, plus the record's place, says that a process tries.
 const TRY_LOCK: i64 = TABLE_LOCK + 1;
+/// How long a process waits for the table. Whoever works on it takes a moment.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// The board.
 pub struct Board {
@@ -33,6 +43,10 @@ pub struct Board {
     pub(super) notes: Mutex<Vec<Note>>,
     /// Locks of the file do not exclude threads of one process.
     table: Mutex<()>,
+    /// Another process holds the table, and was waited for: nobody waits again until it is to be had.
+    held: AtomicBool,
+    /// That was said.
+    said: AtomicBool,
 }
 
 /// What a process may do about an application.
@@ -69,16 +83,45 @@ impl Claim {
 impl Board {
     /// The board in a file that the parent process made. No slots: the startup lock is off.
     pub fn new(file: LockFile, slots: u32) -> Self {
-        Self { file, slots: slots.min(MOST_SLOTS), notes: Mutex::default(), table: Mutex::new(()) }
+        Self {
+            file,
+            slots: slots.min(MOST_SLOTS),
+            notes: Mutex::default(),
+            table: Mutex::new(()),
+            held: AtomicBool::new(false),
+            said: AtomicBool::new(false),
+        }
     }
 
-    /// Runs `work` with the table locked.
-    pub(super) fn locked<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Runs `work` with the table locked. `None`: another process does not let go of it.
+    pub(super) fn locked<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let _inside = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        self.file.lock(TABLE_LOCK);
+        let patience = if self.is_held() { Duration::ZERO } else { PATIENCE };
+        let free = self.file.lock(TABLE_LOCK, patience);
+        self.held.store(!free, Ordering::Relaxed);
+        if !free {
+            self.say_held();
+            return None;
+        }
         let answer = work();
         self.file.unlock(TABLE_LOCK);
-        answer
+        Some(answer)
+    }
+
+    /// The table could not be had when it was wanted last.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    fn say_held(&self) {
+        if !self.said.swap(true, Ordering::Relaxed) {
+            let holder = self.file.holder(TABLE_LOCK).map_or_else(String::new, |pid| format!(" (pid {pid})"));
+            let text = format!(
+                "another process{holder} of the same user holds the start board and does not let go of it: this one starts \
+                 its applications without regard to others"
+            );
+            host::message(msg::BOARD_HELD, text);
+        }
     }
 
     /// The place of a record; the table is locked. With `make` there is one in the end.
@@ -112,7 +155,7 @@ impl Board {
         let length = self.file.read(BLOCKS + place * BLOCK, 4);
         let length = u32::from_ne_bytes(length.try_into().unwrap_or_default());
         let length = u64::from(length).min(BLOCK - 4);
-        Record::decode(&self.file.read(BLOCKS + place * BLOCK + 4, length as usize))
+        Record::decode(&self.file.read(BLOCKS + place * BLOCK + 4, length as usize)).plausible(now())
     }
 
     pub(super) fn write(&self, place: u64, record: &Record) {
@@ -126,7 +169,7 @@ impl Board {
     /// What this process may do about the application `key`. `bold`: nobody loses by it if the process dies of the attempt.
     pub fn consult(&self, key: u64, bold: bool) -> Advice {
         let found = self.locked(|| self.place(key, true).map(|place| (place, self.read(place))));
-        let Some((place, record)) = found else { return Advice::Start(Claim::none()) };
+        let Some((place, record)) = found.flatten() else { return Advice::Start(Claim::none()) };
         if record.verdict == Verdict::Proven {
             return Advice::Start(Claim { record, changed: false, lock: None });
         }
@@ -137,7 +180,7 @@ impl Board {
             return Advice::Refuse(record);
         }
         let byte = TRY_LOCK + place as i64;
-        self.locked(|| {
+        let advice = self.locked(|| {
             if self.place(key, false) != Some(place) || !self.file.try_lock(byte) {
                 // While another attempt is made, the last verdict is known already.
                 return if failed { Advice::Refuse(record) } else { Advice::Wait };
@@ -149,15 +192,17 @@ impl Board {
                 return Advice::Wait;
             }
             Advice::Start(Claim { record, changed, lock: Some(byte) })
-        })
+        });
+        advice.unwrap_or_else(|| Advice::Start(Claim::none()))
     }
 
     /// Writes down how the attempt ended; `make` is given what is written there now.
     pub fn conclude(&self, key: u64, claim: Claim, make: impl FnOnce(&Record) -> Record) -> Record {
+        let mut make = Some(make);
         let record = self.locked(|| {
             let place = self.place(key, true);
             let before = place.map(|place| self.read(place)).unwrap_or_default();
-            let mut record = make(&before);
+            let mut record = make.take().map(|make| make(&before)).unwrap_or_default();
             // Whatever came of it, the process lives: deaths count in a row.
             record.at_it = before.at_it;
             self.forget(key, &mut record);
@@ -166,6 +211,7 @@ impl Board {
             }
             record
         });
+        let record = record.or_else(|| make.map(|make| make(&claim.record))).unwrap_or_default();
         self.give_up(claim);
         record
     }
@@ -190,12 +236,12 @@ impl Board {
 
     /// The record of an application, if there is one.
     pub fn record(&self, key: u64) -> Option<Record> {
-        self.locked(|| self.place(key, false).map(|place| self.read(place)))
+        self.locked(|| self.place(key, false).map(|place| self.read(place))).flatten()
     }
 
     /// Whether the short line about the application is due, once in `pause` in all processes together.
     pub fn may_say(&self, key: u64, pause: Duration) -> bool {
-        self.locked(|| {
+        let due = self.locked(|| {
             let Some(place) = self.place(key, false) else { return false };
             let mut record = self.read(place);
             let due = now() - record.said >= pause.as_micros() as i64;
@@ -204,14 +250,17 @@ impl Board {
                 self.write(place, &record);
             }
             due
-        })
+        });
+        due.unwrap_or(false)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::os::Holder;
     use super::super::record::Cause;
     use super::*;
+    use std::time::Instant;
 
     fn board(slots: u32) -> Board {
         Board::new(LockFile::new(c"board").unwrap(), slots)
@@ -264,6 +313,39 @@ mod tests {
         }
         assert!(matches!(board.consult(RECORDS + 1, false), Advice::Refuse(_)));
         assert!(matches!(board.consult(1, false), Advice::Start(_)), "the first is forgotten");
+    }
+
+    #[test]
+    fn who_holds_the_board_for_ever_keeps_nobody_waiting() {
+        let board = board(2);
+        let claim = start(&board, 1);
+        board.conclude(1, claim, |_| failed(now() + 60_000_000));
+        let holder = Holder::of(&board.file);
+        let begun = Instant::now();
+        for key in 0..50 {
+            let claim = start(&board, key);
+            board.begin(key);
+            let slot = board.slot("/a.wsgi", || panic!("nobody waits for a slot of a board that is held"));
+            assert!(slot.is_some());
+            assert_eq!(board.conclude(key, claim, |_| failed(7)).next, 7);
+            board.finish(key);
+            assert!(board.record(key).is_none() && !board.may_say(key, Duration::ZERO));
+        }
+        let waited = begun.elapsed();
+        assert!(waited < 5 * PATIENCE, "it waits once, not each time: {waited:?}");
+        drop(holder);
+        assert!(matches!(board.consult(1, false), Advice::Refuse(_)), "it is believed again");
+    }
+
+    #[test]
+    fn forged_records_shut_nobody_out() {
+        let board = board(1);
+        for next in [i64::MAX, i64::MIN, now() + 3_600_000_000] {
+            let claim = start(&board, 1);
+            board.conclude(1, claim, |_| Record { said: i64::MIN, ..failed(next) });
+        }
+        assert!(board.may_say(1, Duration::from_secs(10)));
+        assert!(matches!(board.consult(1, false), Advice::Start(_)));
     }
 
     #[test]

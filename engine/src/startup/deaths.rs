@@ -14,7 +14,7 @@ use wire::control::MOST_DEATHS;
 /// Which byte's lock, plus the record's place and the process's number, says that the process is at it.
 const AT_IT_LOCK: i64 = 1 << 42;
 /// Processes that may be at one application.
-const MOST_AT_IT: usize = 512;
+pub(super) const MOST_AT_IT: usize = 512;
 /// Files beside the script whose change makes another attempt due: what a dead process had imported, nobody knows.
 const MOST_FILES: usize = 200;
 
@@ -108,7 +108,7 @@ impl Board {
     ) -> Option<Buried> {
         let me = std::process::id();
         let mine = super::lock(&self.notes).iter().any(|(noted, _)| *noted == key);
-        self.locked(|| {
+        let buried = self.locked(|| {
             let place = self.place(key, false)?;
             let mut record = self.read(place);
             let is_dead = |one: &AtIt| match one.pid == me {
@@ -133,11 +133,16 @@ impl Board {
                 record.next = from + delay(record.attempts).as_micros() as i64;
                 record.said = now();
                 record.cause = Cause { class: "ProcessDied".into(), text, trace: Vec::new() };
-                record.watched = files_of(path).into_iter().map(Watched::new).collect();
             }
             self.write(place, &record);
             Some(Buried { record, pids: dead.iter().map(|one| one.pid).collect() })
-        })
+        });
+        let buried = buried.flatten()?;
+        if buried.record.is_deadly() {
+            // Without the lock: they may lie on a file system that does not answer.
+            self.watch(key, files_of(path).into_iter().map(Watched::new).collect());
+        }
+        Some(buried)
     }
 }
 
@@ -171,12 +176,13 @@ mod tests {
 
     /// A process has died at it.
     fn die(board: &Board, key: u64, pid: u32) {
-        board.locked(|| {
+        let done = board.locked(|| {
             let place = board.place(key, true).unwrap();
             let mut record = board.read(place);
             record.at_it.push(AtIt { pid, since: now() });
             board.write(place, &record);
         });
+        done.expect("nobody else has the board");
     }
 
     fn bury(board: &Board, key: u64) -> Option<Buried> {

@@ -9,7 +9,7 @@ use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Microseconds of the clock that all processes of the machine share and nobody sets.
 pub fn now() -> i64 {
@@ -96,9 +96,20 @@ impl LockFile {
         self.fcntl(libc::F_SETLK, libc::F_WRLCK, byte).is_some()
     }
 
-    /// Locks a byte, however long that takes.
-    pub fn lock(&self, byte: i64) {
-        self.fcntl(libc::F_SETLKW, libc::F_WRLCK, byte);
+    /// Locks a byte; false: another process has it, and has had it for that long.
+    pub fn lock(&self, byte: i64, patience: Duration) -> bool {
+        const SHORTEST: Duration = Duration::from_micros(50);
+        const LONGEST: Duration = Duration::from_millis(2);
+        let begun = Instant::now();
+        let mut pause = SHORTEST;
+        while !self.try_lock(byte) {
+            if begun.elapsed() >= patience {
+                return false;
+            }
+            std::thread::sleep(pause);
+            pause = LONGEST.min(2 * pause);
+        }
+        true
     }
 
     /// Which other process has the lock of a byte.
@@ -110,6 +121,48 @@ impl LockFile {
     /// Unlocks a byte.
     pub fn unlock(&self, byte: i64) {
         self.fcntl(libc::F_SETLK, libc::F_UNLCK, byte);
+    }
+}
+
+/// A copy of this process, which locks a whole file until it is dropped.
+#[cfg(test)]
+pub struct Holder(libc::pid_t);
+
+#[cfg(test)]
+impl Holder {
+    /// Of this file.
+    pub fn of(file: &LockFile) -> Self {
+        let mut pipe = [0; 2];
+        // SAFETY: the copy makes system calls only, on live structures, and ends.
+        unsafe {
+            assert_eq!(libc::pipe(pipe.as_mut_ptr()), 0);
+            let pid = libc::fork();
+            if pid == 0 {
+                let mut lock: libc::flock = std::mem::zeroed();
+                lock.l_type = libc::F_WRLCK as libc::c_short;
+                libc::fcntl(file.descriptor(), libc::F_SETLK, &lock);
+                libc::write(pipe[1], c"x".as_ptr().cast(), 1);
+                loop {
+                    libc::pause();
+                }
+            }
+            let mut byte = 0u8;
+            libc::read(pipe[0], (&raw mut byte).cast(), 1);
+            libc::close(pipe[0]);
+            libc::close(pipe[1]);
+            Self(pid)
+        }
+    }
+}
+
+#[cfg(test)]
+impl Drop for Holder {
+    fn drop(&mut self) {
+        // SAFETY: a child of this process that was not reaped.
+        unsafe {
+            libc::kill(self.0, libc::SIGKILL);
+            libc::waitpid(self.0, std::ptr::null_mut(), 0);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the processes of a server know of the start of an application, and how that is written down.
 
-use super::deaths::AtIt;
+use super::deaths::{AtIt, MOST_AT_IT};
+use super::verdict::LONGEST_DELAY;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -97,6 +98,19 @@ impl Record {
     /// Something changed since the failure.
     pub fn has_changed(&self) -> bool {
         self.watched.iter().any(Watched::has_changed)
+    }
+
+    /// Without what cannot be true `now`: applications may write what they like. A time that no attempt of ours is put off
+    /// to is none; so nobody is shut out for longer than that.
+    pub fn plausible(mut self, now: i64) -> Self {
+        let latest = now + LONGEST_DELAY.as_micros() as i64 + 1_000_000;
+        let within = |time: i64, latest: i64| if (0..=latest).contains(&time) { time } else { 0 };
+        self.next = within(self.next, latest);
+        self.said = within(self.said, now);
+        self.at_it.retain(|one| within(one.since, now) == one.since);
+        self.at_it.truncate(MOST_AT_IT);
+        self.watched.truncate(MOST_FILES);
+        self
     }
 
     /// As lines of text, `name value`.
@@ -199,6 +213,23 @@ mod tests {
             at_it: vec![AtIt { pid: 7, since: 1 << 40 }, AtIt { pid: 8, since: 9 }],
         };
         assert_eq!(Record::decode(&record.encode()), record);
+    }
+
+    #[test]
+    fn times_that_cannot_be_are_not_believed() {
+        const SECOND: i64 = 1_000_000;
+        let now = 1000 * SECOND;
+        let next = |next| Record { next, ..Record::default() }.plausible(now).next;
+        for time in [0, now, now + 60 * SECOND] {
+            assert_eq!(next(time), time);
+        }
+        for time in [i64::MIN, -1, now + 62 * SECOND, i64::MAX] {
+            assert_eq!(next(time), 0);
+        }
+        let said = |said| Record { said, ..Record::default() }.plausible(now).said;
+        assert_eq!((said(now), said(now + 1), said(i64::MIN)), (now, 0, 0));
+        let at_it = [1, now + 1, i64::MIN].map(|since| AtIt { pid: 7, since }).to_vec();
+        assert_eq!(Record { at_it, ..Record::default() }.plausible(now).at_it.len(), 1);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use super::board::Board;
 use super::os::now;
-use std::time::Duration;
+use crate::host;
+use std::time::{Duration, Instant};
+use wire::message as msg;
 
 /// Bytes of a slot's text.
 pub const SLOT: u64 = 512;
@@ -10,6 +12,8 @@ pub const SLOT: u64 = 512;
 const SLOT_LOCK: i64 = 1 << 41;
 /// How often a waiter looks again.
 const PAUSE: Duration = Duration::from_millis(15);
+/// Longest wait for a slot: who has one may never give it back.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who has a slot.
 pub struct Holder {
@@ -22,11 +26,13 @@ pub struct Holder {
 }
 
 impl Board {
-    /// Waits for a slot of the startup lock. `waiting` is called each time all are taken, and answers whether to go on.
+    /// Waits for a slot of the startup lock, but not for ever, and not on a board that another process holds: it goes on
+    /// without one then. `waiting` is called each time all are taken, and answers whether to go on.
     pub fn slot(&self, what: &str, mut waiting: impl FnMut() -> bool) -> Option<Slot<'_>> {
         if self.slots == 0 {
             return Some(Slot { board: self, number: None });
         }
+        let begun = Instant::now();
         loop {
             for number in 0..self.slots {
                 if self.file.try_lock(SLOT_LOCK + i64::from(number)) {
@@ -34,6 +40,17 @@ impl Board {
                     self.write_slot(number, &text);
                     return Some(Slot { board: self, number: Some(number) });
                 }
+            }
+            if self.is_held() {
+                return Some(Slot { board: self, number: None });
+            }
+            if begun.elapsed() >= PATIENCE {
+                let seconds = PATIENCE.as_secs();
+                let text = format!(
+                    "'{what}' has waited {seconds} s for the startup lock, and is started without it"
+                );
+                host::message(msg::LOCK_MISSED, text);
+                return Some(Slot { board: self, number: None });
             }
             if !waiting() {
                 return None;

@@ -19,6 +19,9 @@ const BETWEEN_LINES: Duration = Duration::from_secs(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 /// Attempts that hang cost a thread each, so no more are made in a process unless something has changed.
 const MOST_HUNG: u32 = 3;
+/// What a process waits for another one's attempt, beyond the time that a start may take, and at most.
+const BEYOND: Duration = Duration::from_secs(30);
+const FOR_OTHERS: Duration = Duration::from_secs(600);
 
 /// Why a request cannot be served now.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
     let patience =
         if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
     let until = Instant::now() + patience;
+    // An attempt of this process ends by itself; one of another is waited for as long as it may take.
+    let others = until.min(Instant::now() + (runtime.settings.startup_timeout + BEYOND).min(FOR_OTHERS));
     let key = app.key(stamp, runtime.settings.generation);
     let mut waiting = None;
     let mut mine = false;
@@ -85,7 +90,7 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
         let (ticket, was) = inner.own();
         drop(inner);
         let mut wait = || may_wait(&mut waiting, app, runtime, log);
-        match consult(runtime, app, key, (hung, runtime.is_bold(log.is_none())), until, &mut wait) {
+        match consult(runtime, app, key, (hung, runtime.is_bold(log.is_none())), others, &mut wait) {
             // What failed here once is tried in a process that knows nothing of it.
             Ok(())
                 if was == State::Failed

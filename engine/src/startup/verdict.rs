@@ -13,7 +13,7 @@ use std::time::Duration;
 use wire::{Message, message as msg};
 
 /// Longest time between two attempts.
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 impl Attempt {
     /// It has ended in time.
@@ -184,7 +184,7 @@ impl Attempt {
         let holders: Vec<String> = holders
             .iter()
             .map(|holder| {
-                let since = (os::now() - holder.since) as f64 / 1e6;
+                let since = os::now().saturating_sub(holder.since) as f64 / 1e6;
                 format!("pid {} is loading '{}' since {since:.0} s", holder.pid, holder.what)
             })
             .collect();
@@ -208,7 +208,7 @@ impl Attempt {
                 self.before.get().map_or((now, false), |(before, changed)| (before, *changed));
             let known = if before.verdict == Verdict::Failed { before } else { now };
             let again = known.verdict == Verdict::Failed;
-            let attempts = if again { known.attempts + 1 } else { 1 };
+            let attempts = if again { known.attempts.saturating_add(1) } else { 1 };
             Record {
                 verdict: Verdict::Failed,
                 id: if known.id != 0 { known.id } else { fresh_id(self.key()) },

@@ -4,6 +4,7 @@
 //! It is a copy of httpd's parent, with that one's rights, so it never acts upon what processes of groups could have
 //! written other than by their messages, and these may only ask for what costs nobody else anything.
 
+mod boards;
 mod death;
 mod group;
 mod launch;
@@ -14,6 +15,7 @@ mod watch;
 use super::groups::{self, Live};
 use super::os;
 use crate::apache::{Server, log, mpm};
+use boards::Boards;
 use group::Group;
 use std::cell::RefCell;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -42,6 +44,8 @@ pub struct Context {
     pub httpd: OwnedFd,
     /// Channels of supervisors of earlier configurations.
     pub predecessors: Vec<RawFd>,
+    /// Start boards of its processes.
+    pub boards: Boards,
     /// Files whose change replaces processes.
     pub watch: RefCell<Watch>,
 }
@@ -89,13 +93,21 @@ pub fn run(
     let httpd_pid = os::parent();
     os::become_supervisor();
     mpm::close_listeners();
+    crate::embedded::board::leave();
     let begun = || -> Result<Supervisor, String> {
         let httpd = os::process(httpd_pid).map_err(|e| format!("httpd's parent: {e}"))?;
         let file = crate::embedded::os::engine_file();
         let engine = std::fs::File::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
         let watch = Watch::new().map_err(|e| format!("inotify: {e}"))?;
-        let context =
-            Context { main, serial, engine: engine.into(), httpd, predecessors, watch: RefCell::new(watch) };
+        let context = Context {
+            main,
+            serial,
+            engine: engine.into(),
+            httpd,
+            predecessors,
+            boards: Boards::default(),
+            watch: RefCell::new(watch),
+        };
         crate::embedded::remember(main);
         let plans = settings::plans(main);
         let groups = groups::all().into_iter().map(|live| Group::new(live, &plans)).collect();

@@ -44,6 +44,7 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
     let python = live.python.as_ref().map_err(String::clone)?;
     let (ours, theirs) = os::pair().map_err(failed("socketpair"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
+    let board = context.boards.of(live.identity.uid).map_err(failed("start board"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let config = context.main.config();
@@ -63,7 +64,7 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
             (theirs.as_raw_fd(), descriptor::CONTROL),
             (live.listener, descriptor::LISTENER),
             (live.claims_file, descriptor::CLAIMS),
-            (embedded::board::descriptor(), descriptor::BOARD),
+            (board.as_raw_fd(), descriptor::BOARD),
             (context.httpd.as_raw_fd(), descriptor::HTTPD),
         ],
         executable: c_string(python.executable.as_os_str().as_bytes())?,

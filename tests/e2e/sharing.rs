@@ -1,0 +1,253 @@
+//! What processes share that are not of one user: nothing that one of them could hold, fill, read or break. An application
+//! does its worst with each descriptor that it finds, and the others serve on.
+
+use std::time::{Duration, Instant};
+
+use harness::poll::{assert_within, until};
+use harness::*;
+
+use crate::first_failure::TOLD;
+use crate::starting::assert_unavailable;
+
+/// Applications that do something to every descriptor; `DESCRIPTORS` are those of the process.
+const HOSTILE: &str = "
+    import fcntl, os, struct, sys, threading, time
+
+    def descriptors():
+        for name in os.listdir('/proc/self/fd'):
+            try:
+                yield int(name), os.readlink('/proc/self/fd/' + name)
+            except OSError:
+                pass
+
+    def on_each(work, least=3):
+        done = []
+        for fd, name in list(descriptors()):
+            if fd >= least:
+                try:
+                    if work(fd):
+                        done.append(name)
+                except OSError:
+                    pass
+        return done
+
+    def application(environ, start_response):
+        body = str(globals()[environ['PATH_INFO'].strip('/')]()).encode()
+        start_response('200 OK', [('Content-Length', str(len(body)))])
+        return [body]
+
+    # Never closed: that would free the locks.
+    opened = []
+
+    def again(fd):
+        opened.append(os.open('/proc/self/fd/%d' % fd, os.O_RDWR))
+        return opened[-1]
+
+    def lock_all():
+        def lock(fd):
+            for one in (fd, again(fd)):
+                until = time.time() + 10
+                while True:
+                    try:
+                        fcntl.lockf(one, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except OSError:
+                        if time.time() > until:
+                            raise
+                        time.sleep(0.0005)
+            return True
+        return on_each(lock)
+
+    def grow_all():
+        def grow(fd):
+            works = []
+            for work in (
+                lambda: os.ftruncate(fd, 1 << 30),
+                lambda: os.ftruncate(fd, 0),
+                lambda: os.pwrite(fd, b'x', 1 << 30),
+                lambda: os.posix_fallocate(fd, 1 << 29, 1 << 20),
+                lambda: os.ftruncate(again(fd), 1 << 30),
+            ):
+                try:
+                    work()
+                    works.append(work)
+                except OSError:
+                    pass
+            return works
+        # A file of the process alone, which its watchdog writes to.
+        return [name for name in on_each(grow) if 'mod_wsgi stacks' not in name]
+
+    def read_all():
+        def tells(fd):
+            data = os.pread(fd, 1 << 26, 0)
+            return b'4711-' + b'8150' in data
+        return on_each(tells)
+
+    # The board as this module has it: index and records.
+    INDEX, BLOCKS, RECORDS, BLOCK = 256 * 512, 256 * 512 + 256 * 16, 256, 64 * 1024
+    FORGED = (
+        b'verdict failed\\nid 00000001\\nattempts 9\\nnext 221845392000000000\\nsaid 0\\ndeaths 9\\nclass Forged\\n'
+        b'text forged\\n'
+    )
+    rounds = 0
+
+    def forge_all():
+        def forge():
+            global rounds
+            boards = [fd for fd, name in descriptors() if 'start board' in name]
+            while True:
+                for board in boards:
+                    index = os.pread(board, RECORDS * 16, INDEX)
+                    for place in range(len(index) // 16):
+                        if index[place * 16:place * 16 + 8] != bytes(8):
+                            os.pwrite(board, struct.pack('I', len(FORGED)) + FORGED, BLOCKS + place * BLOCK)
+                rounds += 1
+                time.sleep(0.001)
+        threading.Thread(target=forge, daemon=True).start()
+        while rounds < 3:
+            time.sleep(0.01)
+        return 'forged'
+    ";
+
+/// An application that answers who it is, once it is asked for.
+const PLAIN: &str = "
+    import os
+    def application(environ, start_response):
+        body = str(os.getpid()).encode()
+        start_response('200 OK', [('Content-Length', str(len(body)))])
+        return [body]
+    ";
+
+/// `/bad` is hostile, in a group of this user; `/good` is in a group of Apache's user, `/embedded` in Apache's children.
+fn neighbours(user: &str, hostile: &str) -> Httpd {
+    httpd()
+        .no_group()
+        .script("bad.wsgi", &(text::dedent(HOSTILE) + &text::dedent(hostile)))
+        .script("good.wsgi", &text::dedent(PLAIN))
+        .script("embedded.wsgi", &text::dedent(PLAIN))
+        .file("htdocs/static.txt", "static")
+        .config(&format!(
+            "
+            WSGISocketPrefix {{dir}}/run/wsgi
+            WSGIDaemonProcess bad threads=3 {user}
+            WSGIDaemonProcess good threads=3
+            WSGIScriptAlias /bad {{dir}}/bad.wsgi process-group=bad application-group=%{{GLOBAL}}
+            WSGIScriptAlias /good {{dir}}/good.wsgi process-group=good application-group=%{{GLOBAL}}
+            WSGIScriptAlias /embedded {{dir}}/embedded.wsgi process-group=%{{GLOBAL}} application-group=%{{GLOBAL}}"
+        ))
+}
+
+const OTHER_USER: &str = "user=daemon group=daemon";
+
+#[track_caller]
+fn ask(s: &Server, path: &str) -> String {
+    let r = s.get(path);
+    assert_eq!(r.status, 200, "{path}: {}", r.text());
+    r.text()
+}
+
+/// After a graceful restart all of them are served by new processes, and nobody waited long for that.
+#[track_caller]
+fn all_are_renewed(s: &Server) {
+    let (children, good, embedded) = (s.children(), ask(s, "/good"), ask(s, "/embedded"));
+    let begun = Instant::now();
+    s.graceful();
+    let slowest = std::cell::Cell::new(Duration::ZERO);
+    let timed = |path: &str| {
+        let (begun, r) = (Instant::now(), s.get(path));
+        assert_eq!(r.status, 200, "{path}: {}", r.text());
+        slowest.set(slowest.get().max(begun.elapsed()));
+        r.text()
+    };
+    until("new processes", || {
+        assert_eq!(timed("/static.txt"), "static");
+        let renewed = timed("/good") != good && timed("/embedded") != embedded;
+        (renewed && s.children().iter().all(|child| !children.contains(child))).then_some(())
+    });
+    assert_within(begun, 10.0, "the renewal of all");
+    println!("slowest answer: {:?}", slowest.get());
+}
+
+#[test]
+fn locks_on_every_descriptor() {
+    let s = neighbours(OTHER_USER, "").start();
+    let held = ask(&s, "/bad/lock_all");
+    assert!(held.contains("start board"), "{held}");
+    all_are_renewed(&s);
+}
+
+/// Whoever is of the same user may be kept from the board, but not from serving.
+#[test]
+fn locks_on_every_descriptor_beside_a_group_of_the_same_user() {
+    let s = neighbours("", "").expect_log("WSGI1070: .*holds the start board").start();
+    let held = ask(&s, "/bad/lock_all");
+    assert!(held.contains("start board"), "{held}");
+    let old = ask(&s, "/good");
+    s.expect_log(r"WSGI1029: .*signal 9 \(SIGKILL\)");
+    let begun = Instant::now();
+    s.send(old.parse().unwrap(), libc::SIGKILL);
+    until("another process", || Some(s.get("/good")).filter(|r| r.status == 200 && r.text() != old));
+    assert_within(begun, 10.0, "the start of a process beside one that holds the board");
+    all_are_renewed(&s);
+}
+
+/// The same of an application in a child: the children that come after it serve.
+#[test]
+fn locks_on_every_descriptor_of_a_child() {
+    let s = httpd()
+        .no_group()
+        .script("bad.wsgi", &text::dedent(HOSTILE))
+        .script("embedded.wsgi", &text::dedent(PLAIN))
+        .file("htdocs/static.txt", "static")
+        .config(
+            "
+            WSGIScriptAlias /bad {dir}/bad.wsgi application-group=bad
+            WSGIScriptAlias /good {dir}/embedded.wsgi application-group=good
+            WSGIScriptAlias /embedded {dir}/embedded.wsgi application-group=%{GLOBAL}",
+        )
+        .start();
+    let held = ask(&s, "/bad/lock_all");
+    assert!(held.contains("start board"), "{held}");
+    all_are_renewed(&s);
+}
+
+#[test]
+fn forged_records() {
+    let s = neighbours(OTHER_USER, "").start();
+    ask(&s, "/good");
+    ask(&s, "/embedded");
+    assert_eq!(ask(&s, "/bad/forge_all"), "forged");
+    s.expect_log(r"WSGI1029: .*signal 9 \(SIGKILL\)");
+    for _ in 0..2 {
+        let old = ask(&s, "/good");
+        s.send(old.parse().unwrap(), libc::SIGKILL);
+        until("another process", || Some(s.get("/good")).filter(|r| r.status == 200 && r.text() != old));
+    }
+    all_are_renewed(&s);
+}
+
+#[test]
+fn what_an_exception_says_is_for_its_own_user() {
+    let s = neighbours(OTHER_USER, "")
+        .script("fails.wsgi", "raise ValueError('4711-8150')")
+        .config(
+            "WSGIDaemonProcess fails threads=3\nWSGIScriptAlias /fails {dir}/fails.wsgi process-group=fails",
+        )
+        .config(
+            "WSGIScriptAlias /fails-embedded {dir}/fails.wsgi process-group=%{GLOBAL} application-group=x",
+        )
+        .allow_log(TOLD)
+        .expect_traceback("ValueError: 4711-8150")
+        .start();
+    assert_unavailable(&s.get("/fails"));
+    assert_unavailable(&s.get("/fails-embedded"));
+    assert_eq!(ask(&s, "/bad/read_all"), "[]");
+}
+
+#[test]
+fn what_is_shared_keeps_its_size() {
+    for user in ["", OTHER_USER] {
+        let s = neighbours(user, "").start();
+        assert_eq!(ask(&s, "/bad/grow_all"), "[]", "user: {user}");
+    }
+}
