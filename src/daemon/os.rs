@@ -237,6 +237,38 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     }
 }
 
+/// A pipe: the end to read, which never waits, and the end to write.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [0; 2];
+    // SAFETY: room for two descriptors, which are new; then a flag of one of them.
+    unsafe {
+        checked(libc::pipe2(fds.as_mut_ptr(), libc::O_CLOEXEC))?;
+        let (reading, writing) = (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1]));
+        checked(libc::fcntl(reading.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK))?;
+        Ok((reading, writing))
+    }
+}
+
+/// Reads what is there; 0 at the end.
+pub fn read(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: a live buffer.
+    let count = unsafe { libc::read(fd, into.as_mut_ptr().cast(), into.len()) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
+}
+
+/// Writes all of it, if that can be done.
+pub fn write_all(fd: RawFd, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        // SAFETY: live bytes.
+        let count = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        match usize::try_from(count).map_err(|_| io::Error::last_os_error()) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
 /// Sends a datagram, without waiting.
 pub fn send_datagram(fd: RawFd, bytes: &[u8]) -> io::Result<()> {
     let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;

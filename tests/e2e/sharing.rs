@@ -1,6 +1,7 @@
 //! What processes share that are not of one user: nothing that one of them could hold, fill, read or break. An application
 //! does its worst with each descriptor that it finds, and the others serve on.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use harness::poll::{assert_within, until};
@@ -11,7 +12,7 @@ use crate::starting::assert_unavailable;
 
 /// Applications that do something to every descriptor; `DESCRIPTORS` are those of the process.
 const HOSTILE: &str = "
-    import fcntl, os, struct, sys, threading, time
+    import ctypes, fcntl, os, struct, sys, threading, time
 
     def descriptors():
         for name in os.listdir('/proc/self/fd'):
@@ -107,6 +108,41 @@ const HOSTILE: &str = "
         while rounds < 3:
             time.sleep(0.01)
         return 'forged'
+
+    def break_log():
+        def break_it(fd):
+            for one in (fd, again(fd) if fd > 2 else fd):
+                flags = fcntl.fcntl(one, fcntl.F_GETFL)
+                fcntl.fcntl(one, fcntl.F_SETFL, (flags | os.O_NONBLOCK) & ~os.O_APPEND)
+                for size in (0, 7):
+                    try:
+                        os.ftruncate(one, size)
+                    except OSError:
+                        pass
+            return True
+        done = on_each(break_it, 0)
+        for fd in (1, 2):
+            try:
+                opened.append(os.open('/proc/self/fd/%d' % fd, os.O_WRONLY | os.O_TRUNC))
+            except OSError:
+                pass
+        return done
+
+    def crash():
+        os.write(2, b'the last words, without an end of line')
+        ctypes.string_at(0)
+
+    def flood():
+        for n in range(20000):
+            os.write(2, b'flood %d %s\\n' % (n, b'x' * 90))
+        return 'written'
+
+    def leave_copy():
+        if os.fork() == 0:
+            time.sleep(1)
+            os.write(2, b'a copy says this later\\n')
+            os._exit(0)
+        return os.getpid()
     ";
 
 /// An application that answers who it is, once it is asked for.
@@ -250,4 +286,66 @@ fn what_is_shared_keeps_its_size() {
         let s = neighbours(user, "").start();
         assert_eq!(ask(&s, "/bad/grow_all"), "[]", "user: {user}");
     }
+}
+
+/// Flags of what the parent writes its log to.
+fn log_flags(s: &Server) -> Vec<(String, String)> {
+    let log = s.dir().join("logs/error.log").canonicalize().expect("the log");
+    let of = |(fd, path): &(i32, std::path::PathBuf)| {
+        let info = fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", s.pid())).ok()?;
+        let flags = info.lines().find(|line| line.starts_with("flags:"))?.to_owned();
+        (*path == log || *fd <= 2).then(|| (format!("{fd} {}", path.display()), flags))
+    };
+    daemon::descriptors(s.pid()).iter().filter_map(of).collect()
+}
+
+/// A process can neither empty it nor change how httpd writes to it.
+#[test]
+fn the_error_log_is_httpds() {
+    let s = neighbours(OTHER_USER, "").start();
+    let (before, flags) = (s.error_log(), log_flags(&s));
+    assert!(before.iter().any(|line| line.contains("resuming normal operations")), "{before:?}");
+    assert!(flags.iter().any(|(file, _)| file.contains("error.log")), "{flags:?}");
+    let tried = ask(&s, "/bad/break_log");
+    let after = s.error_log();
+    assert!(before.iter().all(|line| after.contains(line)), "{before:#?}\n{after:#?}");
+    assert_eq!(log_flags(&s), flags);
+    assert!(tried.contains("pipe:"), "{tried}");
+    assert_eq!(ask(&s, "/static.txt"), "static");
+}
+
+/// A process that dies at once leaves its last words in the log, before the line on its death.
+#[test]
+fn last_words_are_in_the_log() {
+    let s = neighbours(OTHER_USER, "")
+        .allow_crash()
+        .allow_log(r"^flood [0-9]+ x+$|<no Python frame>|^$|WSGI0172: ")
+        .expect_log("the last words, without an end of line")
+        .expect_log("WSGI0146: a process of group 'bad' ")
+        .expect_log("WSGI1029: process [0-9]+ of group 'bad' ")
+        .start();
+    ask(&s, "/bad/flood");
+    let r = s.get("/bad/crash");
+    assert!(r.status >= 500, "{}", r.status);
+    s.wait_log("WSGI1029: ");
+    let log = s.error_log();
+    let at = |words: &str| log.iter().position(|line| line.contains(words));
+    let (words, stacks, death) = (at("the last words"), at("Fatal Python error"), at("WSGI1029: "));
+    assert!(words.is_some() && stacks.is_some() && stacks < death && words < death, "{log:#?}");
+    assert!(at("in crash").is_some(), "the stack: {log:#?}");
+    for n in [0, 1, 9999, 19999] {
+        assert!(log.iter().any(|line| line.starts_with(&format!("flood {n} "))), "line {n}");
+    }
+    assert_eq!(log.iter().filter(|line| line.starts_with("flood ")).count(), 20000);
+}
+
+/// So does a copy that outlives it.
+#[test]
+fn what_a_copy_says_later_is_in_the_log() {
+    let s = neighbours(OTHER_USER, "").allow_log("DeprecationWarning|os.fork|pid = ").start();
+    let pid = ask(&s, "/bad/leave_copy");
+    s.expect_log(r"WSGI1029: .*signal 9 \(SIGKILL\)");
+    s.expect_log("^a copy says this later$");
+    s.send(pid.parse().unwrap(), libc::SIGKILL);
+    s.wait_log("a copy says this later");
 }

@@ -8,6 +8,7 @@ mod boards;
 mod death;
 mod group;
 mod launch;
+mod output;
 mod process;
 mod settings;
 mod watch;

@@ -1,5 +1,6 @@
 //! A process of a group, as its supervisor knows it.
 
+use super::output::Output;
 use crate::daemon::os;
 use std::cell::Cell;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -14,6 +15,8 @@ pub struct Process {
     pub ended: OwnedFd,
     /// Its channel.
     pub control: OwnedFd,
+    /// What it writes to its standard error; none: that was closed.
+    pub output: Option<Output>,
     /// When it was forked.
     pub begun: Instant,
     /// Applications that failed to start in it, once it has said so.
@@ -38,12 +41,13 @@ pub struct Process {
 
 impl Process {
     /// One that has just been forked.
-    pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd) -> Self {
+    pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd, output: Option<Output>) -> Self {
         let begun = Instant::now();
         Self {
             pid,
             ended,
             control,
+            output,
             begun,
             failed: None,
             replace: None,
@@ -118,6 +122,12 @@ impl Process {
         if self.is_heard.get() {
             into.push(self.control.as_raw_fd());
         }
+        into.extend(self.output.as_ref().map(Output::fd));
+    }
+
+    /// Writes what it has written into the log, if something has come.
+    pub fn pass_on_output(&mut self, is_ready: impl Fn(RawFd) -> bool) {
+        self.output.take_if(|output| is_ready(output.fd()) && !output.pass_on());
     }
 }
 
@@ -137,7 +147,7 @@ mod tests {
     fn the_earlier_limit_holds() {
         let (ended, _) = os::pair().unwrap();
         let (control, _theirs) = os::pair().unwrap();
-        let mut process = Process::new(1, ended, control);
+        let mut process = Process::new(1, ended, control, None);
         let seconds = |number| Some(Duration::from_secs(number));
         // Until it served it would have been killed then.
         process.kill_at = Some(Instant::now());

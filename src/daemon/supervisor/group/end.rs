@@ -2,6 +2,7 @@
 
 use super::{GREW_OLD, Group};
 use crate::daemon::os;
+use crate::daemon::supervisor::output::Output;
 use crate::daemon::supervisor::process::Process;
 use crate::daemon::supervisor::{Context, death};
 use std::sync::atomic::Ordering;
@@ -12,6 +13,8 @@ use wire::message as msg;
 
 /// A service that has ended is started again after this.
 const SERVICE_PAUSE: Duration = Duration::from_secs(1);
+/// Of so many processes that have ended a group keeps the output open, for copies that live on.
+const MOST_OUTPUTS: usize = 64;
 
 impl Group {
     /// Has a process finish what it has.
@@ -77,6 +80,11 @@ impl Group {
     pub fn kill_all(&mut self) {
         self.empty_places();
         self.leaving.iter_mut().for_each(Process::kill);
+        for output in
+            self.leaving.iter_mut().filter_map(|process| process.output.as_mut()).chain(&mut self.outputs)
+        {
+            output.pass_on_last();
+        }
     }
 
     /// Notes how a process died, and at which application. True: the next one is the first that does without it.
@@ -91,9 +99,20 @@ impl Group {
         before + 1 == MOST_DEATHS
     }
 
+    /// What a process that has ended had to say goes into the log; copies of it may have more.
+    fn keep_output(&mut self, output: Option<Output>) {
+        let Some(mut output) = output else { return };
+        if output.pass_on_last() {
+            self.outputs.push(output);
+            let more = self.outputs.len().saturating_sub(MOST_OUTPUTS);
+            self.outputs.drain(..more);
+        }
+    }
+
     /// A process has ended: one of this place (true: as a successor), or one that was to.
-    pub(super) fn died(&mut self, context: &Context, place: Option<(usize, bool)>, process: Process) {
+    pub(super) fn died(&mut self, context: &Context, place: Option<(usize, bool)>, mut process: Process) {
         let Some((status, most)) = os::reap(process.pid) else { return };
+        self.keep_output(process.output.take());
         let mut claimed = 0;
         for slot in self.live.slots.iter().filter(|slot| slot.pid.load(Ordering::SeqCst) == process.pid) {
             claimed += slot.claimed();

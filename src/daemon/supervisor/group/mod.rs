@@ -9,6 +9,7 @@ mod end;
 mod start;
 
 use super::Context;
+use super::output::Output;
 use super::process::Process;
 use super::settings::{self, Plans};
 use crate::apache::log;
@@ -41,6 +42,8 @@ pub struct Group {
     places: Vec<Place>,
     /// Processes that finish what they have.
     leaving: Vec<Process>,
+    /// Output of processes that have ended: copies of them may live.
+    outputs: Vec<Output>,
     /// No process is started any more.
     is_leaving: bool,
     /// Files that its applications are made of, where a change of them counts.
@@ -89,6 +92,7 @@ impl Group {
             plans: settings::of_group(live, plans),
             places: (0..places).map(|_| Place::default()).collect(),
             leaving: Vec::new(),
+            outputs: Vec::new(),
             is_leaving: false,
             files: HashSet::new(),
             changed: None,
@@ -185,14 +189,17 @@ impl Group {
         };
         self.places.iter().for_each(|place| of(place, into));
         self.leaving.iter().for_each(|process| process.descriptors(into));
+        into.extend(self.outputs.iter().map(Output::fd));
     }
 
     /// Some of its processes may have said something, or ended.
     pub fn look(&mut self, context: &Context, ready: &[RawFd]) {
         let is_ready = |fd: RawFd| ready.contains(&fd);
+        self.outputs.retain_mut(|output| !is_ready(output.fd()) || output.pass_on());
         for index in 0..self.places.len() {
             for successor in [false, true] {
                 let Some(process) = self.places[index].process(successor) else { continue };
+                process.pass_on_output(is_ready);
                 let ended = is_ready(process.ended.as_raw_fd());
                 if ended || is_ready(process.control.as_raw_fd()) {
                     for message in process.hear() {
@@ -208,6 +215,7 @@ impl Group {
             }
         }
         for mut process in std::mem::take(&mut self.leaving) {
+            process.pass_on_output(is_ready);
             let (ended, spoke) = (is_ready(process.ended.as_raw_fd()), is_ready(process.control.as_raw_fd()));
             if ended || spoke {
                 for message in process.hear() {

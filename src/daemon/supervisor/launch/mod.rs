@@ -3,6 +3,7 @@
 mod execute;
 
 use super::Context;
+use super::output::Output;
 use super::process::Process;
 use crate::daemon::groups::Live;
 use crate::daemon::os;
@@ -47,6 +48,7 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
     let board = context.boards.of(live.identity.uid).map_err(failed("start board"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
+    let (output, written) = Output::new(log).map_err(failed("pipe"))?;
     let config = context.main.config();
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];
     arguments.extend(embedded::arguments(config));
@@ -57,8 +59,8 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
         live,
         descriptors: vec![
             (null.as_raw_fd(), 0),
-            (log, 1),
-            (log, 2),
+            (written.as_raw_fd(), 1),
+            (written.as_raw_fd(), 2),
             (context.engine.as_raw_fd(), descriptor::ENGINE),
             (file.as_raw_fd(), descriptor::SETTINGS),
             (theirs.as_raw_fd(), descriptor::CONTROL),
@@ -80,7 +82,7 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
     });
     let pid = pid.map_err(failed("fork"))?;
     let ended = os::process(pid).map_err(failed("pidfd_open"))?;
-    Ok(Process::new(pid, ended, ours))
+    Ok(Process::new(pid, ended, ours, Some(output)))
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {
