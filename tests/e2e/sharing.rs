@@ -59,6 +59,22 @@ const HOSTILE: &str = "
             return True
         return on_each(lock)
 
+    # Locks of an open description last as long as anybody has that open, were it shared.
+    def lock_descriptions():
+        def lock(fd):
+            shared = struct.pack('hhqqixxxx', fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, shared)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return on_each(lock)
+
+    def change_flags():
+        def change(fd):
+            flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+            fcntl.fcntl(fd, fcntl.F_SETFL, flags ^ os.O_APPEND ^ os.O_NONBLOCK)
+            return True
+        return on_each(change, 0)
+
     def grow_all():
         def grow(fd):
             works = []
@@ -127,6 +143,9 @@ const HOSTILE: &str = "
             except OSError:
                 pass
         return done
+
+    def pid():
+        return os.getpid()
 
     def crash():
         os.write(2, b'the last words, without an end of line')
@@ -245,6 +264,67 @@ fn locks_on_every_descriptor_of_a_child() {
     let held = ask(&s, "/bad/lock_all");
     assert!(held.contains("start board"), "{held}");
     all_are_renewed(&s);
+}
+
+/// A process that has died holds nothing any more, though its descriptors came from one that lives.
+#[test]
+fn locks_of_descriptions() {
+    let s = neighbours("", "").start();
+    let held = ask(&s, "/bad/lock_descriptions");
+    assert!(held.contains("start board"), "{held}");
+    s.expect_log(r"WSGI1029: .*signal 9 \(SIGKILL\)");
+    let kill = |path: &str| {
+        let old = ask(&s, path);
+        s.send(old.parse().unwrap(), libc::SIGKILL);
+        until("another process", || Some(s.get(path)).filter(|r| r.status == 200 && r.text() != old));
+    };
+    kill("/bad/pid");
+    // Without a line that somebody holds the board.
+    kill("/good");
+    all_are_renewed(&s);
+}
+
+/// Flags of descriptors of a process, but for those of sockets, which a group has for itself.
+fn flags(pid: u32) -> Vec<(i32, String)> {
+    let of = |(fd, path): (i32, std::path::PathBuf)| {
+        let path = path.display().to_string();
+        let info = fs::read_to_string(format!("/proc/{pid}/fdinfo/{fd}")).ok()?;
+        let flags = info.lines().find(|line| line.starts_with("flags:"))?;
+        let engine = path.contains("_mod_wsgi.abi3.so");
+        let ours = path.contains("start board") || path.contains("settings") || fd <= 2;
+        (ours && !engine).then(|| (fd, format!("{path} {flags}")))
+    };
+    daemon::descriptors(pid).into_iter().filter_map(of).collect()
+}
+
+/// Descriptors are their processes' own: neither others of the user nor the supervisor nor httpd see what becomes of them.
+#[test]
+fn flags_of_every_descriptor() {
+    let s = neighbours("", "")
+        .config("WSGIScriptAlias /child {dir}/bad.wsgi process-group=%{GLOBAL} application-group=child")
+        .start();
+    let bad: u32 = ask(&s, "/bad/pid").parse().unwrap();
+    ask(&s, "/good");
+    let others = || {
+        let pids = s.processes().into_iter().map(|p| p.pid).filter(|pid| *pid != bad);
+        pids.map(|pid| (pid, flags(pid))).collect::<Vec<_>>()
+    };
+    let before = others();
+    assert!(before.len() >= 4 && before.iter().any(|(_, all)| all.len() > 3), "{before:?}");
+    assert!(ask(&s, "/bad/change_flags").contains("start board"));
+    assert_eq!(others(), before);
+    assert_eq!(ask(&s, "/good"), ask(&s, "/good"));
+    // An application in a child has httpd's own log; the board is its own.
+    let board = |all: Vec<(u32, Vec<(i32, String)>)>| {
+        let all = all.into_iter().filter(|(pid, _)| !s.children().contains(pid));
+        all.map(|(pid, all)| {
+            (pid, all.into_iter().filter(|(_, it)| it.contains("board")).collect::<Vec<_>>())
+        })
+        .collect::<Vec<_>>()
+    };
+    let before = board(others());
+    assert!(ask(&s, "/child/change_flags").contains("start board"));
+    assert_eq!(board(others()), before);
 }
 
 #[test]
