@@ -39,6 +39,25 @@ impl<'r> Body<'r> {
         Err(ReadError::Malformed)
     }
 
+    /// Bytes of it may still come. A part of a page (SSI) has no body: the one that comes is the page's.
+    pub fn may_go_on(&self) -> bool {
+        let r = self.request;
+        let headers = r.headers_in();
+        let is_declared = headers.get(c"Transfer-Encoding").is_some()
+            || headers.get(c"Content-Length").is_some_and(|length| length != b"0");
+        is_declared && !r.is_part() && !self.is_at_end()
+    }
+
+    fn is_at_end(&self) -> bool {
+        // SAFETY: the brigade is null or live; the first bucket is one if it is not empty.
+        self.ended
+            || unsafe {
+                !self.pending.is_null()
+                    && sys::wsgi_shim_brigade_empty(self.pending) == 0
+                    && sys::wsgi_shim_bucket_is_eos(sys::wsgi_shim_brigade_first(self.pending)) != 0
+            }
+    }
+
     /// Takes what is pending.
     fn take(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
         let mut filled = 0;
@@ -98,7 +117,9 @@ impl<'r> Body<'r> {
         if status == 0 { Ok(()) } else { Err(self.error(status)) }
     }
 
+    /// Where a body breaks, nobody knows what the bytes behind are: the connection is not used for another request.
     fn error(&mut self, status: sys::apr_status_t) -> ReadError {
+        self.request.close_connection();
         // SAFETY: takes numbers only.
         let (time_up, ended, http) = unsafe {
             (

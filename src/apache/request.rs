@@ -1,5 +1,6 @@
 //! `request_rec`: one request, alive while a hook of ours runs for it.
 
+use super::body::Body;
 use super::server::MERGED;
 use super::{Pool, Server, Table, log, sys};
 use crate::module::DirEntry;
@@ -356,11 +357,16 @@ impl<'r> Request<'r> {
         Some(std::time::Duration::from_micros(before.max(1) as u64))
     }
 
-    /// Answers with what another URL path of this server answers to GET.
-    pub fn redirect_internally(self, url: &[u8]) -> Status {
+    /// Answers with what another URL path of this server answers to GET. The body belongs to the request that was answered:
+    /// the other one has none. httpd goes by these headers when it looks for the body's end for the first time, so a body
+    /// that is not at its end is the last thing that is taken from the connection.
+    pub fn redirect_internally(self, url: &[u8], body: &Body<'r>) -> Status {
         let url = self.pool().c_string(url);
-        // The body belongs to the request that was answered.
+        if body.may_go_on() {
+            self.close_connection();
+        }
         self.headers_in().unset(c"Content-Length");
+        self.headers_in().unset(c"Transfer-Encoding");
         // SAFETY: a live request, static strings and one of its pool.
         unsafe {
             (*self.raw).method = c"GET".as_ptr();

@@ -22,6 +22,7 @@ mod environ;
 mod failures;
 mod field;
 mod file_wrapper;
+mod framing;
 mod handler_script;
 mod headers;
 mod input;

@@ -120,6 +120,12 @@ impl<'s> Connection<'s> {
         let _ = self.stream.get_mut().write_all(bytes);
     }
 
+    /// Another handle for writing, while this one reads.
+    #[track_caller]
+    pub fn sender(&self) -> Sender {
+        Sender(self.stream.get_ref().try_clone().expect("a second handle of the connection"))
+    }
+
     /// Reads the next answer.
     #[track_caller]
     pub fn response(&mut self) -> Response {
@@ -178,5 +184,15 @@ impl<'s> Connection<'s> {
                 size_of::<libc::linger>() as libc::socklen_t,
             );
         }
+    }
+}
+
+/// The writing end of a connection.
+pub struct Sender(TcpStream);
+
+impl Sender {
+    /// Writes bytes as they are, if the server takes them.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
     }
 }

@@ -37,7 +37,7 @@ pub use cell::{
     Mode, Mpm, Subject, alone, by_mode, differs, mode, mpm, python, python_version, repository, skip,
     subject, threaded, venv, venv_of,
 };
-pub use client::{Connection, Request};
+pub use client::{Connection, Request, Sender};
 pub use config::GROUP;
 pub use load::{Answer, Load, Summary};
 pub use log::{Level, regex};

@@ -148,7 +148,7 @@ impl<'e, 'r> Relay<'e, 'r> {
             (End::Elsewhere, _) => return Relayed::Elsewhere(self.reusable()),
             (End::Error, _) => self.exchange.refuse(outcome),
             (_, Some(Instead::Page(status))) => status,
-            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url),
+            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &self.exchange.body),
             (End::Complete, None) => self.exchange.finish(),
             (End::Short, None) => self.exchange.end_short(),
             (End::Truncated | End::Exit, None) => self.exchange.fail(),
