@@ -2,7 +2,7 @@
 
 use super::{Pool, sys};
 use crate::module::{DirEntry, ServerEntry};
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use wire::Level;
 
@@ -72,6 +72,23 @@ impl<'c> Server<'c> {
     /// The configured ServerName.
     pub fn name(self) -> &'c [u8] {
         super::text(self.record().server_hostname)
+    }
+
+    /// It is called so: by ServerName, or by ServerAlias, whose names may be patterns.
+    pub fn has_name(self, name: &[u8]) -> bool {
+        let record = self.record();
+        // SAFETY: null or arrays of C strings of the configuration, which is read-only by now.
+        let aliases = unsafe { strings(record.names) };
+        // SAFETY: as above.
+        let patterns = unsafe { strings(record.wild_names) };
+        name.eq_ignore_ascii_case(self.name())
+            || aliases.iter().any(|alias| name.eq_ignore_ascii_case(super::text(*alias)))
+            || (!patterns.is_empty() && matches_any(name, patterns))
+    }
+
+    /// Visitors come to it through this port, or ServerName has it.
+    pub fn has_port(self, port: u16) -> bool {
+        self.record().port == port || self.entrances().iter().any(|entrance| entrance.local == port)
     }
 
     /// It is a virtual host.
@@ -251,4 +268,24 @@ pub fn parse_date(pool: Pool<'_>, date: &[u8]) -> Option<i64> {
     // SAFETY: a C string of the pool.
     let time = unsafe { sys::apr_date_parse_http(pool.c_chars(date)) };
     (time != 0).then_some(time)
+}
+
+/// # Safety
+/// `array` is null or a live array of C strings.
+unsafe fn strings<'a>(array: *const sys::apr_array_header_t) -> &'a [*const c_char] {
+    // SAFETY: says the caller.
+    match unsafe { array.as_ref() } {
+        Some(array) if array.nelts > 0 => {
+            // SAFETY: as many elements as the array says.
+            unsafe { std::slice::from_raw_parts(array.elts.cast(), array.nelts as usize) }
+        }
+        _ => &[],
+    }
+}
+
+/// httpd's own way to compare a name with patterns.
+fn matches_any(name: &[u8], patterns: &[*const c_char]) -> bool {
+    let Ok(name) = std::ffi::CString::new(name) else { return false };
+    // SAFETY: C strings that live during the call.
+    patterns.iter().any(|&pattern| unsafe { sys::ap_strcasecmp_match(name.as_ptr(), pattern) == 0 })
 }

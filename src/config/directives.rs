@@ -273,9 +273,11 @@ pub static ALL: [Directive; 43] = [
         help: c"Interpreter that runs applications",
         doc: "Names the Python interpreter that runs an application; applications of one name share an \
               interpreter. `%{GLOBAL}` is the main interpreter, which some extension packages need. `%{SERVER}` is \
-              the ServerName (with a port other than 80 and 443), `%{HOST}` the host of the request (clients \
-              choose it: prefer `%{SERVER}`), `%{RESOURCE}` the server and the URL path of the script, \
-              `%{ENV:name}` a variable set by SetEnv, SetEnvIf or RewriteRule.",
+              the ServerName (with a port other than 80 and 443), `%{HOST}` the host of the request (where the \
+              server has no such name in ServerName and ServerAlias, the ServerName), `%{RESOURCE}` the server and the URL path of the script, \
+              `%{ENV:name}` a variable set by SetEnv, SetEnvIf or RewriteRule. The port is the one that \
+              UseCanonicalName chooses; where that is a client's and none of the server's, the one that the \
+              request came through.",
         set: Setter::Section(|_, section, value| {
             section.application_group = Some(value.into());
             Ok(())

@@ -32,8 +32,13 @@ impl<'r> Route<'r> {
             None => callable(r, config.callable.as_deref()),
         };
         Self {
-            process_group: group(r, process.unwrap_or(b""), case_sensitive),
-            application_group: group(r, application.unwrap_or(b"%{RESOURCE}"), case_sensitive),
+            process_group: group(r, process.unwrap_or(b""), case_sensitive, Named::Processes),
+            application_group: group(
+                r,
+                application.unwrap_or(b"%{RESOURCE}"),
+                case_sensitive,
+                Named::Interpreter,
+            ),
             callable,
             pass_authorization: alias.and_then(|a| a.pass_authorization).or(config.pass_authorization)
                 == Some(true),
@@ -57,20 +62,64 @@ pub fn main_config(server: Server<'_>) -> &crate::config::ServerConfig {
     crate::embedded::main_config().unwrap_or_else(|| server.config())
 }
 
+/// What is named after the host and the port of a request.
+#[derive(Clone, Copy)]
+enum Named {
+    /// A process group. It is there only if it was configured, whatever the client says.
+    Processes,
+    /// An interpreter. One is made for each name: clients choose only among the names and ports that the server has.
+    Interpreter,
+}
+
+impl Named {
+    fn host(self, r: Request<'_>) -> &[u8] {
+        let server = r.server();
+        match (self, r.hostname()) {
+            (_, b"") => server.name(),
+            (Self::Interpreter, host) if !server.has_name(host) => server.name(),
+            (_, host) => host,
+        }
+    }
+
+    fn port(self, r: Request<'_>) -> u16 {
+        let (port, real) = (r.server_port(), r.listener().1);
+        match self {
+            Self::Interpreter
+                if port != real && real != 0 && !is_usual(port) && !r.server().has_port(port) =>
+            {
+                real
+            }
+            _ => port,
+        }
+    }
+
+    /// The port is left out when it is that of HTTP or HTTPS.
+    fn with_port(self, r: Request<'_>, name: &[u8]) -> Vec<u8> {
+        let mut text = name.to_vec();
+        let port = self.port(r);
+        if !is_usual(port) {
+            text.extend_from_slice(format!(":{port}").as_bytes());
+        }
+        text
+    }
+}
+
+fn is_usual(port: u16) -> bool {
+    matches!(port, 80 | 443)
+}
+
 /// Expands a group's name. A token must be the whole name; any other text is literal.
-fn group<'r>(r: Request<'r>, name: &'r [u8], case_sensitive: bool) -> Cow<'r, [u8]> {
+fn group<'r>(r: Request<'r>, name: &'r [u8], case_sensitive: bool, named: Named) -> Cow<'r, [u8]> {
     match name {
         b"%{GLOBAL}" => Cow::Borrowed(b""),
-        b"%{SERVER}" => Cow::Owned(with_port(r, r.server().name())),
-        b"%{HOST}" => {
-            Cow::Owned(with_port(r, if r.hostname().is_empty() { r.server().name() } else { r.hostname() }))
-        }
-        b"%{RESOURCE}" => Cow::Owned(resource(r, case_sensitive)),
+        b"%{SERVER}" => Cow::Owned(named.with_port(r, r.server().name())),
+        b"%{HOST}" => Cow::Owned(named.with_port(r, named.host(r))),
+        b"%{RESOURCE}" => Cow::Owned(resource(r, case_sensitive, named)),
         _ => match variable(r, name) {
             None => Cow::Borrowed(name),
             // A token found in a variable is expanded once more, but not a variable in a variable.
             Some(value) if value.starts_with(b"%{ENV:") => value,
-            Some(Cow::Borrowed(value)) => group(r, value, case_sensitive),
+            Some(Cow::Borrowed(value)) => group(r, value, case_sensitive, named),
             Some(value) => value,
         },
     }
@@ -92,17 +141,8 @@ fn variable<'r>(r: Request<'r>, token: &[u8]) -> Option<Cow<'r, [u8]>> {
     value.map(Cow::Borrowed)
 }
 
-fn with_port(r: Request<'_>, name: &[u8]) -> Vec<u8> {
-    let mut text = name.to_vec();
-    let port = r.server_port();
-    if port != 80 && port != 443 {
-        text.extend_from_slice(format!(":{port}").as_bytes());
-    }
-    text
-}
-
-fn resource(r: Request<'_>, case_sensitive: bool) -> Vec<u8> {
-    let mut text = with_port(r, r.server().name());
+fn resource(r: Request<'_>, case_sensitive: bool, named: Named) -> Vec<u8> {
+    let mut text = named.with_port(r, r.server().name());
     text.push(b'|');
     let mut script = super::environ::script_name(r);
     if !case_sensitive {

@@ -44,7 +44,11 @@ fn server() {
         "localhost",
         "the configured name, whatever the client says"
     );
-    assert_eq!(group_for(&s, "/app", "other.test:81"), "localhost:81", "the port follows UseCanonicalName");
+    assert_eq!(
+        group_for(&s, "/app", "other.test:81"),
+        differs("localhost:81".to_owned(), format!("localhost:{}", s.port()), "it is no port of the server"),
+        "the port follows UseCanonicalName"
+    );
 }
 
 /// The port is left out when it is that of HTTP or HTTPS.
@@ -60,8 +64,62 @@ fn server_port() {
 #[test]
 fn host() {
     let s = grouped("WSGIApplicationGroup %{HOST}\nServerName name.test:80\nUseCanonicalName On").start();
-    assert_eq!(group_for(&s, "/app", "one.test"), "one.test");
-    assert_eq!(group_for(&s, "/app", "two.test"), "two.test");
+    let other = |name: &'static str| {
+        differs(name, "name.test", "a name that the server has not makes no interpreter")
+    };
+    assert_eq!(group_for(&s, "/app", "one.test"), other("one.test"));
+    assert_eq!(group_for(&s, "/app", "two.test"), other("two.test"));
+}
+
+/// The names of a virtual host are ServerName, ServerAlias, and what patterns of that match.
+#[test]
+fn hosts_of_a_virtual_host() {
+    let s = grouped(
+        "
+        UseCanonicalName On
+        <VirtualHost *:{port}>
+        ServerName name.test:80
+        ServerAlias One.test *.two.test
+        WSGIApplicationGroup %{HOST}
+        </VirtualHost>",
+    )
+    .start();
+    for (host, group) in [
+        ("name.test", "name.test"),
+        ("one.test", "one.test"),
+        ("ONE.test:81", "one.test"),
+        ("a.two.test", "a.two.test"),
+        ("b.two.test.", "b.two.test"),
+        ("two.test", differs("two.test", "name.test", "as above")),
+    ] {
+        assert_eq!(group_for(&s, "/app", host), group, "{host}");
+    }
+}
+
+/// Whatever clients call the server: it has as many interpreters as it has names and ports.
+#[test]
+fn names_of_clients_make_no_interpreters() {
+    let mut groups = std::collections::BTreeSet::new();
+    for token in ["%{RESOURCE}", "%{SERVER}", "%{HOST}"] {
+        let s = grouped(&format!("Listen 127.0.0.1:{{other_port}}\nWSGIApplicationGroup {token}")).start();
+        let mut ask = |port: u16, host: &str| {
+            let r = s.request("GET", "/app").through(port).header("Host", host).send();
+            groups.insert(r.json()["environ"]["mod_wsgi.application_group"].to_string());
+        };
+        for n in 0..differs(3, 20, "the original makes an interpreter for each") {
+            let (name, port) = (format!("name{n}.test"), 20_000 + n);
+            ask(s.port(), &format!("localhost:{port}"));
+            ask(s.other_port(), &format!("{name}:{port}"));
+            ask(s.port(), &name);
+        }
+        for port in [s.port(), s.other_port(), 443, 80, 65535] {
+            ask(s.port(), &format!("localhost:{port}"));
+            ask(s.other_port(), &format!("LOCALHOST:{port}"));
+        }
+        let most = differs(usize::MAX, 3, "as above");
+        assert!(groups.len() <= most, "{groups:?}");
+        groups.clear();
+    }
 }
 
 #[test]
