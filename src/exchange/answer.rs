@@ -54,6 +54,12 @@ impl<'r> Head<'r> {
             r.set_answer(304, b"304 Not Modified");
             out.unset(c"Content-Length");
         }
+        // RFC 9110, 8.6 and 15.3.6.
+        match self.status {
+            204 => out.unset(c"Content-Length"),
+            205 => out.set(c"Content-Length", c"0"),
+            _ => {}
+        }
         verdict
     }
 
@@ -111,6 +117,7 @@ impl Exchange<'_> {
     fn send_head(&mut self) {
         if let Some(head) = self.head.take() {
             self.verdict = head.apply(self.request);
+            self.is_empty = head.status == 205;
             if self.drops_body() {
                 self.answer.clear();
             }
@@ -119,7 +126,7 @@ impl Exchange<'_> {
 
     /// The client does not get the body, whatever comes of it: nobody waits for more.
     pub fn drops_body(&self) -> bool {
-        self.verdict != Verdict::Send
+        self.is_empty || self.verdict != Verdict::Send
     }
 
     /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory if it is worth while and

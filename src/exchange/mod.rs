@@ -25,6 +25,8 @@ pub struct Exchange<'r> {
     pub head: Option<Head<'r>>,
     /// What the conditions of the request come to, once status and headers are set.
     verdict: Verdict,
+    /// The status is one that has no content, whatever the application says.
+    is_empty: bool,
 }
 
 impl<'r> Exchange<'r> {
@@ -37,6 +39,7 @@ impl<'r> Exchange<'r> {
             sendfile: request.dir_config().enable_sendfile == Some(true),
             head: None,
             verdict: Verdict::Send,
+            is_empty: false,
         }
     }
 }

@@ -190,3 +190,25 @@ fn large_file() {
         assert_eq!((r.body.len(), r.complete), (40 << 20, true), "sendfile {flag}");
     }
 }
+
+/// Behind the end of the file there is nothing.
+#[test]
+fn behind_the_end() {
+    only_ours!("the original breaks off");
+    let s = wrapping(
+        "
+        f = open(DATA, 'rb')
+        f.seek(10000 + int(environ['QUERY_STRING']))
+        start_response('200 OK', [('Content-Length', '5')] if environ['PATH_INFO'] == '/length' else [])
+        return wrapper(f)",
+    )
+    .allow_log("WSGI1006: ")
+    .start();
+    for behind in [0, 1, 4096, 1_i64 << 40] {
+        let r = s.get(&format!("/?{behind}"));
+        assert_eq!((r.status, r.body.len(), r.complete), (200, 0, true), "{behind}");
+        assert_eq!(r.header("Content-Length"), Some("0"), "{behind}");
+        let r = s.get(&format!("/length?{behind}"));
+        assert_eq!((r.status, r.header("Content-Length")), (200, Some("0")), "{behind}");
+    }
+}

@@ -389,3 +389,94 @@ fn response_after_the_request_is_over() {
     assert_eq!(s.get("/").text(), "first");
     assert_eq!(s.get("/").text(), "start_response() called after request completed");
 }
+
+/// More headers than any client takes, and a larger one, are refused where they are given.
+#[test]
+fn too_many_headers() {
+    needs!("WSGIRestrictExit");
+    let s = application(
+        "
+        count, size = map(int, environ['QUERY_STRING'].split('x'))
+        start_response('200 OK', [('X-%d' % n, 'v' * size) for n in range(count)])
+        return [b'x']",
+    )
+    .expect_log("WSGI0144: (300000|1001) headers; an answer may have 1000")
+    .expect_log("WSGI0144: headers of more than 4194304 bytes")
+    .expect_log("WSGI0174: ")
+    .expect_traceback("ValueError: (300000|1001) headers; an answer may have 1000")
+    .expect_traceback("ValueError: headers of more than 4194304 bytes")
+    .start();
+    let r = s.get("/?1000x100");
+    let headers = r.headers.iter().filter(|(name, _)| name.starts_with("X-")).count();
+    assert_eq!((r.status, headers, r.body.as_slice()), (200, 1000, b"x".as_slice()));
+    for refused in ["1001x1", "300000x1", "200x30000", "1x5000000", "1000x4190"] {
+        let r = s.get(&format!("/?{refused}"));
+        assert_eq!((r.status, r.header("X-0")), (500, None), "{refused}");
+    }
+    for child in s.children() {
+        let status = std::fs::read_to_string(format!("/proc/{child}/status")).expect("a child");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        let peak: u64 = peak.expect("VmHWM").parse().expect("a number");
+        assert!(peak < 250_000, "{peak} kB");
+    }
+    assert_eq!(s.get("/?1x1").status, 200);
+}
+
+/// The length is said once; who says it twice must say the same (RFC 9110, 8.6).
+#[test]
+fn content_length_twice() {
+    let s = application(
+        "
+        lengths = environ['QUERY_STRING'].split(',')
+        start_response('200 OK', [('Content-length', length) for length in lengths])
+        return [b'abcdefghij']",
+    )
+    .allow_log("WSGI0174: |ValueError: Content-Length headers that differ: ")
+    .allow_traceback()
+    .start();
+    for same in ["10,10", "10,010", "10,,10", ",10"] {
+        let r = s.raw(format!("GET /?{same} HTTP/1.0\r\n\r\n").as_bytes()).response();
+        let once = differs(r.all("Content-Length"), vec!["10"], "the original passes both on");
+        assert_eq!((r.status, r.all("Content-Length")), (200, once), "{same}");
+    }
+    for other in ["10,5", "5,10", "10,11", "0,10", "10,10,5"] {
+        let r = s.raw(format!("GET /?{other} HTTP/1.0\r\n\r\n").as_bytes()).response();
+        let status = differs(200, 500, "the original passes both on, and clients see two ends");
+        assert_eq!(r.status, status, "{other}");
+    }
+}
+
+/// A status without content has none, whatever the application gives, and the connection goes on (RFC 9110, 15.3.6, 8.6).
+#[test]
+fn statuses_without_content() {
+    needs!("WSGIRestrictExit");
+    let s = application(
+        "
+        status, kind = environ['QUERY_STRING'].split(',')
+        headers = [('Content-Length', '4')] if kind == 'length' else []
+        write = start_response(status + ' Text', headers)
+        if kind == 'write':
+            write(b'body')
+        return iter([b'bo', b'dy']) if kind == 'parts' else [b'body']",
+    )
+    .start();
+    for (status, length) in [(204, None), (205, Some("0"))] {
+        for kind in ["plain", "length", "parts", "write"] {
+            for method in ["GET", "HEAD", "POST"] {
+                let request = format!("{method} /?{status},{kind} HTTP/1.1\r\nHost: x\r\n\r\n");
+                let mut c = s.raw(request.as_bytes());
+                let r = c.read(method == "HEAD");
+                let what = format!("{request}{:?}", r.headers);
+                assert_eq!((r.status, r.body.len(), r.complete), (status, 0, true), "{what}");
+                // Of an answer to HEAD httpd leaves out a length of 0.
+                let length = if method == "HEAD" { None } else { length };
+                assert_eq!(r.header("Content-Length"), length, "{what}");
+                c.send(b"GET /?200,plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                assert_eq!(c.response().text(), "body", "{what}");
+            }
+        }
+    }
+    let mut c =
+        s.raw(b"GET /?304,length HTTP/1.1\r\nHost: x\r\n\r\nGET /?200,length HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_eq!((c.response().status, c.response().text()), (304, "body".to_owned()));
+}

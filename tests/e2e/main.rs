@@ -5,6 +5,7 @@ mod daemon;
 mod daemon_death;
 mod daemon_files;
 mod daemon_generations;
+mod daemon_heads;
 mod daemon_itk;
 mod daemon_load;
 mod daemon_orphans;

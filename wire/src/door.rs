@@ -15,6 +15,11 @@ pub const VERSION: u32 = 3;
 /// sent.
 pub const COPY_LIMIT: usize = 8000;
 
+/// Most headers of an answer: what httpd needs to send them is many times what they are.
+pub const MOST_HEADERS: usize = 1000;
+/// Most bytes of an answer's status line and headers.
+pub const MOST_HEAD: usize = 4 << 20;
+
 /// The Apache half's own handle of a request: the engine passes it back and never looks inside.
 pub type Exchange = *mut c_void;
 

@@ -6,7 +6,7 @@
 //! neither side can wait for the other. A connection that ends before END means that the answer is not whole.
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::door::{End, Outcome, ReadError};
+use crate::door::{End, MOST_HEAD, Outcome, ReadError};
 
 /// The version of these frames that this side speaks, and the oldest that it understands.
 pub const VERSIONS: core::ops::RangeInclusive<u16> = 2..=2;
@@ -48,7 +48,8 @@ const LIMITS: [(Kind, u32); 11] = [
     (Kind::Request, 16 << 20),
     (Kind::Read, 4),
     (Kind::Body, 1 << 20),
-    (Kind::Head, 16 << 20),
+    // Each text has its length before it.
+    (Kind::Head, MOST_HEAD as u32 + (64 << 10)),
     (Kind::Data, 1 << 30),
     (Kind::Flush, 0),
     (Kind::Ack, 0),

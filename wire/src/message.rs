@@ -186,9 +186,9 @@ messages! {
         "The request gets 500.",
         "Set `WSGIRestrictEmbedded Off`, or give the application a process group.";
     HEADER_TOO_LONG 144 Error,
-        "A header of the answer is longer than header-buffer-size allows.",
-        "The request gets 500.",
-        "Raise header-buffer-size=, or have the application send less (cookies, usually).";
+        "An answer has a header that is longer than header-buffer-size allows, more than 1000 headers, or more than 4 MiB of them.",
+        "start_response raises ValueError, or the request gets 500.",
+        "Have the application send less (cookies, usually), or raise header-buffer-size=.";
     ANSWER_TIMEOUT 145 Error,
         "The process of a request has sent nothing for as long as socket-timeout (else Timeout) says.",
         "504, if nothing was sent to the client; else its connection is cut.",

@@ -39,7 +39,7 @@ fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Resu
             return Err(raise_again(&info)?);
         }
     }
-    let fresh = Answer::of(py, &status, &headers)?;
+    let fresh = Answer::of(call, &status, &headers)?;
     fresh.dropped.warn(call);
     call.answer.borrow(py).replace(fresh);
     args.this().attr(c"write")

@@ -35,7 +35,8 @@ impl Answer {
     }
 
     /// Status and headers, checked.
-    pub fn of(py: Py<'_>, status: &Obj<'_>, headers: &Obj<'_>) -> Result<Self> {
+    pub fn of(call: &Call, status: &Obj<'_>, headers: &Obj<'_>) -> Result<Self> {
+        let py = status.py();
         let mut answer = Answer { text: Vec::with_capacity(256), ..Answer::default() };
         if !status.is_str() {
             return Err(Problem::Type.raise(
@@ -52,8 +53,15 @@ impl Answer {
                 format_args!("start_response() argument 2 must be list, not {}", headers.type_name()),
             ));
         }
-        for index in 0..headers.count() {
+        let too_large = |text: String| {
+            call.message(wire::message::HEADER_TOO_LONG, &text);
+            Problem::Value.raise(py, text)
+        };
+        let count = headers.count();
+        validate::size(count, answer.text.len()).map_err(too_large)?;
+        for index in 0..count {
             answer.header(&headers.item(index)?)?;
+            validate::size(count, answer.text.len()).map_err(too_large)?;
         }
         Ok(answer)
     }
@@ -85,9 +93,20 @@ impl Answer {
         validate::name(&name)
             .and_then(|()| validate::value(&value))
             .map_err(|text| Problem::Value.raise(py, text))?;
-        // A Content-Length that says nothing is as if it were not there.
-        if self.dropped.note(&name) || (value.is_empty() && is_content_length(&name)) {
+        if self.dropped.note(&name) {
             return Ok(());
+        }
+        if is_content_length(&name) {
+            // One that says nothing is as if it were not there, and so is one that says the same again.
+            let before = self.content_length();
+            if value.is_empty() || before.is_some_and(|before| validate::is_same_length(before, &value)) {
+                return Ok(());
+            }
+            if let Some(before) = before {
+                let shown = [before, &*value].map(String::from_utf8_lossy);
+                let text = format!("Content-Length headers that differ: {} and {}", shown[0], shown[1]);
+                return Err(Problem::Value.raise(py, text));
+            }
         }
         let entry = (self.push(&name), self.push(&value));
         self.headers.push(entry);
@@ -95,7 +114,7 @@ impl Answer {
     }
 
     fn content_length(&self) -> Option<&[u8]> {
-        let header = self.headers.iter().rev().find(|(name, _)| is_content_length(&self.text[name.clone()]));
+        let header = self.headers.iter().find(|(name, _)| is_content_length(&self.text[name.clone()]));
         header.map(|(_, value)| &self.text[value.clone()])
     }
 
@@ -109,7 +128,7 @@ impl Answer {
 
     /// Fewer bytes came than Content-Length promised. Answers without a body may tell its length (RFC 9110, 8.6).
     pub fn is_short(&self) -> bool {
-        ![204, 304].contains(&self.status) && self.remaining.is_some_and(|rest| rest > 0)
+        ![204, 205, 304].contains(&self.status) && self.remaining.is_some_and(|rest| rest > 0)
     }
 
     /// The declared length as a number; a malformed one raises ValueError.
@@ -230,9 +249,12 @@ impl Call {
         }
         self.commit(py)?;
         let length = self.answer.borrow(py).remaining.unwrap_or(available);
-        let added = self.quick(py, "write", |link| link.file(fd, offset as i64, length as i64))?;
-        if let Err(error) = added {
-            return Err(Problem::Os.raise(py, format_args!("wsgi.file_wrapper: {error}")));
+        // Behind the file's end there is nothing to send.
+        if length > 0 {
+            let added = self.quick(py, "write", |link| link.file(fd, offset as i64, length as i64))?;
+            if let Err(error) = added {
+                return Err(Problem::Os.raise(py, format_args!("wsgi.file_wrapper: {error}")));
+            }
         }
         self.answer.borrow(py).remaining = Some(0);
         Ok(true)

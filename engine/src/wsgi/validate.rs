@@ -1,6 +1,8 @@
 //! What a status line and headers must look like (PEP 3333, "The start_response() Callable").
 //! Pure: the errors are texts, which become ValueError.
 
+use wire::door::{MOST_HEAD, MOST_HEADERS};
+
 fn is_control(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7F
 }
@@ -65,6 +67,22 @@ pub fn content_length(value: &[u8]) -> Result<u64, String> {
     let error = || format!("invalid Content-Length header value: {}", String::from_utf8_lossy(value));
     // httpd counts with a sign.
     number.filter(|number| i64::try_from(*number).is_ok()).ok_or_else(error)
+}
+
+/// Two values of Content-Length say the same.
+pub fn is_same_length(one: &[u8], other: &[u8]) -> bool {
+    one == other || content_length(one).is_ok_and(|number| content_length(other) == Ok(number))
+}
+
+/// The number of an answer's headers, and the bytes of them with the status line.
+pub fn size(count: usize, bytes: usize) -> Result<(), String> {
+    if count > MOST_HEADERS {
+        return Err(format!("{count} headers; an answer may have {MOST_HEADERS}"));
+    }
+    if bytes > MOST_HEAD {
+        return Err(format!("headers of more than {MOST_HEAD} bytes; an answer may have no more"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

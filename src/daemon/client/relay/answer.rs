@@ -1,21 +1,17 @@
-//! The answer: its head, its bytes, the files it is made of, and when the client gets it.
+//! The answer behind its head: its bytes, the files it is made of, and when the client gets it.
 
-use super::{BLOCK, Instead, Relay, malformed, unreadable};
-use crate::apache::Status;
+use super::{BLOCK, Relay, malformed, unreadable};
 use crate::apache::brigade::Owner;
-use crate::exchange::Head;
 use std::ffi::c_void;
 use std::fs::Metadata;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
+use wire::Slice;
 use wire::door::COPY_LIMIT;
-use wire::frame::{self, Answer, Header, Kind};
-use wire::{Slice, message as msg};
+use wire::frame::{self, Header, Kind};
 
-/// Longest header of an answer, if nothing else is said.
-const HEADER_LIMIT: usize = 32 << 10;
 /// Bytes after which an answer is sent on, if nothing else is said.
 const BUFFER_LIMIT: u64 = 8 << 20;
 /// Files that may be in one answer: an application returns one.
@@ -38,53 +34,9 @@ impl Owner for Heap {
 }
 
 impl Relay<'_, '_> {
-    pub(super) fn head(&mut self, len: usize) -> io::Result<()> {
-        /// The one that is sent, and the error page's instead.
-        const MOST_HEADS: u32 = 2;
-        self.heads += 1;
-        if self.heads > MOST_HEADS {
-            return Err(malformed("one HEAD after another"));
-        }
-        let payload = self.conn.stream.payload(len)?;
-        let answer = Answer::parse(&payload).map_err(unreadable)?;
-        let r = self.request();
-        let limit = match self.live.group.header_buffer_size {
-            0 => HEADER_LIMIT,
-            size => size as usize,
-        };
-        if let Some((name, value)) =
-            answer.headers().find(|(name, value)| name.len() + value.len() + 2 > limit)
-        {
-            let text = format!(
-                "the header '{}' of the answer has {} bytes; header-buffer-size allows {limit}",
-                String::from_utf8_lossy(name),
-                name.len() + value.len() + 2
-            );
-            r.log(msg::HEADER_TOO_LONG, text);
-            self.instead = Some(Instead::Page(Status(500)));
-            return Ok(());
-        }
-        let status = i32::from(answer.status);
-        let is = |wanted: &'static [u8]| move |header: &(&[u8], &[u8])| header.0.eq_ignore_ascii_case(wanted);
-        if status >= 400 && r.dir_config().error_override == Some(true) {
-            for (_, value) in answer.headers().filter(is(b"WWW-Authenticate")) {
-                let pool = r.pool();
-                r.err_headers_out().add(c"WWW-Authenticate", pool.c_string(value));
-            }
-            self.instead = Some(Instead::Page(Status(status)));
-        } else if let Some((_, location)) = answer.headers().find(is(b"Location"))
-            && status == 200
-            && location.starts_with(b"/")
-        {
-            self.instead = Some(Instead::Redirect(location.to_vec()));
-        } else {
-            self.exchange.head = Some(Head::new(r, status, answer.line, answer.headers()));
-        }
-        Ok(())
-    }
-
     /// False: the client has gone, or gets no body.
     pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
+        self.take(len as u64)?;
         let wanted = self.instead.is_none() && !self.exchange.drops_body();
         let mut left = len;
         while left > 0 {
@@ -124,16 +76,16 @@ impl Relay<'_, '_> {
         let payload = self.conn.stream.payload(len)?;
         let (offset, len) = frame::parse_file(&payload).map_err(unreadable)?;
         let file = std::fs::File::from(self.conn.stream.file()?);
-        let data = file.metadata()?;
-        if !data.is_file() || (offset + len) as u64 > data.len() {
-            return Err(malformed("a file that is none, or shorter than was said"));
+        if !file.metadata()?.is_file() {
+            return Err(malformed("a file that is none"));
         }
+        self.take(len as u64)?;
         self.files += 1;
         if self.files > MOST_FILES {
             return Err(malformed("more files than an application can answer with"));
         }
         if self.instead.is_none() && !self.exchange.drops_body() {
-            let stays = self.live.is_apaches || stays_as_it_is(&data, self.live.identity.uid);
+            let stays = self.live.is_apaches || stays_as_it_is(&file.metadata()?, self.live.identity.uid);
             self.exchange.append_file(file.as_raw_fd(), offset, len, stays)?;
         }
         Ok(())

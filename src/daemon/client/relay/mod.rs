@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod head;
 mod lost;
 
 pub use body::beginning;
@@ -37,6 +38,10 @@ pub struct Relay<'e, 'r> {
     conn: Conn,
     /// What the end of the answer is to be instead of what comes.
     instead: Option<Instead>,
+    /// Bytes of the body that Content-Length still allows.
+    left: Option<u64>,
+    /// The answer is one with a body.
+    has_body: bool,
     /// Bytes since the client's side was flushed.
     held: u64,
     /// What came so far is to go out, unless more follows at once.
@@ -67,6 +72,8 @@ impl<'e, 'r> Relay<'e, 'r> {
             live,
             conn,
             instead: None,
+            left: None,
+            has_body: true,
             held: 0,
             wants_flush: false,
             touched: false,
@@ -149,8 +156,9 @@ impl<'e, 'r> Relay<'e, 'r> {
             (End::Error, _) => self.exchange.refuse(outcome),
             (_, Some(Instead::Page(status))) => status,
             (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &self.exchange.body),
-            (End::Complete, None) => self.exchange.finish(),
             (End::Short, None) => self.exchange.end_short(),
+            (End::Complete, None) if self.is_short() => self.exchange.end_short(),
+            (End::Complete, None) => self.exchange.finish(),
             (End::Truncated | End::Exit, None) => self.exchange.fail(),
         };
         Relayed::Done(status, self.reusable())
