@@ -8,6 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
 use wire::claims::{Claims, Slot};
+use wire::ring::{Reader, Ring};
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
@@ -110,6 +111,7 @@ pub fn listen(path: &[u8], user: Option<u32>, backlog: u32) -> Result<OwnedFd, (
     unsafe {
         let socket = owned(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0))
             .map_err(failed("it cannot be created"))?;
+        refuse_descriptors(socket.as_raw_fd());
         let mask = libc::umask(0o177);
         let bound = checked(libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len));
         libc::umask(mask);
@@ -122,6 +124,16 @@ pub fn listen(path: &[u8], user: Option<u32>, backlog: u32) -> Result<OwnedFd, (
             .map_err(failed("it cannot listen"))?;
         Ok(socket)
     }
+}
+
+/// Nobody may send descriptors to this socket, nor to those that are accepted from it: closing them may take as long as
+/// their sender likes. Systems before Linux 6.16 do not know that.
+fn refuse_descriptors(socket: RawFd) {
+    /// asm-generic/socket.h
+    const SO_PASSRIGHTS: libc::c_int = 83;
+    let no: libc::c_int = 0;
+    // SAFETY: a live number.
+    unsafe { libc::setsockopt(socket, libc::SOL_SOCKET, SO_PASSRIGHTS, (&raw const no).cast(), 4) };
 }
 
 /// Another length of its queue.
@@ -167,10 +179,14 @@ pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
 }
 
 /// Receives into `into`, without waiting, and descriptors that come along; 0: the other side has closed.
+///
+/// There is room for all that can come at once (SCM_MAX_FD of the system): those without room would be closed here, which
+/// may take as long as their sender likes.
 pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    const MOST: usize = 253;
     #[repr(align(8))]
-    struct Control([u8; 128]);
-    let mut control = Control([0; 128]);
+    struct Control(mem::MaybeUninit<[u8; 64 + MOST * size_of::<RawFd>()]>);
+    let mut control = Control(mem::MaybeUninit::uninit());
     let mut piece = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
     // SAFETY: live structures and buffers; descriptors that were received are new and ours.
     unsafe {
@@ -178,7 +194,7 @@ pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Resu
         message.msg_iov = &mut piece;
         message.msg_iovlen = 1;
         message.msg_control = control.0.as_mut_ptr().cast();
-        message.msg_controllen = control.0.len() as _;
+        message.msg_controllen = size_of::<Control>() as _;
         let count = loop {
             let count = libc::recvmsg(fd, &mut message, libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT);
             match usize::try_from(count).map_err(|_| io::Error::last_os_error()) {
@@ -205,6 +221,18 @@ pub fn receive(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Resu
     }
 }
 
+/// The file that a descriptor stands for, if it is one: nothing else can be sent to a client.
+pub fn regular(fd: OwnedFd) -> Result<std::fs::File, OwnedFd> {
+    let file = std::fs::File::from(fd);
+    if file.metadata().is_ok_and(|data| data.is_file()) { Ok(file) } else { Err(file.into()) }
+}
+
+/// The table of descriptors becomes this thread's own, for as long as it lives.
+pub fn keep_descriptors_apart() -> io::Result<()> {
+    // SAFETY: concerns this thread alone.
+    checked(unsafe { libc::unshare(libc::CLONE_FILES) }).map(drop)
+}
+
 /// Sends all of it.
 pub fn send_all(fd: RawFd, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
     let mut rest = pieces;
@@ -224,6 +252,68 @@ pub fn send_all(fd: RawFd, pieces: &mut [IoSlice<'_>]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What a worker says, in memory that is shared with it, and the bell by which it has its supervisor look.
+pub struct Voice {
+    ring: *mut Ring,
+    reader: Reader,
+    /// Can be read when it has rung.
+    pub bell: OwnedFd,
+}
+
+impl Voice {
+    /// That of a process that is about to be forked, and the file of the memory.
+    pub fn new() -> io::Result<(Self, OwnedFd)> {
+        let file = empty_memory(c"wsgi voice", size_of::<Ring>())?;
+        // SAFETY: answers a new descriptor or -1; a new mapping of a file of that size, which is sealed against shrinking.
+        unsafe {
+            let bell = owned(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK))?;
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let (len, fd) = (size_of::<Ring>(), file.as_raw_fd());
+            let ring = libc::mmap(ptr::null_mut(), len, access, libc::MAP_SHARED, fd, 0);
+            if ring == libc::MAP_FAILED {
+                return Err(io::Error::last_os_error());
+            }
+            Ok((Self { ring: ring.cast(), reader: Reader::default(), bell }, file))
+        }
+    }
+
+    /// The memory.
+    pub fn ring(&self) -> &Ring {
+        // SAFETY: it is mapped as long as this lives, and made of atomics, of which any bytes are values.
+        unsafe { &*self.ring }
+    }
+
+    /// The bell has been heard. Whoever holds it could have any flag taken off it, so waiting is forbidden to each call.
+    pub fn silence(&self) {
+        let mut count = [0u8; 8];
+        let into = libc::iovec { iov_base: count.as_mut_ptr().cast(), iov_len: count.len() };
+        // SAFETY: eight live bytes.
+        unsafe { libc::preadv2(self.bell.as_raw_fd(), &into, 1, -1, libc::RWF_NOWAIT) };
+    }
+
+    /// Takes the next message; false: there is none.
+    pub fn take(&mut self, into: &mut Vec<u8>) -> bool {
+        // SAFETY: as in `ring`; the borrow is of the memory, not of this.
+        let ring = unsafe { &*self.ring };
+        self.reader.take(ring, wire::control::LONGEST, into)
+    }
+}
+
+impl Drop for Voice {
+    fn drop(&mut self) {
+        // SAFETY: the mapping that `new` made; references to it have ended.
+        unsafe { libc::munmap(self.ring.cast(), size_of::<Ring>()) };
+    }
+}
+
+/// Two connected sockets, of which the first only sends: nothing can be left in it by whoever has the second.
+pub fn one_way() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (ours, theirs) = pair()?;
+    // SAFETY: an open socket.
+    checked(unsafe { libc::shutdown(ours.as_raw_fd(), libc::SHUT_RD) })?;
+    Ok((ours, theirs))
 }
 
 /// Two connected sockets for datagrams.

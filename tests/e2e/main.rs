@@ -29,6 +29,7 @@ mod flask;
 mod hardening;
 mod hardening_process;
 mod held_apart;
+mod hostile_descriptors;
 mod htaccess_at_start;
 mod httpd_org;
 mod import_deadlocks;

@@ -1,5 +1,5 @@
 //! What the supervisor and a worker say to each other, and the supervisors of two generations: one message a datagram,
-//! on a pair of sockets.
+//! on a pair of sockets; a worker's go through a [`crate::ring`], for a socket takes descriptors as well.
 
 use crate::codec::{Malformed, Reader, Writer};
 

@@ -4,7 +4,7 @@ use crate::codec::{Malformed, Reader, Writer};
 use crate::request::{Pairs, put_pairs};
 
 /// Raised whenever the settings change: supervisor and worker must be of one version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Descriptors of a worker. The others are closed before its python is executed.
 pub mod descriptor {
@@ -12,7 +12,7 @@ pub mod descriptor {
     pub const ENGINE: i32 = 3;
     /// The settings, a file in memory.
     pub const SETTINGS: i32 = 4;
-    /// The supervisor.
+    /// What the supervisor says.
     pub const CONTROL: i32 = 5;
     /// The group's listening socket.
     pub const LISTENER: i32 = 6;
@@ -22,8 +22,12 @@ pub mod descriptor {
     pub const BOARD: i32 = 8;
     /// httpd's parent process, as a pidfd.
     pub const HTTPD: i32 = 9;
+    /// What is said to the supervisor ([`crate::ring`]), a file in memory.
+    pub const VOICE: i32 = 10;
+    /// Has the supervisor look there, an eventfd.
+    pub const BELL: i32 = 11;
     /// The first that is none of them.
-    pub const END: i32 = 10;
+    pub const END: i32 = 12;
 }
 
 const WHAT: &str = "settings";

@@ -24,9 +24,7 @@ pub struct SupervisorLog(pub &'static Worker);
 impl Host for SupervisorLog {
     fn log(&self, level: Level, line: &[u8]) {
         let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
-        if self.0.is_orphan()
-            || os::send_datagram(self.0.control.as_raw_fd(), &message.bytes(), false).is_err()
-        {
+        if self.0.is_orphan() || !self.0.voice.say(&message.bytes(), false) {
             os::write_stderr(level, line);
         }
     }
@@ -57,7 +55,7 @@ impl Host for SupervisorLog {
 impl Worker {
     /// Says something to the supervisor, if there is one.
     pub fn tell(&self, message: &Message) -> bool {
-        !self.is_orphan() && os::send_datagram(self.control.as_raw_fd(), &message.bytes(), true).is_ok()
+        !self.is_orphan() && self.voice.say(&message.bytes(), true)
     }
 
     /// Asks for a process in this one's place; false: nobody has heard it.

@@ -14,6 +14,7 @@ mod renewal;
 mod serve;
 mod service;
 mod settings;
+mod voice;
 
 use crate::host;
 use crate::python::{self, Problem, Py};
@@ -21,20 +22,17 @@ use crate::startup::{self, Plan, Script};
 use once_cell::sync::OnceCell;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
 use wire::claims::{Claims, Slot};
 use wire::control::{Message, Reason};
 use wire::worker::{self as told, descriptor};
 use wire::{Stamp, message};
-
-/// How long a message to the supervisor may wait until it is read.
-const FOR_THE_SUPERVISOR: Duration = Duration::from_secs(5);
 
 /// This process.
 pub struct Worker {
     settings: told::Settings,
     token: [u8; 16],
     control: OwnedFd,
+    voice: voice::Voice,
     listener: OwnedFd,
     httpd: OwnedFd,
     signals: OwnedFd,
@@ -109,6 +107,7 @@ fn begin() -> Result<&'static Worker, String> {
     let worker = Worker {
         token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
         control: os::inherited(descriptor::CONTROL),
+        voice: voice::Voice::take().map_err(|e| failed("the memory of its messages", e))?,
         listener: os::inherited(descriptor::LISTENER),
         httpd: os::inherited(descriptor::HTTPD),
         signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
@@ -129,8 +128,14 @@ fn begin() -> Result<&'static Worker, String> {
         watched: AtomicU64::new(u64::MAX),
         settings,
     };
-    os::set_send_timeout(worker.control.as_raw_fd(), FOR_THE_SUPERVISOR);
-    let ours = [&worker.control, &worker.listener, &worker.httpd, &worker.signals, &worker.wake];
+    let ours = [
+        &worker.control,
+        worker.voice.bell(),
+        &worker.listener,
+        &worker.httpd,
+        &worker.signals,
+        &worker.wake,
+    ];
     ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
     os::watch_descriptor(descriptor::BOARD, true);
     os::watch_descriptor(worker.door.descriptor(), true);

@@ -9,6 +9,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 use wire::claims::{Claims, Slot};
+use wire::ring::Ring;
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
@@ -41,23 +42,29 @@ pub fn claims(fd: &OwnedFd) -> io::Result<(&'static Claims, &'static [Slot])> {
     if len < Claims::size(1) {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    // SAFETY: a new mapping of the whole file, which is sealed against shrinking; it is never unmapped, and made of
-    // atomics, of which any bytes are values.
+    // SAFETY: it is mapped for good, as long as the file, and made of atomics, of which any bytes are values.
     unsafe {
-        let start = libc::mmap(
-            ptr::null_mut(),
-            len,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED,
-            fd.as_raw_fd(),
-            0,
-        );
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let claims: &'static Claims = &*start.cast();
+        let claims: &'static Claims = &*mapped(fd, len)?.cast();
         Ok((claims, claims.slots(Claims::slots_in(len))))
     }
+}
+
+/// What is said to the supervisor, mapped for as long as the process lives.
+pub fn ring(fd: &OwnedFd) -> io::Result<&'static Ring> {
+    let file = std::fs::File::from(fd.try_clone()?);
+    if file.metadata()?.len() != size_of::<Ring>() as u64 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    // SAFETY: it is mapped for good, as long as the file, and made of atomics, of which any bytes are values.
+    Ok(unsafe { &*mapped(fd, size_of::<Ring>())?.cast() })
+}
+
+/// A file in memory that is sealed against shrinking, mapped for as long as the process lives.
+fn mapped(fd: &OwnedFd, len: usize) -> io::Result<*mut c_void> {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping, which is never taken away.
+    let start = unsafe { libc::mmap(ptr::null_mut(), len, access, libc::MAP_SHARED, fd.as_raw_fd(), 0) };
+    if start == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(start) }
 }
 
 /// Receives up to `into.len()` bytes; 0: the other side has closed. Blocks.
@@ -101,11 +108,6 @@ pub fn send(fd: RawFd, pieces: &[IoSlice<'_>], file: Option<RawFd>, wait: bool) 
             }
         }
     }
-}
-
-/// Sends one datagram. `wait`: as long as the socket allows.
-pub fn send_datagram(fd: RawFd, bytes: &[u8], wait: bool) -> io::Result<()> {
-    send(fd, &[IoSlice::new(bytes)], None, wait).map(drop)
 }
 
 /// A connection that waits at the listening socket, and the user id at its other end. Does not wait for one.
@@ -403,14 +405,4 @@ pub fn has_hung_up(fd: RawFd) -> bool {
 pub fn shut_down(fd: RawFd) {
     // SAFETY: an open socket.
     unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
-}
-
-/// How long sending on a socket may wait.
-pub fn set_send_timeout(fd: RawFd, time: Duration) {
-    let time = libc::timeval { tv_sec: time.as_secs() as _, tv_usec: time.subsec_micros() as _ };
-    // SAFETY: a live structure.
-    unsafe {
-        let len = size_of::<libc::timeval>() as _;
-        libc::setsockopt(fd, libc::SOL_SOCKET, libc::SO_SNDTIMEO, (&raw const time).cast(), len);
-    }
 }

@@ -4,6 +4,7 @@
 //! process asks for: reads the client's body, passes the answer on, writes log lines. A process that goes before it has
 //! called the application, or that says so, has the request given to another one.
 
+mod closing;
 mod eager;
 mod pool;
 mod relay;

@@ -1,6 +1,8 @@
 //! What comes from a process: frames, bytes, and descriptors.
 
+use super::closing;
 use crate::daemon::os;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -10,7 +12,7 @@ use wire::frame::{HEADER, Header};
 /// Bytes received at a time.
 const CHUNK: usize = 64 << 10;
 
-/// Descriptors that may have come before their frames are read.
+/// Descriptors that may have come before their frames are read, of which one comes at a time.
 const MOST_FILES: usize = 8;
 
 /// One end of a connection.
@@ -50,11 +52,18 @@ impl Source {
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.await_more()?;
         self.is_there = false;
+        let before = self.files.len();
         let count = os::receive(self.fd.as_raw_fd(), into, &mut self.files)?;
-        if self.files.len() > MOST_FILES {
-            return Err(io::ErrorKind::InvalidData.into());
+        if self.files.len() > MOST_FILES.min(before + 1) {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "more descriptors than frames"));
         }
         Ok(count)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        closing::empty(self.fd.as_raw_fd(), std::mem::take(&mut self.files));
     }
 }
 
@@ -84,6 +93,11 @@ impl Stream {
     /// Nothing is left that has been received.
     pub fn is_empty(&self) -> bool {
         self.start == self.end
+    }
+
+    /// A descriptor is there, and nothing is that it could belong to.
+    pub fn has_stray_file(&self) -> bool {
+        self.is_empty() && !self.source.files.is_empty()
     }
 
     /// Nothing is left of a request.
@@ -170,11 +184,15 @@ impl Stream {
         Ok(())
     }
 
-    /// The descriptor that came with a FILE frame.
-    pub fn file(&mut self) -> io::Result<OwnedFd> {
+    /// The file whose descriptor came with a FILE frame.
+    pub fn file(&mut self) -> io::Result<File> {
+        let malformed = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
         if self.source.files.is_empty() {
-            return Err(io::ErrorKind::InvalidData.into());
+            return Err(malformed("a file without its descriptor"));
         }
-        Ok(self.source.files.remove(0))
+        os::regular(self.source.files.remove(0)).map_err(|fd| {
+            closing::discard(vec![fd]);
+            malformed("a file that is none")
+        })
     }
 }

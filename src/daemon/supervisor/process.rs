@@ -1,8 +1,7 @@
 //! A process of a group, as its supervisor knows it.
 
 use super::output::Output;
-use crate::daemon::os;
-use std::cell::Cell;
+use crate::daemon::os::{self, Voice};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
@@ -13,8 +12,12 @@ pub struct Process {
     pub pid: u32,
     /// Can be read when it has ended.
     pub ended: OwnedFd,
-    /// Its channel.
-    pub control: OwnedFd,
+    /// What is said to it goes there.
+    control: OwnedFd,
+    /// What it says.
+    voice: Voice,
+    /// It has said more than was heard.
+    unheard: bool,
     /// What it writes to its standard error; none: that was closed.
     pub output: Option<Output>,
     /// When it was forked.
@@ -35,18 +38,18 @@ pub struct Process {
     pub starts: Option<String>,
     /// It was told to finish.
     drains: bool,
-    /// Its end of the channel is open.
-    is_heard: Cell<bool>,
 }
 
 impl Process {
     /// One that has just been forked.
-    pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd, output: Option<Output>) -> Self {
+    pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd, voice: Voice, output: Option<Output>) -> Self {
         let begun = Instant::now();
         Self {
             pid,
             ended,
             control,
+            voice,
+            unheard: false,
             output,
             begun,
             failed: None,
@@ -57,7 +60,6 @@ impl Process {
             last_words: None,
             starts: None,
             drains: false,
-            is_heard: Cell::new(true),
         }
     }
 
@@ -67,21 +69,30 @@ impl Process {
     }
 
     /// What it has said.
-    pub fn hear(&self) -> Vec<Message> {
+    pub fn hear(&mut self) -> Vec<Message> {
+        /// Others are heard in between.
+        const MOST: usize = 1000;
         let (mut bytes, mut messages) = (Vec::new(), Vec::new());
-        while os::receive_datagram(self.control.as_raw_fd(), &mut bytes).is_ok() {
-            if bytes.is_empty() {
-                // Code of an application may have closed it: it would be ready for ever.
-                self.is_heard.set(false);
+        self.voice.silence();
+        for _ in 0..MOST {
+            self.unheard = self.voice.take(&mut bytes);
+            if !self.unheard {
                 break;
             }
             // What is no message is no message: the process runs user code.
             messages.extend(Message::parse(&bytes).ok());
-            if messages.len() >= 1000 {
-                break;
-            }
         }
         messages
+    }
+
+    /// It may have something to say: its bell has rung, or there was more than could be heard at once.
+    pub fn speaks(&self, is_ready: impl Fn(RawFd) -> bool) -> bool {
+        self.unheard || is_ready(self.voice.bell.as_raw_fd())
+    }
+
+    /// There was more than could be heard at once.
+    pub fn has_more(&self) -> bool {
+        self.unheard
     }
 
     /// It says what an application ends it by, or which one it starts; nothing: none. True: that is what the message was.
@@ -118,10 +129,7 @@ impl Process {
 
     /// What can be read when something happens.
     pub fn descriptors(&self, into: &mut Vec<RawFd>) {
-        into.push(self.ended.as_raw_fd());
-        if self.is_heard.get() {
-            into.push(self.control.as_raw_fd());
-        }
+        into.extend([self.ended.as_raw_fd(), self.voice.bell.as_raw_fd()]);
         into.extend(self.output.as_ref().map(Output::fd));
     }
 
@@ -146,8 +154,9 @@ mod tests {
     #[test]
     fn the_earlier_limit_holds() {
         let (ended, _) = os::pair().unwrap();
-        let (control, _theirs) = os::pair().unwrap();
-        let mut process = Process::new(1, ended, control, None);
+        let (control, _theirs) = os::one_way().unwrap();
+        let (voice, _file) = Voice::new().unwrap();
+        let mut process = Process::new(1, ended, control, voice, None);
         let seconds = |number| Some(Duration::from_secs(number));
         // Until it served it would have been killed then.
         process.kill_at = Some(Instant::now());

@@ -118,6 +118,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     /// `None`: the client has gone, or gets no body.
     fn converse(&mut self) -> io::Result<Option<Outcome>> {
         loop {
+            self.refuse_stray_files()?;
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
             self.touched |= !matches!(header.kind, Kind::Log | Kind::End);
             match header.kind {
@@ -140,6 +141,7 @@ impl<'e, 'r> Relay<'e, 'r> {
                 }
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;
+                    self.refuse_stray_files()?;
                     return frame::parse_end(&payload).map(Some).map_err(unreadable);
                 }
                 Kind::Hello | Kind::Request | Kind::Body | Kind::Ack => {
@@ -147,6 +149,13 @@ impl<'e, 'r> Relay<'e, 'r> {
                 }
             }
         }
+    }
+
+    fn refuse_stray_files(&self) -> io::Result<()> {
+        if self.conn.stream.has_stray_file() {
+            return Err(malformed("a descriptor that belongs to no frame"));
+        }
+        Ok(())
     }
 
     fn end(mut self, outcome: Outcome) -> Relayed {

@@ -121,6 +121,9 @@ impl Group {
     /// Starts what is to be started, kills what is to be killed; answers when there is something to do again.
     pub fn act(&mut self, context: &Context, now: Instant) -> Instant {
         let mut next = now + Duration::from_secs(3600);
+        if self.processes().any(Process::has_more) {
+            next = now;
+        }
         for process in &mut self.leaving {
             match process.kill_at {
                 Some(at) if at <= now => process.kill(),
@@ -182,14 +185,14 @@ impl Group {
 
     /// The descriptors of its processes.
     pub fn descriptors(&self, into: &mut Vec<RawFd>) {
-        let of = |place: &Place, into: &mut Vec<RawFd>| {
-            for process in [&place.current, &place.successor].into_iter().flatten() {
-                process.descriptors(into);
-            }
-        };
-        self.places.iter().for_each(|place| of(place, into));
-        self.leaving.iter().for_each(|process| process.descriptors(into));
+        self.processes().for_each(|process| process.descriptors(into));
         into.extend(self.outputs.iter().map(Output::fd));
+    }
+
+    /// All there are.
+    fn processes(&self) -> impl Iterator<Item = &Process> {
+        let placed = self.places.iter().flat_map(|place| [&place.current, &place.successor]).flatten();
+        placed.chain(&self.leaving)
     }
 
     /// Some of its processes may have said something, or ended.
@@ -201,7 +204,7 @@ impl Group {
                 let Some(process) = self.places[index].process(successor) else { continue };
                 process.pass_on_output(is_ready);
                 let ended = is_ready(process.ended.as_raw_fd());
-                if ended || is_ready(process.control.as_raw_fd()) {
+                if ended || process.speaks(is_ready) {
                     for message in process.hear() {
                         self.heard(context, index, successor, message);
                     }
@@ -216,8 +219,8 @@ impl Group {
         }
         for mut process in std::mem::take(&mut self.leaving) {
             process.pass_on_output(is_ready);
-            let (ended, spoke) = (is_ready(process.ended.as_raw_fd()), is_ready(process.control.as_raw_fd()));
-            if ended || spoke {
+            let ended = is_ready(process.ended.as_raw_fd());
+            if ended || process.speaks(is_ready) {
                 for message in process.hear() {
                     if !process.note(&message) {
                         self.log_of(context, message);

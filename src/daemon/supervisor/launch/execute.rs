@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 use super::Plan;
-use crate::daemon::os;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
@@ -12,16 +11,40 @@ use wire::message as msg;
 use wire::worker::descriptor;
 
 impl Plan<'_> {
-    /// In the new process. It answers only why it could not, and where that can be told.
-    pub(super) fn execute(&self, channel: RawFd) -> (String, RawFd) {
+    /// In the new process. It answers only why it could not.
+    pub(super) fn execute(&self) -> String {
         if let Err(error) = self.place_descriptors() {
-            return (format!("descriptors: {error}"), channel);
+            return format!("descriptors: {error}");
         }
-        let why = match self.try_to_execute() {
+        match self.try_to_execute() {
             Ok(()) => String::new(),
             Err((what, error)) => format!("{what}: {error}"),
-        };
-        (why, descriptor::CONTROL)
+        }
+    }
+
+    /// Tells the supervisor; there is room, for nothing has been said before.
+    pub(super) fn say(&self, message: &Message) {
+        let _ = self.ring.put(&message.bytes());
+    }
+
+    /// A step that the process can do without has failed.
+    fn warn(&self, message: wire::Message, what: &str, error: &io::Error) {
+        let line = format!("{message}: {what}: {error}");
+        self.say(&Message::Log { level: wire::Level::Warning as i32 as u8, line: line.into_bytes() });
+    }
+
+    /// A locale that the system does not know is worth a line.
+    fn check_locale(&self, name: &[u8]) {
+        let Ok(name) = CString::new(name) else { return };
+        // SAFETY: a C string; the process is about to be replaced.
+        if unsafe { libc::setlocale(libc::LC_ALL, name.as_ptr()) }.is_null() {
+            let shown = CStr::to_string_lossy(&name).into_owned();
+            self.warn(
+                msg::LOCALE_UNKNOWN,
+                &format!("locale={shown}"),
+                &io::Error::other("the system does not know it ('locale -a' lists what it knows)"),
+            );
+        }
     }
 
     fn try_to_execute(&self) -> Result<(), (String, io::Error)> {
@@ -31,7 +54,7 @@ impl Plan<'_> {
             if let Some(priority) = group.cpu_priority
                 && libc::setpriority(libc::PRIO_PROCESS, 0, priority) != 0
             {
-                warn(msg::PRIORITY_FAILED, "cpu-priority=", &io::Error::last_os_error());
+                self.warn(msg::PRIORITY_FAILED, "cpu-priority=", &io::Error::last_os_error());
             }
             self.become_user()?;
             if let Some(mask) = group.umask {
@@ -45,12 +68,12 @@ impl Plan<'_> {
                 if !self.may_miss_directory {
                     return Err((format!("home=: {what} cannot be entered"), error));
                 }
-                warn(msg::PROCESS_SETUP, &format!("{what} of the user"), &error);
+                self.warn(msg::PROCESS_SETUP, &format!("{what} of the user"), &error);
             }
             self.limit();
             reset_signals();
             if let Some(locale) = &group.locale {
-                check_locale(locale);
+                self.check_locale(locale);
             }
             let mut arguments: Vec<_> = self.arguments.iter().map(|text| text.as_ptr()).collect();
             arguments.push(ptr::null());
@@ -163,30 +186,9 @@ impl Plan<'_> {
             let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
             // SAFETY: a live structure.
             if soft > 0 && unsafe { libc::setrlimit(resource, &limit) } != 0 {
-                warn(message, what, &io::Error::last_os_error());
+                self.warn(message, what, &io::Error::last_os_error());
             }
         }
-    }
-}
-
-/// A step that the process can do without has failed.
-fn warn(message: wire::Message, what: &str, error: &io::Error) {
-    let line = format!("{message}: {what}: {error}");
-    let message = Message::Log { level: wire::Level::Warning as i32 as u8, line: line.into_bytes() };
-    let _ = os::send_datagram(descriptor::CONTROL, &message.bytes());
-}
-
-/// A locale that the system does not know is worth a line.
-fn check_locale(name: &[u8]) {
-    let Ok(name) = CString::new(name) else { return };
-    // SAFETY: a C string; the process is about to be replaced.
-    if unsafe { libc::setlocale(libc::LC_ALL, name.as_ptr()) }.is_null() {
-        let shown = CStr::to_string_lossy(&name).into_owned();
-        warn(
-            msg::LOCALE_UNKNOWN,
-            &format!("locale={shown}"),
-            &io::Error::other("the system does not know it ('locale -a' lists what it knows)"),
-        );
     }
 }
 

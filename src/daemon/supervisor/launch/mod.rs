@@ -13,6 +13,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wire::control::Message;
+use wire::ring::Ring;
 use wire::worker::{Settings, descriptor};
 
 /// The first lines that its python runs: they load the engine.
@@ -32,6 +33,8 @@ struct Plan<'a> {
     live: &'a Live,
     /// Where each descriptor goes.
     descriptors: Vec<(RawFd, RawFd)>,
+    /// What it says, which is heard when it ends, or when its python has something to say.
+    ring: &'a Ring,
     executable: CString,
     arguments: Vec<CString>,
     environment: Vec<CString>,
@@ -43,7 +46,8 @@ struct Plan<'a> {
 pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Result<Process, String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
-    let (ours, theirs) = os::pair().map_err(failed("socketpair"))?;
+    let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
+    let (voice, memory) = os::Voice::new().map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
     let board = context.boards.of(live.identity.uid).map_err(failed("start board"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
@@ -68,7 +72,10 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
             (live.claims_file, descriptor::CLAIMS),
             (board.as_raw_fd(), descriptor::BOARD),
             (context.httpd.as_raw_fd(), descriptor::HTTPD),
+            (memory.as_raw_fd(), descriptor::VOICE),
+            (voice.bell.as_raw_fd(), descriptor::BELL),
         ],
+        ring: voice.ring(),
         executable: c_string(python.executable.as_os_str().as_bytes())?,
         arguments: arguments.iter().map(|text| c_string(text)).collect::<Result<_, _>>()?,
         environment: environment(live, seed).iter().map(|text| c_string(text)).collect::<Result<_, _>>()?,
@@ -76,13 +83,12 @@ pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Re
         directory: directory.map(|path| c_string(&path)).transpose()?,
     };
     let pid = os::fork(|| {
-        let (why, channel) = plan.execute(theirs.as_raw_fd());
-        let _ = os::send_datagram(channel, &Message::Failed(why.into_bytes()).bytes());
+        plan.say(&Message::Failed(plan.execute().into_bytes()));
         os::end(1)
     });
     let pid = pid.map_err(failed("fork"))?;
     let ended = os::process(pid).map_err(failed("pidfd_open"))?;
-    Ok(Process::new(pid, ended, ours, Some(output)))
+    Ok(Process::new(pid, ended, ours, voice, Some(output)))
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {

@@ -1,0 +1,64 @@
+//! What is said to the supervisor, through memory that is shared with it.
+
+use super::os;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use wire::ring::Ring;
+use wire::worker::descriptor;
+
+/// How long a message may wait for room.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks whether there is some.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// The memory, and the bell by which the supervisor is told to look there.
+pub struct Voice {
+    ring: &'static Ring,
+    bell: OwnedFd,
+    /// One thread speaks at a time.
+    turn: Mutex<()>,
+    /// Who may speak: a copy that the application forks has the memory, too.
+    process: u32,
+}
+
+impl Voice {
+    /// What the supervisor has left here.
+    pub fn take() -> io::Result<Self> {
+        Ok(Self {
+            ring: os::ring(&os::inherited(descriptor::VOICE))?,
+            bell: os::inherited(descriptor::BELL),
+            turn: Mutex::new(()),
+            process: std::process::id(),
+        })
+    }
+
+    /// The bell.
+    pub fn bell(&self) -> &OwnedFd {
+        &self.bell
+    }
+
+    /// Says it; with `wait`, when there is room. False: it could not be said.
+    pub fn say(&self, message: &[u8], wait: bool) -> bool {
+        if std::process::id() != self.process {
+            return false;
+        }
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if self.put(message) {
+                os::wake(&self.bell);
+                return true;
+            }
+            if !wait || Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    fn put(&self, message: &[u8]) -> bool {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ring.put(message)
+    }
+}
