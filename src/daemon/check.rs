@@ -22,7 +22,7 @@ pub fn found(group: &Group) -> Result<Python, String> {
 
 /// Forgets it all.
 pub fn forget() {
-    FOUND.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
 }
 
 /// Looks at every group. What is wrong is fatal at `apachectl configtest` and at the first start.

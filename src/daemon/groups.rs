@@ -7,7 +7,8 @@ use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::daemon::{self, Group};
 use crate::python::{self, Python, User};
-use std::os::fd::{IntoRawFd, RawFd};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use wire::claims::{Claims, Slot};
 use wire::codec::{Writer, hash};
@@ -82,6 +83,9 @@ impl Live {
 /// Those of the configuration in force; children inherit them.
 static GROUPS: Mutex<Vec<&'static Live>> = Mutex::new(Vec::new());
 
+/// The process that has made them.
+static MAKER: AtomicU32 = AtomicU32::new(0);
+
 /// All groups.
 pub fn all() -> Vec<&'static Live> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -95,7 +99,7 @@ pub fn find(name: &[u8]) -> Option<&'static Live> {
 /// Clears the places of processes that have ended without anybody to see it.
 pub fn clear_dead(live: &Live) {
     for slot in live.slots {
-        let pid = slot.pid.load(std::sync::atomic::Ordering::SeqCst);
+        let pid = slot.pid.load(Ordering::SeqCst);
         if pid != 0 && !os::is_alive(pid) {
             slot.clear_dead(pid);
         }
@@ -123,9 +127,24 @@ pub struct Forget;
 
 impl crate::apache::AtEnd for Forget {
     fn run() {
-        GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let groups = std::mem::take(&mut *GROUPS.lock().unwrap_or_else(PoisonError::into_inner));
         super::check::forget();
         super::parent::leave();
+        // Children of the parent that end have a copy of its pools, and perhaps threads that look there yet.
+        if MAKER.swap(0, Ordering::Relaxed) == std::process::id() {
+            groups.into_iter().for_each(forget);
+        }
+    }
+}
+
+/// The configuration of a group goes: what was made of it is not needed any more.
+#[allow(unsafe_code)]
+fn forget(live: &'static Live) {
+    // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
+    // has forked have copies.
+    unsafe {
+        os::forget_claims(live.claims, live.slots.len());
+        drop(Box::from_raw(std::ptr::from_ref(live).cast_mut()));
     }
 }
 
@@ -162,11 +181,12 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             }
             stays
         });
-        let found = kept.groups.iter().find(|kept| kept.key == key).cloned();
-        let kept_group = match found {
-            Some(kept_group) => {
-                os::set_backlog(kept_group.listener, group.listen_backlog);
-                kept_group
+        let serial = kept.serial;
+        let kept_group = match kept.groups.iter_mut().find(|kept| kept.key == key) {
+            Some(found) => {
+                heal(main, group, &identity, found, serial);
+                os::set_backlog(found.listener, group.listen_backlog);
+                found.clone()
             }
             None => match create(pool, main.config(), group, &identity, (key, slots), kept) {
                 Ok(kept_group) => {
@@ -209,8 +229,58 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             pool: super::client::Pool::default(),
         })));
     }
+    MAKER.store(std::process::id(), Ordering::Relaxed);
     *GROUPS.lock().unwrap_or_else(PoisonError::into_inner) = groups;
     hook::Outcome::Go
+}
+
+/// Its processes hold the socket and the claims, and any code in them can spoil both: what could not be used is made anew.
+fn heal(main: Server<'_>, group: &Group, identity: &Account, kept: &mut KeptGroup, serial: u64) {
+    let say = |what: &str| {
+        let name = String::from_utf8_lossy(&group.name);
+        log::server_message(
+            Some(main),
+            message::GROUP_HEALED,
+            format_args!("process group '{name}': {what}"),
+        );
+    };
+    if os::is_shut(kept.listener) {
+        match listen(&kept.path, group) {
+            Ok(listener) => {
+                os::close(kept.listener);
+                kept.listener = listener.into_raw_fd();
+                say("somebody has shut down its socket; another one is made");
+            }
+            Err(why) => log::server_message(Some(main), message::SOCKET_FAILED, why),
+        }
+    }
+    if is_impossible(kept, identity, group.processes.unwrap_or(1), serial)
+        && let Ok(claims) = os::empty_memory(c"wsgi claims", Claims::size(kept.slots as usize))
+    {
+        os::close(kept.claims);
+        kept.claims = claims.into_raw_fd();
+        say("nothing but a fault can have made its claims what they are; others are made");
+    }
+}
+
+/// The claims are in a state that processes of the group do not bring about as they should.
+fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u64) -> bool {
+    let Ok((claims, slots)) = os::claims(kept.claims, kept.slots as usize) else { return true };
+    let served_by = claims.served_by.load(Ordering::SeqCst);
+    let pids = slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
+    let mut alive: Vec<u32> = pids.filter(|pid| *pid != 0 && os::is_alive(*pid)).collect();
+    #[allow(unsafe_code)]
+    // SAFETY: they were mapped here, and nothing of them is used below.
+    unsafe {
+        os::forget_claims(claims, slots.len());
+    }
+    let free = kept.slots as usize - alive.len();
+    alive.sort_unstable();
+    let is_stranger = |pid: &u32| os::user_of(*pid).is_some_and(|user| user != identity.uid);
+    served_by > serial
+        || free <= processes as usize
+        || alive.windows(2).any(|pair| pair[0] == pair[1])
+        || (users::is_root() && alive.iter().any(is_stranger))
 }
 
 fn create(
@@ -249,7 +319,6 @@ fn create(
         ));
     }
     let apache = User::apache();
-    let owner = users::is_root().then_some(group.socket_user.unwrap_or(apache.uid));
     let place = std::path::Path::new(&*shown);
     if place.parent().is_some_and(std::path::Path::is_dir)
         && let Some(obstacle) = python::obstacle(place, &apache)
@@ -260,8 +329,19 @@ fn create(
             obstacle.or("move it with WSGISocketPrefix")
         ));
     }
+    let listener = listen(&path, group)?;
+    let size = Claims::size(slots as usize);
+    let claims = os::empty_memory(c"wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
+    let token = os::random().map_err(|e| format!("no token: {e}"))?;
+    Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
+}
+
+/// Listens at a path, in the place of whatever is there.
+fn listen(path: &[u8], group: &Group) -> Result<OwnedFd, String> {
+    let shown = String::from_utf8_lossy(path);
+    let owner = users::is_root().then_some(group.socket_user.unwrap_or(User::apache().uid));
     let _ = std::fs::remove_file(&*shown);
-    let listener = os::listen(&path, owner, group.listen_backlog).map_err(|(what, error)| {
+    os::listen(path, owner, group.listen_backlog).map_err(|(what, error)| {
         let remedy = match error.kind() {
             std::io::ErrorKind::NotFound => "make its directory, or name another with WSGISocketPrefix",
             std::io::ErrorKind::PermissionDenied => {
@@ -276,9 +356,5 @@ fn create(
             "the socket '{shown}' of process group '{}' cannot be made: {what} ({error}); {remedy}",
             String::from_utf8_lossy(&group.name)
         )
-    })?;
-    let size = Claims::size(slots as usize);
-    let claims = os::empty_memory(c"wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
-    let token = os::random().map_err(|e| format!("no token: {e}"))?;
-    Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
+    })
 }

@@ -69,11 +69,11 @@ pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Maps the claims of a group for as long as the process lives.
+/// Maps the claims of a group: until [`forget_claims`], which httpd's parent alone does, or else as long as the process lives.
 pub fn claims(fd: RawFd, slots: usize) -> io::Result<(&'static Claims, &'static [Slot])> {
     let len = Claims::size(slots);
-    // SAFETY: a new mapping of a file of that size, which is sealed against shrinking; it is never unmapped, and made of
-    // atomics, of which any bytes are values.
+    // SAFETY: a new mapping of a file of that size, which is sealed against shrinking, and made of atomics, of which any
+    // bytes are values; whoever unmaps it has the last reference.
     unsafe {
         let start =
             libc::mmap(ptr::null_mut(), len, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED, fd, 0);
@@ -83,6 +83,29 @@ pub fn claims(fd: RawFd, slots: usize) -> io::Result<(&'static Claims, &'static 
         let claims: &'static Claims = &*start.cast();
         Ok((claims, claims.slots(slots)))
     }
+}
+
+/// Unmaps the claims of a group.
+///
+/// # Safety
+/// `claims` has mapped them, and nobody in this process uses them any more.
+pub unsafe fn forget_claims(claims: &'static Claims, slots: usize) {
+    // SAFETY: says the caller.
+    unsafe { libc::munmap(ptr::from_ref(claims).cast_mut().cast(), Claims::size(slots)) };
+}
+
+/// Who a process runs as. `None`: there is none of that number.
+pub fn user_of(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Somebody who holds a listening socket has shut it down: nobody can connect any more.
+pub fn is_shut(listener: RawFd) -> bool {
+    let mut poll = libc::pollfd { fd: listener, events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: a live structure.
+    unsafe { libc::poll(&mut poll, 1, 0) > 0 }
 }
 
 fn address(path: &[u8]) -> io::Result<(libc::sockaddr_un, libc::socklen_t)> {

@@ -150,7 +150,10 @@ impl crate::apache::AtEnd for Ending {
 
 /// The configuration goes, and the module with it: supervisors that no other one succeeds are on their own.
 pub fn leave() {
-    tell(&SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()), &Message::Leaving);
+    let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    tell(&all, &Message::Leaving);
+    // It is not left behind when httpd unloads the module.
+    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Vec::new();
 }
 
 /// The module is loaded, to make another configuration.

@@ -6,6 +6,7 @@ mod daemon_death;
 mod daemon_files;
 mod daemon_generations;
 mod daemon_heads;
+mod daemon_heals;
 mod daemon_itk;
 mod daemon_load;
 mod daemon_orphans;

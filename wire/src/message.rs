@@ -456,6 +456,10 @@ messages! {
         "All slots of the startup lock were taken for a minute.",
         "The application is started all the same.",
         "WSGI1018 has named who had the slots. If starts take that long, give them more: WSGIStartupLock On slots=8.";
+    GROUP_HEALED 1085 Warning,
+        "The socket or the claims of a process group were found in a state that only a process of the group can have brought about.",
+        "They are made anew; processes that are there finish what they have, others start.",
+        "An application of the group, or an extension module, uses descriptors that are not its own.";
 }
 
 #[cfg(test)]
