@@ -170,3 +170,72 @@ fn reload_required_for_ever() {
     let loads = notes(&s, "load").len() - before;
     assert!((1..=7).contains(&loads), "{loads} processes for three requests");
 }
+
+/// Says to the supervisor what it likes, in whatever way there is: that it has imported files without end.
+const TALKER: &str = "
+    import socket, struct
+    note('load', 'v0')
+    ROOM = 256 << 10
+
+    def memory():
+        with open('/proc/self/maps') as maps:
+            return next((int(line.split('-')[0], 16) for line in maps if 'memfd:wsgi voice' in line), None)
+
+    def through_memory(start, message):
+        with open('/proc/self/mem', 'r+b', buffering=0) as memory:
+            def at(place, layout, *value):
+                memory.seek(start + place)
+                if value:
+                    return memory.write(struct.pack(layout, *value))
+                return struct.unpack(layout, memory.read(struct.calcsize(layout)))[0]
+            written = at(0, '<Q')
+            while written - at(8, '<Q') > ROOM // 2:
+                time.sleep(0.001)
+            whole = struct.pack('<I', len(message)) + message
+            place = written % ROOM
+            at(16 + place, '%ds' % len(whole[:ROOM - place]), whole[:ROOM - place])
+            at(16, '%ds' % len(whole[ROOM - place:]), whole[ROOM - place:])
+            at(0, '<Q', written + 4 + len(message))
+        os.write(11, (1).to_bytes(8, 'little'))
+
+    def say(message):
+        start = memory()
+        if start is not None:
+            return through_memory(start, message)
+        socket.socket(fileno=os.dup(5)).send(message)
+
+    def application(environ, start_response):
+        if environ['QUERY_STRING'] == 'talk':
+            for number in range(300):
+                names = [b'/no/such/%d/%d/%s' % (number, other, b'x' * 200 * (other % 2 * 15)) for other in range(20)]
+                say(b'\\x05' + b'\\0'.join(names))
+            say(b'\\x05' + b'/etc/passwd\\0/root/x\\0/proc/1/x')
+        return answer(environ, start_response, 'v0', os.getpid())
+    ";
+
+/// Whoever watches does it as the user that it is: the supervisor, which is root, keeps nothing of what it is told, and looks
+/// nowhere.
+#[test]
+fn the_supervisor_watches_nothing() {
+    only_ours!("the original looks at scripts only");
+    let s = serving(group("reload=imports", &script(TALKER)), 2);
+    let supervisor = s.supervisors()[0];
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{supervisor}/status")).expect("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("RssAnon");
+        line.split_whitespace().next().and_then(|n| n.parse::<usize>().ok()).expect("a number")
+    };
+    let before = memory();
+    assert_eq!(s.get("/app?talk").status, 200);
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 4096, "{grown} KiB");
+    let watches =
+        |pid: u32| daemon::descriptors(pid).iter().any(|(_, file)| file.ends_with("anon_inode:inotify"));
+    assert!(!watches(supervisor));
+    let workers = s.workers();
+    assert!(workers.iter().all(|pid| watches(*pid)), "{workers:?}");
+    let begun = std::time::Instant::now();
+    s.send(workers[0], libc::SIGUSR1);
+    told(&s, workers[0], "graceful_signal");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}

@@ -107,7 +107,8 @@ pub enum Message {
         /// The line.
         line: Vec<u8>,
     },
-    /// Worker: files whose change is a reason to be replaced, joined by NUL.
+    /// Worker that may not serve: files of which its applications are made, joined by NUL. Its supervisor passes them on to those
+    /// that do, for whom a change of them is a reason to be replaced.
     Watch(Vec<u8>),
     /// Supervisor: serve.
     Serve,

@@ -406,8 +406,8 @@ messages! {
         "The line names the step and the option of WSGIDaemonProcess that it is for.";
     WATCH_FAILED 1043 Warning,
         "A directory cannot be watched, of which a process has imported files (reload=imports).",
-        "Changes in it are not noticed; it is said once for each group and configuration.",
-        "The line says why; where watches are short, raise fs.inotify.max_user_watches (sysctl).";
+        "Changes in it are not noticed; it is said once by each process.",
+        "The line says why; where watches are short, raise fs.inotify.max_user_watches or max_user_instances (sysctl).";
     WITHOUT_EFFECT 1045 Notice,
         "The configuration has a directive of an earlier mod_wsgi that nothing needs any more.",
         "It is accepted, and has no effect.",

@@ -131,6 +131,7 @@ impl Worker {
                 let time = |ms| if ms == u32::MAX { FOR_EVER } else { Duration::from_millis(u64::from(ms)) };
                 return Some((reason, time(grace), time(shutdown)));
             }
+            Ok(Message::Watch(files)) => self.watch_for_another(files),
             _ => {}
         }
         None

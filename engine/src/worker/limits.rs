@@ -66,7 +66,7 @@ impl Limits {
             return;
         }
         self.look_at_requests();
-        self.look_at_imports();
+        self.worker.look_at_imports();
         self.look_at_gil();
         if self.asked.is_some() {
             return;
@@ -144,21 +144,6 @@ impl Limits {
             );
             startup::report(msg::REQUEST_TIMEOUT, &format!("{text}; the stacks of all threads:"));
             self.ask(Reason::RequestTimeout, text);
-        }
-    }
-
-    /// Modules that came with requests are watched too, where that is wanted.
-    fn look_at_imports(&mut self) {
-        if self.worker.settings.reload == 2 && self.worker.watch_is_due() {
-            let worker = self.worker;
-            let body = move || {
-                worker.send_files();
-                startup::thread_exit();
-            };
-            let spawned = std::thread::Builder::new().name("wsgi-files".into()).spawn(body);
-            if let Err(error) = spawned {
-                host::message(msg::THREADS_SHORT, format_args!("no thread can be started: {error}"));
-            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod conn;
 mod control;
+mod imports;
 mod limits;
 mod link;
 mod os;
@@ -15,6 +16,7 @@ mod serve;
 mod service;
 mod settings;
 mod voice;
+mod watch;
 
 use crate::host;
 use crate::python::{self, Problem, Py};
@@ -43,6 +45,7 @@ pub struct Worker {
     incarnation: u32,
     door: serve::Door,
     changes: renewal::Changes,
+    imports: imports::Imports,
     serving: AtomicBool,
     orphan: AtomicBool,
     home: AtomicBool,
@@ -54,7 +57,7 @@ pub struct Worker {
     served: AtomicU64,
     /// When something happened last, microseconds; 0: nothing has.
     activity: AtomicI64,
-    /// Requests that had ended when files were sent to the supervisor.
+    /// Requests that had ended when it was looked last what has been imported.
     watched: AtomicU64,
 }
 
@@ -118,6 +121,7 @@ fn begin() -> Result<&'static Worker, String> {
         incarnation,
         door: serve::Door::new().map_err(|e| failed("epoll", e))?,
         changes: renewal::Changes::default(),
+        imports: imports::Imports::default(),
         serving: AtomicBool::new(false),
         orphan: AtomicBool::new(false),
         home: AtomicBool::new(false),
@@ -159,7 +163,7 @@ impl Worker {
             let failed = self.start_applications();
             self.failed.store(failed, Ordering::SeqCst);
             if self.settings.reload == 2 {
-                self.send_files();
+                self.watch_imports(failed > 0);
             }
             self.tell(&Message::Ready { failed });
             startup::thread_exit();
@@ -211,24 +215,5 @@ impl Worker {
             let text = format!("it has served {served} requests (maximum-requests)");
             self.ask_for_successor(Reason::Requests, &text);
         }
-    }
-
-    /// Requests have ended since files were sent last, and may have imported something.
-    fn watch_is_due(&self) -> bool {
-        let served = self.served.load(Ordering::SeqCst);
-        self.watched.swap(served, Ordering::SeqCst) != served
-    }
-
-    /// Tells the supervisor which files the applications are made of.
-    fn send_files(&self) {
-        let mut message = Vec::new();
-        for file in startup::own_files() {
-            if message.len() + file.len() > wire::control::LONGEST / 2 {
-                self.tell(&Message::Watch(std::mem::take(&mut message)));
-            }
-            message.extend_from_slice(file.as_bytes());
-            message.push(0);
-        }
-        self.tell(&Message::Watch(message));
     }
 }

@@ -406,3 +406,17 @@ pub fn shut_down(fd: RawFd) {
     // SAFETY: an open socket.
     unsafe { libc::shutdown(fd, libc::SHUT_RDWR) };
 }
+
+/// Waits until it can be read; false: it never will.
+pub fn await_readable(fd: RawFd) -> bool {
+    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    loop {
+        // SAFETY: a live structure.
+        if unsafe { libc::poll(&mut poll, 1, -1) } > 0 {
+            return poll.revents & libc::POLLIN != 0;
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return false;
+        }
+    }
+}

@@ -11,17 +11,14 @@ mod launch;
 mod output;
 mod process;
 mod settings;
-mod watch;
 
 use super::groups::{self, Live};
 use super::os;
 use crate::apache::{Server, log, mpm};
 use boards::Boards;
 use group::Group;
-use std::cell::RefCell;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
-use watch::Watch;
 use wire::control::Message;
 use wire::message as msg;
 
@@ -47,8 +44,6 @@ pub struct Context {
     pub predecessors: Vec<RawFd>,
     /// Start boards of its processes.
     pub boards: Boards,
-    /// Files whose change replaces processes.
-    pub watch: RefCell<Watch>,
 }
 
 impl Context {
@@ -99,16 +94,8 @@ pub fn run(
         let httpd = os::process(httpd_pid).map_err(|e| format!("httpd's parent: {e}"))?;
         let file = crate::embedded::os::engine_file();
         let engine = std::fs::File::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let watch = Watch::new().map_err(|e| format!("inotify: {e}"))?;
-        let context = Context {
-            main,
-            serial,
-            engine: engine.into(),
-            httpd,
-            predecessors,
-            boards: Boards::default(),
-            watch: RefCell::new(watch),
-        };
+        let context =
+            Context { main, serial, engine: engine.into(), httpd, predecessors, boards: Boards::default() };
         crate::embedded::remember(main);
         let plans = settings::plans(main);
         let groups = groups::all().into_iter().map(|live| Group::new(live, &plans)).collect();
@@ -165,8 +152,7 @@ impl Supervisor {
 
     /// Sleeps until something happens, and sees to it.
     fn wait(&mut self, most: Duration) {
-        let mut fds =
-            vec![self.context.httpd.as_raw_fd(), self.channel.as_raw_fd(), self.context.watch.borrow().fd()];
+        let mut fds = vec![self.context.httpd.as_raw_fd(), self.channel.as_raw_fd()];
         if self.ending.is_some_and(|until| until <= Instant::now() + HURRY) {
             fds[0] = -1;
         }
@@ -183,12 +169,6 @@ impl Supervisor {
         }
         if ready[1] {
             self.hear();
-        }
-        if ready[2] {
-            let files = self.context.watch.borrow_mut().changed();
-            for file in files {
-                self.groups.iter_mut().for_each(|group| group.file_changed(&self.context, &file));
-            }
         }
         let ready: Vec<RawFd> =
             fds.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(fd, _)| fd).collect();

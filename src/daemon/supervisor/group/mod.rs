@@ -13,12 +13,9 @@ use super::output::Output;
 use super::process::Process;
 use super::settings::{self, Plans};
 use crate::apache::log;
-use crate::config::daemon::Reload;
 use crate::daemon::groups::{self, Live};
 use crate::daemon::os;
-use std::collections::HashSet;
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::Level;
@@ -46,14 +43,10 @@ pub struct Group {
     outputs: Vec<Output>,
     /// No process is started any more.
     is_leaving: bool,
-    /// Files that its applications are made of, where a change of them counts.
-    files: HashSet<PathBuf>,
-    /// When one of them, or a script, was last found changed.
+    /// When a script, or a file that was imported, was last found changed.
     changed: Option<Instant>,
     /// Earlier supervisors know that it serves.
     told: bool,
-    /// It was said that a file is not watched.
-    unwatched: bool,
     /// The process that died last, and how.
     died: Option<(u32, String)>,
     /// The application that processes died at, and how many in a row.
@@ -94,10 +87,8 @@ impl Group {
             leaving: Vec::new(),
             outputs: Vec::new(),
             is_leaving: false,
-            files: HashSet::new(),
             changed: None,
             told: false,
-            unwatched: false,
             died: None,
             died_at: None,
         }
@@ -268,7 +259,13 @@ impl Group {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 self.replace(context, index, reason, &text);
             }
-            Message::Watch(files) if self.live.group.reload == Reload::Imports => self.watch(context, &files),
+            // What a successor has imported that will not serve is looked at by those that do: a change may mend it.
+            message @ Message::Watch(_) if successor => {
+                self.places
+                    .iter()
+                    .filter_map(|place| place.current.as_ref())
+                    .for_each(|other| other.tell(&message));
+            }
             message => self.log_of(context, message),
         }
     }

@@ -1,4 +1,4 @@
-//! Files that applications are made of (`reload=imports`): the system tells when one of them changes.
+//! The system tells when one of the files changes that are watched (inotify(7)).
 //!
 //! It tells of directories by their number, whatever they are called. So what is watched for a file is its directory, and, where
 //! symbolic links are on the way to it (`current -> releases/7`), the directories that these links stand in.
@@ -48,7 +48,7 @@ impl Watch {
     }
 
     /// Can be read when something has changed.
-    pub fn fd(&self) -> RawFd {
+    pub fn descriptor(&self) -> RawFd {
         self.inotify.as_raw_fd()
     }
 
@@ -74,7 +74,7 @@ impl Watch {
     fn forget(&mut self, path: &Path) {
         let stays = |known: &PathBuf| !known.starts_with(path);
         self.known.retain(stays);
-        let fd = self.fd();
+        let fd = self.descriptor();
         self.watched.retain(|number, watched| {
             watched.files_of.retain(stays);
             watched.links.retain(|_, paths| {
@@ -132,7 +132,8 @@ impl Watch {
             | libc::IN_DELETE_SELF
             | libc::IN_MOVE_SELF;
         // SAFETY: a C string.
-        let number = unsafe { libc::inotify_add_watch(self.fd(), path.as_ptr(), events | libc::IN_ONLYDIR) };
+        let number =
+            unsafe { libc::inotify_add_watch(self.descriptor(), path.as_ptr(), events | libc::IN_ONLYDIR) };
         if number < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -147,7 +148,7 @@ impl Watch {
         let mut bytes = [0u8; 16 << 10];
         loop {
             // SAFETY: a live buffer.
-            let count = unsafe { libc::read(self.fd(), bytes.as_mut_ptr().cast(), bytes.len()) };
+            let count = unsafe { libc::read(self.descriptor(), bytes.as_mut_ptr().cast(), bytes.len()) };
             let Ok(count @ 1..) = usize::try_from(count) else { break };
             let mut at = 0;
             while at + HEADER <= count {
