@@ -1,9 +1,16 @@
 //! Whether a user can reach a file, asked as that user.
 
-use super::os;
+use super::apart;
 use crate::apache::{mpm, users};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+/// How long a question about files may take: they may be on a file system that never answers.
+const DEADLINE: Duration = Duration::from_secs(5);
 
 /// Whom a process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +63,7 @@ impl Obstacle {
 /// not become that user.
 pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
     let steps = steps(file);
-    let directory = steps.get(os::first_forbidden(&steps, user)?)?;
+    let directory = steps.get(first_forbidden(&steps, user)?)?;
     let mode = directory.metadata().map(|data| {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         format!(" (mode {:04o}, owner #{})", data.permissions().mode() & 0o7777, data.uid())
@@ -68,6 +75,37 @@ pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
         file.display()
     );
     Some(Obstacle { directory: directory.clone(), fact })
+}
+
+/// The index of the first directory that `user` may not enter; what is not there or is no directory forbids nothing.
+/// Asked in a process that becomes that user, so that access lists and security modules have their say too.
+fn first_forbidden(folders: &[PathBuf], user: &User) -> Option<usize> {
+    // Its entry "." is reached through the directory itself.
+    let is_forbidden = |folder: &PathBuf| {
+        let looked = folder.join(".").metadata();
+        looked.is_err_and(|error| error.raw_os_error() == Some(libc::EACCES))
+    };
+    // The exit code is the answer: 0 is none, 1 + index else.
+    let look = || Ok(folders.iter().position(is_forbidden).map_or(0, |index| 1 + index.min(253) as u8));
+    let answer = apart::run(user, DEADLINE, look).ok()?;
+    usize::try_from(answer.status.code()?).ok()?.checked_sub(1)
+}
+
+/// What a file says, read as `user`: the first 8 KiB, if it is a regular file.
+pub fn read(file: &Path, user: &User) -> Option<String> {
+    let copy = || {
+        // A pipe has no writer, perhaps.
+        let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file)?;
+        if !file.metadata()?.is_file() {
+            return Ok(1);
+        }
+        let mut bytes = Vec::new();
+        file.take(8 << 10).read_to_end(&mut bytes)?;
+        io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush())?;
+        Ok(0)
+    };
+    let answer = apart::run(user, DEADLINE, copy).ok().filter(|answer| answer.status.success())?;
+    Some(String::from_utf8_lossy(&answer.stdout).into_owned())
 }
 
 /// To open this directory would be to open somebody's home: it is one, or lies above one, or inside one where people have

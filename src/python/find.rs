@@ -52,7 +52,7 @@ fn look(
     }
     // One that runs and fails may be a copy that does not reach its standard library.
     probe::run(&executable, user)
-        .map_err(|why| base_of(&executable).and_then(|base| in_the_way(&base)).unwrap_or(why))
+        .map_err(|why| base_of(&executable, user).and_then(|base| in_the_way(&base)).unwrap_or(why))
 }
 
 fn look_at_default(user: &access::User) -> Result<(Python, Result<PathBuf, String>), String> {
@@ -81,9 +81,9 @@ fn first_file(candidates: &[PathBuf]) -> Option<PathBuf> {
 }
 
 /// Where the python of a virtual environment has its standard library from: it may be a copy, not a link.
-fn base_of(executable: &Path) -> Option<PathBuf> {
+fn base_of(executable: &Path, user: &access::User) -> Option<PathBuf> {
     let root = executable.parent()?.parent()?;
-    let text = std::fs::read_to_string(root.join("pyvenv.cfg")).ok()?;
+    let text = access::read(&root.join("pyvenv.cfg"), user)?;
     let mut settings = text.lines().filter_map(|line| line.split_once('='));
     let (_, bin) = settings.find(|(name, _)| name.trim() == "home")?;
     Some(Path::new(bin.trim()).join("python3"))

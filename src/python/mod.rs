@@ -6,9 +6,9 @@
 #![deny(unsafe_code)]
 
 mod access;
+mod apart;
 mod find;
 mod home;
-mod os;
 mod probe;
 
 pub use access::{User, obstacle};

@@ -1,9 +1,10 @@
 //! Runs a candidate python once and hears from it what it is.
 
 use super::find::Python;
-use super::{access::User, os};
+use super::{access::User, apart};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 /// How long a python may take to say what it is. A cold start from a slow disk takes a second or two.
@@ -34,20 +35,24 @@ if sys.version_info >= (3, 11):
 /// What `executable` is, or what is wrong with it; and its shared library, or why it cannot be embedded.
 pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, String>), String> {
     let shown = executable.display();
-    let answer = os::run_as(executable, &["-P", "-c", QUESTION], user, DEADLINE).map_err(|why| {
+    let answer = apart::execute(executable, &["-P", "-c", QUESTION], user, DEADLINE).map_err(|why| {
+        if why.raw_os_error() == Some(libc::ENOEXEC) {
+            return format!("{shown} is not a program ({why}); name the root of a virtual environment");
+        }
         format!("{shown} cannot be run as the Apache user {user}: {why}; try 'sudo -u {user} {shown} -V'")
     })?;
-    let facts: Vec<(&str, &str)> =
-        answer.stdout.lines().filter_map(|line| line.strip_prefix("mod_wsgi:")?.split_once('=')).collect();
+    let [stdout, stderr] = [&answer.stdout, &answer.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    let facts: Vec<(&str, &str)> = stdout.lines().filter_map(fact_of).collect();
     let fact: HashMap<&str, &str> = facts.iter().rev().copied().collect();
-    if fact.is_empty() {
-        return Err(silent(executable, &answer, user));
-    }
-    let version = fact.get("version").copied().unwrap_or("?");
-    if fact.get("implementation") != Some(&"cpython") {
+    let (Some(implementation), Some(version)) =
+        (fact.get("implementation"), fact.get("version").filter(|text| is_version(text)))
+    else {
+        return Err(silent(executable, answer.status, &stderr, user));
+    };
+    if *implementation != "cpython" {
         return Err(format!(
             "{shown} is {}, and only CPython can be embedded; name a CPython 3.11 or later",
-            fact["implementation"]
+            cut(implementation)
         ));
     }
     if !at_least_3_11(version) {
@@ -65,11 +70,29 @@ pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, St
     let library = places().find(|path| path.is_file()).ok_or_else(|| no_library(executable, &fact));
     let python = Python {
         executable: executable.to_path_buf(),
-        version: version.to_owned(),
+        version: (*version).to_owned(),
         prefix: fact.get("prefix").copied().unwrap_or_default().to_owned(),
         library: None,
     };
     Ok((python, library))
+}
+
+/// The name and the value of a fact. None is longer than a path may be.
+fn fact_of(line: &str) -> Option<(&str, &str)> {
+    let (name, value) = line.strip_prefix("mod_wsgi:")?.split_once('=')?;
+    (line.len() <= libc::PATH_MAX as usize && !value.contains(char::is_control)).then_some((name, value))
+}
+
+/// It goes into the Server header, too.
+fn is_version(text: &str) -> bool {
+    text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+/// As much of a text as a line of the log has room for.
+fn cut(text: &str) -> String {
+    const MOST: usize = 300;
+    let shown: String = text.chars().take(MOST).collect();
+    if shown.len() < text.len() { shown + " ..." } else { shown }
 }
 
 fn at_least_3_11(version: &str) -> bool {
@@ -79,9 +102,9 @@ fn at_least_3_11(version: &str) -> bool {
 
 fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> String {
     let shown = executable.display();
-    let minor = fact.get("minor").copied().unwrap_or("3");
+    let minor = fact.get("minor").copied().filter(|text| is_version(text)).unwrap_or("3");
     if fact.get("shared") == Some(&"1") {
-        let wanted = fact.get("wanted").copied().unwrap_or("libpython");
+        let wanted = cut(fact.get("wanted").copied().unwrap_or("libpython"));
         return format!(
             "{shown} has no shared library {wanted}, which embedded mode needs; install it (apt install \
              libpython{minor})"
@@ -94,25 +117,23 @@ fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> String {
 }
 
 /// It ran, and did not answer as a python does.
-fn silent(executable: &Path, answer: &os::Answer, user: &User) -> String {
+fn silent(executable: &Path, status: ExitStatus, stderr: &str, user: &User) -> String {
     let shown = executable.display();
-    let last = answer.stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
-    if answer.stderr.contains("Unknown option: -P") || answer.stderr.contains("unknown option -P") {
+    let last = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
+    let last = cut(last);
+    if stderr.contains("Unknown option: -P") || stderr.contains("unknown option -P") {
         return format!(
             "{shown} is older than Python 3.11, the oldest supported; create the environment with a later Python"
         );
     }
-    if answer.stderr.contains("No module named 'encodings'") {
+    if stderr.contains("No module named 'encodings'") {
         return format!(
             "{shown} does not find its standard library (No module named 'encodings'), so its base installation is \
              gone or the Apache user {user} may not read it; create the virtual environment anew, with a python that this user \
              can run"
         );
     }
-    format!(
-        "{shown} is not a usable python ({}: {last}); name the root of a virtual environment",
-        answer.status
-    )
+    format!("{shown} is not a usable python ({status}: {last}); name the root of a virtual environment")
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ mod neighbours;
 mod preload;
 mod preload_hung;
 mod preload_ports;
+mod python_apart;
 mod python_found;
 mod python_runs;
 mod random;

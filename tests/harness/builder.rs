@@ -29,6 +29,7 @@ pub struct Httpd {
     group: Option<Vec<String>>,
     extra_modules: Vec<String>,
     environment: Vec<(String, String)>,
+    under: Vec<String>,
     unprivileged: bool,
     own: Option<Own>,
 }
@@ -63,6 +64,7 @@ pub fn httpd() -> Httpd {
         group: Some(vec!["threads=5".into()]),
         extra_modules: Vec::new(),
         environment: Vec::new(),
+        under: Vec::new(),
         unprivileged: false,
         own: None,
     }
@@ -169,6 +171,12 @@ impl Httpd {
     /// A variable in Apache's own environment.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Apache's command line stands behind these words, a program that executes it.
+    pub fn under(mut self, words: &[&str]) -> Self {
+        self.under = words.iter().map(|word| (*word).to_owned()).collect();
         self
     }
 
@@ -346,7 +354,14 @@ impl Httpd {
                 shell.args(["-c", ". \"$0\" && exec \"$@\""]).arg(variables).arg(APACHE);
                 shell
             }
-            None => Command::new(APACHE),
+            None => match self.under.split_first() {
+                Some((program, words)) => {
+                    let mut command = Command::new(program);
+                    command.args(words).arg(APACHE);
+                    command
+                }
+                None => Command::new(APACHE),
+            },
         };
         if let Some(own) = &self.own {
             command.arg("-d").arg(&own.root);
