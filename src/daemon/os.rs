@@ -473,6 +473,13 @@ pub fn kill(pid: u32) {
     unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
 }
 
+/// Ends the process that a descriptor stands for, at once; false: it has ended.
+pub fn kill_exactly(process: &OwnedFd) -> bool {
+    let none: *const libc::siginfo_t = ptr::null();
+    // SAFETY: takes numbers, and no further information.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), libc::SIGKILL, none, 0) == 0 }
+}
+
 /// A descriptor that the parent keeps for as long as it lives is closed in this process alone.
 pub fn close(fd: RawFd) {
     // SAFETY: nobody uses it in this process any more.

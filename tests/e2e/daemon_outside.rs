@@ -177,3 +177,54 @@ fn a_copy_that_the_application_forks_holds_nothing_of_ours() {
     assert!(ours(own) >= 4, "the worker's own are not where this test looks for them: {own}");
     assert_eq!(ours(copy), 0, "{copy}");
 }
+
+/// What an application has started ends with its group, whatever signals it takes: copies and programs of a process that serves,
+/// and of one that was replaced.
+#[test]
+fn copies_that_ignore_signals() {
+    for graceful in [true, false] {
+        let body = "
+            import signal, subprocess
+            def copy():
+                if os.fork() == 0:
+                    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+                        signal.signal(number, signal.SIG_IGN)
+                    note('copy', 'x')
+                    os.setpgid(0, 0)
+                    time.sleep(1000)
+                    os._exit(0)
+            copy()
+            program = subprocess.Popen(['sh', '-c', 'trap \"\" TERM; sleep 1000; sleep 1000'])
+            note('program', str(program.pid))
+            note('load', 'v0')
+            def application(environ, start_response):
+                return answer(environ, start_response, 'v0', os.getpid())";
+        let h =
+            group("", &script(body)).config("WSGIRestrictSignal Off").allow_log("DeprecationWarning|os.fork");
+        let s = serving(h, 2);
+        let first = loaded(&s);
+        s.send(first[0], libc::SIGUSR1);
+        noted(&s, "load", 3);
+        gone(&first[..1]);
+        noted(&s, "copy", 3);
+        s.graceful();
+        noted(&s, "load", 5);
+        gone(&first);
+        noted(&s, "copy", 5);
+        let programs = notes(&s, "program").into_iter().filter_map(|note| note.text.parse::<u32>().ok());
+        let copies = notes(&s, "copy").into_iter().map(|note| note.pid);
+        let started: Vec<u32> = programs.chain(copies).collect();
+        assert_eq!(started.len(), 10);
+        assert!(started.iter().all(|pid| daemon::is_alive(*pid)), "a replacement leaves them alone");
+        if graceful {
+            s.stop();
+        } else {
+            s.terminate();
+        }
+        let left = || started.iter().copied().filter(|pid| daemon::is_alive(*pid)).collect::<Vec<_>>();
+        within(Duration::from_secs(2), || left().is_empty().then_some(()));
+        let left = left();
+        left.iter().for_each(|pid| s.send(*pid, libc::SIGKILL));
+        assert_eq!(left, [0; 0], "processes that are still there");
+    }
+}

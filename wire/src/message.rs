@@ -460,6 +460,10 @@ messages! {
         "The socket or the claims of a process group were found in a state that only a process of the group can have brought about.",
         "They are made anew; processes that are there finish what they have, others start.",
         "An application of the group, or an extension module, uses descriptors that are not its own.";
+    LEFT_BEHIND 1086 Notice,
+        "Copies or programs that an application had started were still there when its process group ended for good.",
+        "They are killed. Those that lead a session of their own (`start_new_session=True`) are left alone.",
+        "Have the application end what it starts (`atexit`), if it matters how that ends.";
 }
 
 #[cfg(test)]

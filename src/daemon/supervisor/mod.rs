@@ -10,6 +10,7 @@ mod group;
 mod launch;
 mod output;
 mod process;
+mod session;
 mod settings;
 
 use super::groups::{self, Live};
@@ -217,6 +218,7 @@ impl Supervisor {
         let taken = std::mem::take(&mut self.taken);
         for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
             group.leave();
+            group.ends_for_good();
             group.say_down(&self.context);
         }
     }
@@ -231,14 +233,18 @@ impl Supervisor {
         let gone = self.groups.iter().all(Group::is_gone);
         match self.ending {
             Some(until) => gone || now >= until,
-            // All groups are a later supervisor's.
-            None => gone && self.superseded && self.groups.iter().all(Group::is_leaving),
+            // All groups are a later supervisor's. What processes have left behind is ended with the server, from here.
+            None => {
+                gone && !self.groups.iter().any(Group::has_remains)
+                    && self.superseded
+                    && self.groups.iter().all(Group::is_leaving)
+            }
         }
     }
 
     fn end(&mut self) -> ! {
         for group in &mut self.groups {
-            group.kill_all();
+            group.kill_all(&self.context);
         }
         if self.ending.is_some() {
             for path in &self.paths {

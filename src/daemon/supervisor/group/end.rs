@@ -4,6 +4,7 @@ use super::{GREW_OLD, Group};
 use crate::daemon::os;
 use crate::daemon::supervisor::output::Output;
 use crate::daemon::supervisor::process::Process;
+use crate::daemon::supervisor::session::{self, Remains};
 use crate::daemon::supervisor::{Context, death};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -49,6 +50,39 @@ impl Group {
     pub fn stop(&mut self, limit: Option<Duration>) {
         let (grace, shutdown) = self.times(Reason::Stop);
         self.drain_all(Reason::Stop, (grace, limit.or(shutdown)));
+        self.ends_for_good();
+    }
+
+    /// No later supervisor has it: what its processes have started ends when they have.
+    pub fn ends_for_good(&mut self) {
+        self.for_good = true;
+    }
+
+    /// Processes that have ended have left others behind.
+    pub fn has_remains(&self) -> bool {
+        !self.remains.is_empty()
+    }
+
+    /// A process has ended, and is not reaped yet: what it has started goes with it, or is known from now on.
+    fn look_at_session(&mut self, context: &Context, pid: u32) {
+        /// Processes that are known to have left something behind, at most.
+        const MOST: usize = 64;
+        if self.for_good {
+            self.say_killed(context, session::kill(pid));
+        } else if self.remains.len() < MOST {
+            self.remains.extend(Remains::of(pid));
+        }
+    }
+
+    fn say_killed(&self, context: &Context, count: usize) {
+        if count > 0 {
+            let text = format!(
+                "{count} processes that applications of group '{}' have started were still there when it ended; they \
+                 were killed",
+                self.live.name()
+            );
+            self.say(context, msg::LEFT_BEHIND, &text);
+        }
     }
 
     pub(super) fn drain_all(
@@ -77,14 +111,28 @@ impl Group {
     }
 
     /// Ends what is left.
-    pub fn kill_all(&mut self) {
+    pub fn kill_all(&mut self, context: &Context) {
         self.empty_places();
-        self.leaving.iter_mut().for_each(Process::kill);
+        let mut count = 0;
+        for process in &mut self.leaving {
+            process.kill();
+            count += session::kill(process.pid);
+        }
+        self.say_killed(context, count);
+        if self.for_good {
+            self.end_remains(context);
+        }
         for output in
             self.leaving.iter_mut().filter_map(|process| process.output.as_mut()).chain(&mut self.outputs)
         {
             output.pass_on_last();
         }
+    }
+
+    /// Ends what its processes have left behind.
+    pub(super) fn end_remains(&mut self, context: &Context) {
+        let count = std::mem::take(&mut self.remains).iter().map(Remains::kill).sum();
+        self.say_killed(context, count);
     }
 
     /// Notes how a process died, and at which application. True: the next one is the first that does without it.
@@ -111,6 +159,7 @@ impl Group {
 
     /// A process has ended: one of this place (true: as a successor), or one that was to.
     pub(super) fn died(&mut self, context: &Context, place: Option<(usize, bool)>, mut process: Process) {
+        self.look_at_session(context, process.pid);
         let Some((status, most)) = os::reap(process.pid) else { return };
         self.keep_output(process.output.take());
         let mut claimed = 0;

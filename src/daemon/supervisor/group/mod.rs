@@ -11,6 +11,7 @@ mod start;
 use super::Context;
 use super::output::Output;
 use super::process::Process;
+use super::session::Remains;
 use super::settings::{self, Plans};
 use crate::apache::log;
 use crate::daemon::groups::{self, Live};
@@ -45,6 +46,10 @@ pub struct Group {
     is_leaving: bool,
     /// When a script, or a file that was imported, was last found changed.
     changed: Option<Instant>,
+    /// It ends for good, and what its processes have started with it.
+    for_good: bool,
+    /// What processes that have ended have left behind.
+    remains: Vec<Remains>,
     /// Earlier supervisors know that it serves.
     told: bool,
     /// The process that died last, and how.
@@ -88,6 +93,8 @@ impl Group {
             outputs: Vec::new(),
             is_leaving: false,
             changed: None,
+            for_good: false,
+            remains: Vec::new(),
             told: false,
             died: None,
             died_at: None,
@@ -121,6 +128,9 @@ impl Group {
                 Some(at) => next = next.min(at),
                 None => {}
             }
+        }
+        if self.for_good && self.is_gone() {
+            self.end_remains(context);
         }
         if self.is_leaving {
             return next;
@@ -178,6 +188,7 @@ impl Group {
     pub fn descriptors(&self, into: &mut Vec<RawFd>) {
         self.processes().for_each(|process| process.descriptors(into));
         into.extend(self.outputs.iter().map(Output::fd));
+        self.remains.iter().for_each(|remains| remains.descriptors(into));
     }
 
     /// All there are.
@@ -208,6 +219,7 @@ impl Group {
                 }
             }
         }
+        self.remains.retain_mut(|remains| remains.are_left(is_ready));
         for mut process in std::mem::take(&mut self.leaving) {
             process.pass_on_output(is_ready);
             let ended = is_ready(process.ended.as_raw_fd());

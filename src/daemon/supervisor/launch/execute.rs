@@ -56,6 +56,8 @@ impl Plan<'_> {
             {
                 self.warn(msg::PRIORITY_FAILED, "cpu-priority=", &io::Error::last_os_error());
             }
+            // What it starts is found by its session. It leads none yet, so this cannot fail.
+            libc::setsid();
             self.become_user()?;
             if let Some(mask) = group.umask {
                 libc::umask(mask);
