@@ -50,6 +50,22 @@ pub fn engine_file() -> PathBuf {
     own_file().with_file_name("_mod_wsgi.abi3.so")
 }
 
+/// The terminal that Apache was started in is not that of its children (`-DFOREGROUND`): what an application typed into it
+/// root's shell would run. It still ends them all by Ctrl-C. The leader of a session would end the session, so it keeps it.
+pub fn leave_terminal() {
+    // SAFETY: calls on numbers and a C string.
+    unsafe {
+        if libc::getsid(0) == libc::getpid() {
+            return;
+        }
+        let terminal = libc::open(c"/dev/tty".as_ptr(), libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC);
+        if terminal >= 0 {
+            libc::ioctl(terminal, libc::TIOCNOTTY);
+            libc::close(terminal);
+        }
+    }
+}
+
 /// From here on this code stays in this process, whatever httpd unloads: threads run in it.
 pub fn stay_loaded() {
     if let Ok(file) = CString::new(own_file().as_os_str().as_bytes()) {

@@ -102,6 +102,7 @@ pub struct Start;
 impl hook::ChildStart for Start {
     fn run(pool: Pool<'static>, main: Server<'static>) {
         remember(main);
+        os::leave_terminal();
         variable(b"");
         signals::ignore_report_signal();
         let config = main.config();

@@ -189,3 +189,36 @@ fn large_answers_do_not_add_up() {
     let after = memory(&s, "VmRSS:");
     assert!(after < before + 24, "{before} MB, {after} MB after 40 rounds");
 }
+
+/// Apache in the foreground has root's terminal; what is typed into it root's shell would run. Applications have it not.
+#[test]
+fn no_terminal() {
+    const IN_A_TERMINAL: &str = "
+import fcntl, os, pty, sys, termios
+master, terminal = pty.openpty()
+os.set_inheritable(master, True)
+fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+os.close(terminal)
+os.execv(sys.argv[1], sys.argv[1:])";
+    let s = application(
+        "
+        import fcntl, termios
+        start_response('200 OK', [])
+        try:
+            terminal = os.open('/dev/tty', os.O_RDWR)
+            fcntl.ioctl(terminal, termios.TIOCSTI, b'x')
+        except OSError as error:
+            return [repr(error.errno).encode()]
+        return [b'typed']",
+    )
+    .under(&["/usr/bin/python3", "-c", IN_A_TERMINAL])
+    .start();
+    let field = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+    let terminal = |pid: u32| field(pid).rsplit(')').next().unwrap().split(' ').nth(5).unwrap().to_owned();
+    assert_ne!(terminal(s.pid()), "0", "Apache itself has one");
+    assert_eq!(s.get("/").text(), libc::ENXIO.to_string());
+    let children = s.children();
+    s.graceful();
+    s.wait_gone(&children);
+    assert_eq!(s.get("/").text(), libc::ENXIO.to_string());
+}
