@@ -14,6 +14,7 @@ mod daemon_outside;
 mod daemon_pythons;
 mod daemon_reload;
 mod daemon_robust;
+mod daemon_scripts;
 mod daemon_timeouts;
 mod daemon_transfer;
 mod daemon_waiting;

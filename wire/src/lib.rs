@@ -4,7 +4,8 @@
 //! knows Python and no httpd. In embedded mode both are in one process and meet in [`door`]: two tables of C
 //! functions and the plain structures they pass. In daemon mode the engine is in a worker process: [`frame`]s on a
 //! connection carry requests, [`claims`] in shared memory say which thread is idle, [`control`] messages go between the
-//! worker and its supervisor, those of the worker through a [`ring`], and [`worker`] is what a worker is told when it starts. No I/O happens here.
+//! worker and its supervisor, those of the worker through a [`ring`], and [`worker`] is what a worker is told when it
+//! starts. No I/O happens here, but that [`scripts`] looks at files.
 
 pub mod claims;
 pub mod codec;
@@ -16,6 +17,7 @@ pub mod level;
 pub mod message;
 pub mod request;
 pub mod ring;
+pub mod scripts;
 pub mod slice;
 pub mod stamp;
 pub mod worker;

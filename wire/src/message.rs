@@ -215,11 +215,11 @@ messages! {
         "Define the group in the main server, or give both hosts the same ServerName.";
     WRONG_GROUP 155 Error,
         "The script, or its directory, is not of the group that script-group= demands, or others may write to it.",
-        "The request gets 403.",
+        "A request for it gets 403. A process that is asked in another way does not run it.",
         "Correct the group or the mode that the line names.";
     WRONG_OWNER 164 Error,
         "The script, or its directory, is not of the user that script-user= demands, or others may write to it.",
-        "The request gets 403.",
+        "A request for it gets 403. A process that is asked in another way does not run it.",
         "Correct the owner or the mode that the line names.";
     APPLICATION_RAISED 174 Error,
         "The application raised an exception.",
@@ -464,6 +464,10 @@ messages! {
         "Copies or programs that an application had started were still there when its process group ended for good.",
         "They are killed. Those that lead a session of their own (`start_new_session=True`) are left alone.",
         "Have the application end what it starts (`atexit`), if it matters how that ends.";
+    OUTSIDE_SCRIPT_ROOT 1090 Error,
+        "The script does not lie below the directory that script-root= names; links are followed.",
+        "A request for it gets 403. A process that is asked in another way does not run it.",
+        "Correct the path of the script or script-root=, or see who asked for it.";
 }
 
 #[cfg(test)]

@@ -2,9 +2,16 @@
 
 use crate::codec::{Malformed, Reader, Writer};
 use crate::request::{Pairs, put_pairs};
+use crate::scripts::Rules;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Raised whenever the settings change: supervisor and worker must be of one version.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
+
+/// A number that no user and no group has.
+pub const NOBODY: u32 = u32::MAX;
 
 /// Descriptors of a worker. The others are closed before its python is executed.
 pub mod descriptor {
@@ -178,6 +185,25 @@ settings! {
     reload: u8,
     /// `wsgi.run_once`
     run_once: flag,
+    /// `script-user=`; [`NOBODY`]: not given.
+    script_user: u32,
+    /// `script-group=`; [`NOBODY`]: not given.
+    script_group: u32,
+    /// `script-root=`, as the process sees it; empty: not given.
+    script_root: text,
+}
+
+impl Settings {
+    /// Which scripts the process runs.
+    pub fn rules(&self) -> Rules<'_> {
+        let given = |id: u32| Some(id).filter(|id| *id != NOBODY);
+        let root = Path::new(OsStr::from_bytes(&self.script_root));
+        Rules {
+            user: given(self.script_user),
+            group: given(self.script_group),
+            root: Some(root).filter(|_| !self.script_root.is_empty()),
+        }
+    }
 }
 
 /// An application, and how it starts.

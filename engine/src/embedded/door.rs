@@ -101,6 +101,7 @@ fn settings(from: &table::Settings) -> Settings {
         daemon: false,
         beside: false,
         died: None,
+        scripts: (None, None, None),
         board: (from.board >= 0).then_some(from.board),
         slots: from.slots,
         generation: from.generation,

@@ -45,9 +45,14 @@ def cancel_dump():
     faulthandler.cancel_dump_traceback_later()
 
 
-def compile_script(path):
-    # To open a pipe would be to wait for who writes to it.
-    with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+def compile_script(path, opened):
+    """The code of a script, read from a descriptor if it has been opened already."""
+
+    def opener(path, flags):
+        # To open a pipe would be to wait for who writes to it.
+        return os.open(path, flags | os.O_NONBLOCK)
+
+    with open(path, "rb", opener=opener) if opened is None else open(opened, "rb", closefd=False) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(f"{path!r} is not a regular file")
         source = file.read()

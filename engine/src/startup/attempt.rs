@@ -2,7 +2,7 @@
 
 use super::app::{App, Place, State};
 use super::board::{Advice, Claim};
-use super::failure::{Failure, at_start, failure_text};
+use super::failure::{Failure, at_start, failure_text, is_of_rules};
 use super::record::{Record, Watched};
 use super::script::Script;
 use super::slots::Slot;
@@ -276,7 +276,7 @@ impl Attempt {
             }
         };
         self.say_loading(space);
-        let loaded = space.load_script(py, &self.app, self.stamp.modified);
+        let loaded = space.load_script(py, &self.app, self.runtime.settings.rules(), self.stamp.modified);
         leave_if_copy(py, &loaded);
         lock(&self.times).import = begun.elapsed();
         let warmed = match loaded {
@@ -304,8 +304,13 @@ impl Attempt {
         let class = raised.class_name(py);
         let exception = raised.take(py);
         let number = if self.log.is_some() { number } else { at_start(number) };
-        let (cause, watched) = space.examine(py, &self.app.path, &exception);
-        let what = failure_text(number, &self.app, &class, &space.context());
+        let (mut cause, watched) = space.examine(py, &self.app.path, &exception);
+        let what = if is_of_rules(number) {
+            cause.trace.clear();
+            format!("WSGI script '{}' was not run: {}", self.app.shown(), cause.text)
+        } else {
+            failure_text(number, &self.app, &class, &space.context())
+        };
         Box::new(Failure { number, what, cause, watched, place: Place::Group })
     }
 

@@ -31,6 +31,11 @@ impl Failure {
         let watched = vec![app.shown().into_owned()];
         Box::new(Self { number, what, cause, watched, place: Place::Group })
     }
+
+    /// The first line says the cause, too.
+    pub fn says_all(&self) -> bool {
+        is_of_rules(self.number)
+    }
 }
 
 /// The number of the same message when the process starts.
@@ -41,6 +46,12 @@ pub fn at_start(number: Message) -> Message {
         msg::SCRIPT_RAISED => msg::PRELOAD_RAISED,
         other => other,
     }
+}
+
+/// The script was not run because its group's rules are against it; the exception's text says which, and nothing else is
+/// to be said.
+pub fn is_of_rules(number: Message) -> bool {
+    matches!(number, msg::WRONG_OWNER | msg::WRONG_GROUP | msg::OUTSIDE_SCRIPT_ROOT)
 }
 
 /// The beginning of the first line.

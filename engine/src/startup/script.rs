@@ -3,10 +3,14 @@
 use super::app::{App, Seen, Serving};
 use super::record::Cause;
 use super::space::Space;
-use crate::python::{Obj, Py, Raised, Result};
+use crate::python::{Obj, Problem, Py, Raised, Result};
 use crate::wsgi::Call;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use wire::scripts::Rules;
 use wire::{Message, Stamp, message as msg};
 
 /// Which script, and where it runs.
@@ -99,12 +103,23 @@ impl Space {
         &self,
         py: Py<'py>,
         app: &App,
+        rules: Rules<'_>,
         modified: i64,
     ) -> std::result::Result<Obj<'py>, (Message, Raised)> {
+        let script = match &app.plan.django {
+            None if !rules.are_none() => Some(open(py, &app.path, rules)?),
+            _ => None,
+        };
         let compile = || -> Result<Obj<'py>> {
             let path = Obj::path(py, &app.path)?;
             match &app.plan.django {
-                None => self.ask(py, c"compile_script", &[&path]),
+                None => {
+                    let opened = match &script {
+                        None => Obj::none(py),
+                        Some(file) => Obj::int(py, file.as_raw_fd().into())?,
+                    };
+                    self.ask(py, c"compile_script", &[&path, &opened])
+                }
                 Some(django) => Obj::tuple(
                     py,
                     &[
@@ -118,6 +133,7 @@ impl Space {
             }
         };
         let code = compile().map_err(|raised| (msg::SCRIPT_UNREADABLE, raised))?;
+        drop(script);
         let execute = || {
             let name = format!("_mod_wsgi_{:x}", md5::compute(&app.name));
             let (path, name) = (Obj::path(py, &app.path)?, Obj::str(py, &name)?);
@@ -190,6 +206,19 @@ impl Space {
         self.ask(py, c"roll_back", &[before, &Obj::bool(py, alone)])
             .map(drop)
             .unwrap_or_else(|raised| raised.print(py));
+    }
+}
+
+/// Opens a script, if it is one that the group may run. The error says which rule it breaks.
+fn open(py: Py<'_>, path: &[u8], rules: Rules<'_>) -> std::result::Result<File, (Message, Raised)> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file)));
+    let (data, file) = opened.map_err(|error| {
+        (msg::SCRIPT_UNREADABLE, Problem::Os.raise(py, format_args!("{error}: '{}'", path.display())))
+    })?;
+    match rules.complaint(path, Some(&data)) {
+        None => Ok(file),
+        Some((message, why)) => Err((message, Problem::Os.raise(py, why))),
     }
 }
 

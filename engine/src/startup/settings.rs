@@ -2,7 +2,9 @@
 
 use super::exits::ExitRule;
 use crate::python::{Obj, Py, Result};
+use std::path::PathBuf;
 use std::time::Duration;
+use wire::scripts::Rules;
 
 /// The version of mod_wsgi whose interface applications find: they compare it to know what they may use.
 const INTERFACE: [i64; 3] = [6, 1, 1];
@@ -77,9 +79,17 @@ pub struct Settings {
     pub startup_requests: u32,
     /// WSGIImportTimeout; zero: off.
     pub import_timeout: Duration,
+    /// `script-user=`, `script-group=`, `script-root=`
+    pub scripts: (Option<u32>, Option<u32>, Option<PathBuf>),
 }
 
 impl Settings {
+    /// Which scripts may be run.
+    pub fn rules(&self) -> Rules<'_> {
+        let (user, group, root) = &self.scripts;
+        Rules { user: *user, group: *group, root: root.as_deref() }
+    }
+
     /// The dict that `prepare.py` is given for an interpreter.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Obj<'py>> {
         let config = Obj::dict(py)?;

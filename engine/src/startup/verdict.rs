@@ -111,10 +111,10 @@ impl Attempt {
         {
             // It has been told in full, by another process.
             let seconds = delay(record.attempts).as_secs();
+            let cause = if failure.says_all() { String::new() } else { record.cause.summary() + " " };
             let text = format!(
-                "{} once more, as before: {} (id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
+                "{} once more, as before: {cause}(id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
                 failure.what,
-                record.cause.summary(),
                 record.id,
                 record.attempts,
                 std::process::id(),
@@ -136,7 +136,7 @@ impl Attempt {
             delay(record.attempts).as_secs(),
         )];
         let cause = &failure.cause;
-        if cause.trace.is_empty() {
+        if cause.trace.is_empty() && !failure.says_all() {
             lines.push(cause.summary());
         }
         lines.extend(cause.trace.iter().cloned());

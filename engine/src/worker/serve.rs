@@ -10,9 +10,12 @@ use super::{Worker, os};
 use crate::python::set_thread_number;
 use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +31,13 @@ const AT_ONCE: usize = 96 << 10;
 
 /// A request that has waited for so many seconds may have been given up.
 const LONG_AGO: f64 = 2.0;
+
+/// So many microseconds have gone since this was true last.
+fn is_due(last: &AtomicI64, between: i64) -> bool {
+    let (now, was) = (crate::startup::clock(), last.load(Ordering::Relaxed));
+    now.saturating_sub(was) > between
+        && last.compare_exchange(was, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+}
 
 /// Connections, and what threads wait with.
 pub struct Door {
@@ -153,11 +163,7 @@ impl Worker {
     /// Descriptors or memory are short: connections wait.
     fn cannot_accept(&self, error: &io::Error) {
         static SAID: AtomicI64 = AtomicI64::new(i64::MIN);
-        let now = crate::startup::clock();
-        let said = SAID.load(Ordering::Relaxed);
-        if now.saturating_sub(said) > 60_000_000
-            && SAID.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
+        if is_due(&SAID, 60_000_000) {
             let text = format!(
                 "a process of group '{}' cannot take connections: {error}; 'ulimit -n' says how many files it may open",
                 self.name()
@@ -281,31 +287,34 @@ impl Worker {
         let link = Box::new(Remote::new(conn.clone(), entry, head.body_follows));
         let log = Box::new(RemoteLog::new(conn.clone(), head.level));
         let length = wsgi::declared_length(environ.clone());
-        let outcome = wsgi::serve(
-            wsgi::Request {
-                script: Script {
-                    path: head.script,
-                    group: head.group,
-                    callable: head.callable,
-                    stamp: head.stamp,
-                    reload: head.reload && self.settings.reload > 0,
-                },
-                environ,
-                length,
-                head_only: head.head_only,
-                facts: Facts {
-                    https: head.https,
-                    received: head.received as f64 / 1e6,
-                    warm_up: false,
-                    queued: head.queued as f64 / 1e6,
-                    taken,
-                },
-                plan: &|| self.plan(head.plan, head.callable),
-                pages: Pages { own: head.own_pages, details: head.error_details },
+        let plan = || self.plan(head.plan, head.callable);
+        let request = wsgi::Request {
+            script: Script {
+                path: head.script,
+                group: head.group,
+                callable: head.callable,
+                stamp: head.stamp,
+                reload: head.reload && self.settings.reload > 0,
             },
-            link,
-            log,
-        );
+            environ,
+            length,
+            head_only: head.head_only,
+            facts: Facts {
+                https: head.https,
+                received: head.received as f64 / 1e6,
+                warm_up: false,
+                queued: head.queued as f64 / 1e6,
+                taken,
+            },
+            plan: &plan,
+            pages: Pages { own: head.own_pages, details: head.error_details },
+        };
+        let outcome = if self.may_run(&head) {
+            wsgi::serve(request, link, log)
+        } else {
+            drop(link);
+            wsgi::error(403)
+        };
         if crate::startup::is_copy() {
             // The application has forked, and its child came back here.
             crate::startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
@@ -322,6 +331,29 @@ impl Worker {
             return Ok(None);
         }
         Ok(Some(kept))
+    }
+
+    /// The rules of the group let it run what is asked for. Apache's child has looked before it asked: this is for whoever
+    /// else may connect. What is started without a script is what the configuration says.
+    fn may_run(&self, head: &request::Head<'_>) -> bool {
+        static SAID: AtomicI64 = AtomicI64::new(i64::MIN);
+        let rules = self.settings.rules();
+        let is_script = || {
+            let plans = self.settings.plans.iter();
+            !plans.filter(|plan| plan.key == head.plan).any(|plan| plan.django.is_some())
+        };
+        if rules.are_none() || !is_script() {
+            return true;
+        }
+        let script = Path::new(OsStr::from_bytes(head.script));
+        let Some((message, why)) = rules.complaint(script, None) else { return true };
+        if is_due(&SAID, 1_000_000) {
+            crate::host::message(
+                message,
+                format!("{why}; the request is refused by process group '{}'", self.name()),
+            );
+        }
+        false
     }
 
     /// Sends the end. The claim goes before, so that the child finds an idle thread when it has read it; but not if sending

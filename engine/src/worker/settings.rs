@@ -2,6 +2,7 @@
 
 use crate::startup::{Django, ExitRule, Plan, Settings, WarmUp, seconds};
 use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 use wire::worker as told;
 
 /// The settings of every interpreter.
@@ -9,6 +10,7 @@ pub fn of(from: &told::Settings) -> Settings {
     let hidden = |name: &[u8]| from.hide_hash_seed && name == b"PYTHONHASHSEED";
     let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
     let version = from.apache_version;
+    let rules = from.rules();
     Settings {
         python_path: from.python_path.clone(),
         process_group: from.group.clone(),
@@ -41,6 +43,7 @@ pub fn of(from: &told::Settings) -> Settings {
         startup_timeout: seconds(from.startup_timeout),
         startup_requests: from.startup_requests,
         import_timeout: seconds(from.import_timeout),
+        scripts: (rules.user, rules.group, rules.root.map(Path::to_path_buf)),
     }
 }
 

@@ -142,7 +142,8 @@ impl Drop for EndOf<'_> {
     }
 }
 
-fn error(status: i32) -> Outcome {
+/// The client gets Apache's page for this status.
+pub fn error(status: i32) -> Outcome {
     Outcome::of(End::Error, status)
 }
 

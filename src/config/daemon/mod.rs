@@ -62,6 +62,8 @@ pub struct Group {
     pub script_user: Option<u32>,
     /// `script-group=`, a gid.
     pub script_group: Option<u32>,
+    /// `script-root=`, absolute.
+    pub script_root: Option<Vec<u8>>,
     /// `socket-user=`, a uid.
     pub socket_user: Option<u32>,
 
@@ -164,18 +166,22 @@ impl Group {
         if self.script_user.is_some() && self.script_group.is_some() {
             return Err("Only one of script-user and script-group allowed.".into());
         }
-        let Some(home) = self.home.as_deref().filter(|_| self.chroot.is_none()) else { return Ok(()) };
-        let home = Path::new(OsStr::from_bytes(home));
-        let wrong = match home.metadata() {
-            Ok(there) if !there.is_dir() => "is no directory",
-            Err(why) if why.kind() == std::io::ErrorKind::NotFound => "is not there",
-            // Those who may not look are told nothing.
-            _ => return Ok(()),
-        };
-        Err(format!(
-            "Invalid home directory for WSGI daemon process. '{}' {wrong}: make it, or name another",
-            home.display()
-        ))
+        let home = self.home.as_deref().filter(|_| self.chroot.is_none());
+        for (thing, directory) in [("home directory", home), ("script root", self.script_root.as_deref())] {
+            let Some(directory) = directory else { continue };
+            let directory = Path::new(OsStr::from_bytes(directory));
+            let wrong = match directory.metadata() {
+                Ok(there) if !there.is_dir() => "is no directory",
+                Err(why) if why.kind() == std::io::ErrorKind::NotFound => "is not there",
+                // Those who may not look are told nothing.
+                _ => continue,
+            };
+            return Err(format!(
+                "Invalid {thing} for WSGI daemon process. '{}' {wrong}: make it, or name another",
+                directory.display()
+            ));
+        }
+        Ok(())
     }
 }
 

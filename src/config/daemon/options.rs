@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 46] = [
+pub static OPTIONS: [Row; 47] = [
     row(
         ["processes", "process count"],
         ["number", "1"],
@@ -128,6 +128,12 @@ pub static OPTIONS: [Row; 46] = [
         ["name|#gid", "off"],
         |group, value| value.gid().map(|gid| group.script_group = Some(gid)),
         "The same for a group. Not together with `script-user=`.",
+    ),
+    row(
+        ["script-root", "script root"],
+        ["directory", "none"],
+        |group, value| value.absolute().map(|path| group.script_root = path),
+        "Only scripts below this directory are run; links are followed. It must be absolute and there.",
     ),
     row(
         ["socket-user", "socket user"],

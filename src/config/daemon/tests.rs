@@ -132,7 +132,7 @@ fn every_option_is_taken_in_and_documented() {
             "user" | "group" | "supplementary-groups" | "script-user" | "script-group" | "socket-user" => {
                 "site"
             }
-            "home" | "chroot" => "/",
+            "home" | "chroot" | "script-root" => "/",
             "server-metrics" => "On",
             "reload" => "off",
             "umask" => "077",
@@ -150,7 +150,7 @@ fn every_option_is_taken_in_and_documented() {
         let field = plain[..at].rfind(": ").unwrap();
         assert!(fields.insert(field), "{} writes to the field of another option", row.name);
     }
-    assert_eq!(fields.len(), 46);
+    assert_eq!(fields.len(), OPTIONS.len());
 }
 
 #[test]
@@ -236,6 +236,8 @@ fn directories_are_absolute_and_there() {
     );
     refused("home=/no/such/directory", "Invalid home directory for WSGI daemon process.");
     refused("home=/proc/version", "'/proc/version' is no directory");
+    refused("script-root=site", "Invalid script root for WSGI daemon process. script-root=site must be");
+    refused("script-root=/no/such/directory", "'/no/such/directory' is not there");
     refused("chroot=/", "Cannot chroot WSGI daemon process when not root.");
     assert!(group("chroot=/ home=/no/such/directory").home.is_some(), "it is below another root");
     let mut root = Reading { is_root: true, ..Reading::default() };

@@ -6,7 +6,7 @@ use crate::config::daemon::Reload;
 use crate::daemon::groups::Live;
 use crate::daemon::os;
 use crate::embedded::{self, board, plan, preload};
-use wire::worker::{Plan, Settings};
+use wire::worker::{NOBODY, Plan, Settings};
 
 /// Least stack of a thread: CPython 3.13 overflows a smaller one on deeply nested data.
 const LEAST_STACK: u64 = 2 << 20;
@@ -54,6 +54,16 @@ pub fn of_group(live: &Live, plans: &Plans) -> Vec<Plan> {
     };
     let mine = |name: &[u8]| name.is_empty() || name == live.group.name;
     plans.iter().filter(|(name, _)| mine(name)).map(|(_, plan)| inside(plan)).collect()
+}
+
+/// `script-root=` as the process sees it.
+fn script_root(live: &Live) -> Vec<u8> {
+    let root = live.group.script_root.as_deref().unwrap_or_default();
+    match live.group.chroot.as_deref().and_then(|chroot| root.strip_prefix(chroot)) {
+        Some(b"") => b"/".to_vec(),
+        Some(inside) => inside.to_vec(),
+        None => root.to_vec(),
+    }
 }
 
 /// What came before a process.
@@ -125,6 +135,9 @@ pub fn settings(context: &Context, live: &Live, plans: &[Plan], past: Past) -> S
             Reload::Script => 1,
             Reload::Imports => 2,
         },
+        script_user: group.script_user.unwrap_or(NOBODY),
+        script_group: group.script_group.unwrap_or(NOBODY),
+        script_root: script_root(live),
         run_once: threads == 1 && group.maximum_requests == 1,
         plans: plans.to_vec(),
     }
