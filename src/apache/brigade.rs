@@ -79,20 +79,24 @@ impl<'r> Brigade<'r> {
             return Err(std::io::Error::last_os_error());
         }
         self.added += len as u64;
-        let flags =
-            sys::APR_FOPEN_READ as i32 | if sendfile { sys::APR_FOPEN_SENDFILE_ENABLED as i32 } else { 0 };
-        let mut file: *mut sys::apr_file_t = std::ptr::null_mut();
-        // SAFETY: `copy` is a descriptor of ours; apr_os_file_put registers no cleanup, so one is added that closes
-        // it with the request's pool, which outlives the bucket: httpd destroys it
-        // with the EOR bucket, which comes after the data.
+        // SAFETY: `copy` is a descriptor of ours; a cleanup closes it with the request's pool, which outlives the bucket:
+        // httpd destroys it with the EOR bucket, which comes after the data. apr_os_file_put registers none.
         unsafe {
-            sys::apr_os_file_put(&mut file, &mut copy, flags, pool);
             sys::apr_pool_cleanup_register(
                 pool,
                 copy as usize as *const c_void,
                 Some(close_descriptor),
                 Some(sys::apr_pool_cleanup_null),
             );
+            if !sendfile && !mapped {
+                let bucket = super::file::make(self.list(), self.request, copy, offset, len);
+                self.add(bucket);
+                return Ok(());
+            }
+            let flags = sys::APR_FOPEN_READ as i32
+                | if sendfile { sys::APR_FOPEN_SENDFILE_ENABLED as i32 } else { 0 };
+            let mut file: *mut sys::apr_file_t = std::ptr::null_mut();
+            sys::apr_os_file_put(&mut file, &mut copy, flags, pool);
             let bucket = sys::apr_brigade_insert_file(self.raw, file, offset, len, pool);
             if !bucket.is_null() {
                 sys::apr_bucket_file_enable_mmap(bucket, i32::from(mapped));

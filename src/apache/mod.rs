@@ -10,6 +10,7 @@ pub mod body;
 pub mod brigade;
 pub mod command;
 mod entrances;
+mod file;
 pub mod hook;
 pub mod log;
 pub mod mpm;

@@ -491,7 +491,8 @@ pub static ALL: [Directive; 43] = [
         default: "Off",
         help: c"On: files of wsgi.file_wrapper may be sent by sendfile(2)",
         doc: "On: files given to `wsgi.file_wrapper` are sent by the kernel where filters allow it. Leave it off \
-              for files on network file systems. Off: they are mapped into memory.",
+              for files on network file systems. Off: they are read, or mapped into memory where only root can \
+              write them.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.enable_sendfile)),
     },
     Directive {

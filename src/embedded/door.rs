@@ -116,7 +116,7 @@ extern "C" fn append_file(handle: Handle, fd: i32, offset: i64, len: i64) -> boo
     guard(false, || {
         // SAFETY: a live exchange.
         let exchange = unsafe { exchange(handle) };
-        exchange.drops_body() || exchange.append_file(fd, offset, len, true).is_ok()
+        exchange.drops_body() || exchange.append_file(fd, offset, len).is_ok()
     })
 }
 

@@ -129,12 +129,12 @@ impl Exchange<'_> {
         self.is_empty || self.verdict != Verdict::Send
     }
 
-    /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory if it is worth while and
-    /// the file `stays` as long as it is.
-    pub fn append_file(&mut self, fd: i32, offset: i64, len: i64, stays: bool) -> io::Result<()> {
+    /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory where nobody can make the
+    /// file shorter meanwhile, which would be the end of the process, else as it is read.
+    pub fn append_file(&mut self, fd: i32, offset: i64, len: i64) -> io::Result<()> {
         let part = |_| io::Error::from(io::ErrorKind::InvalidInput);
         let (start, count) = (u64::try_from(offset).map_err(part)?, u64::try_from(len).map_err(part)?);
-        let may_map = stays && self.request.may_map_files();
+        let may_map = self.request.may_map_files() && maps::stays_as_it_is(fd);
         if !self.sendfile
             && may_map
             && let Some(mapping) = maps::get(fd)

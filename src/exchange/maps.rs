@@ -3,8 +3,8 @@
 //! httpd maps a file for each request and unmaps it again; in a process with many threads that costs more than anything
 //! else about sending it. Here a mapping is kept for a short while after its last use, for the next request of the same
 //! file: same device and inode, size and modification time. Whoever sends it holds it, so it is never unmapped under a
-//! bucket. As with httpd's own mappings, a file should be replaced rather than truncated while it is served (httpd doc,
-//! EnableMMAP); where that cannot be, `EnableMMAP Off` turns both off.
+//! bucket. Whoever reads behind the end of a file that was cut after it was mapped is killed (SIGBUS), so only files are
+//! mapped that nobody but root can write; `EnableMMAP Off` leaves out these as well.
 #![allow(unsafe_code)]
 
 use crate::apache::brigade::Owner;
@@ -89,6 +89,31 @@ static FILLED: Condvar = Condvar::new();
 
 fn kept() -> MutexGuard<'static, Vec<Kept>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Filesystems of this machine, on which a file that only root can write is as long as it was. Of a network's, and of those
+/// that a user's own program is (FUSE), nobody knows.
+const LOCAL: [i64; 9] = [
+    libc::EXT4_SUPER_MAGIC as i64,
+    libc::XFS_SUPER_MAGIC as i64,
+    libc::BTRFS_SUPER_MAGIC as i64,
+    libc::F2FS_SUPER_MAGIC as i64,
+    libc::TMPFS_MAGIC as i64,
+    libc::OVERLAYFS_SUPER_MAGIC as i64,
+    0x2fc1_2fc1, // ZFS
+    0x7371_7368, // squashfs
+    0xe0f5_e1e2, // EROFS
+];
+
+/// Nobody but root can make the file shorter.
+pub fn stays_as_it_is(fd: i32) -> bool {
+    // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    let is_roots = file.metadata().is_ok_and(|data| data.uid() == 0 && data.mode() & 0o022 == 0);
+    // SAFETY: zeros are a value of the structure, which the call fills.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    is_roots && unsafe { libc::fstatfs(fd, &mut system) } == 0 && LOCAL.contains(&(system.f_type as i64))
 }
 
 /// The file of a descriptor in memory; `None` when it is too small or too large for that.

@@ -1,6 +1,7 @@
 //! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
 
 mod cherrypy;
+mod cut_files;
 mod daemon;
 mod daemon_death;
 mod daemon_files;

@@ -3,10 +3,8 @@
 use super::{BLOCK, Relay, malformed, unreadable};
 use crate::apache::brigade::Owner;
 use std::ffi::c_void;
-use std::fs::Metadata;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 use wire::Slice;
 use wire::door::COPY_LIMIT;
@@ -16,11 +14,6 @@ use wire::frame::{self, Header, Kind};
 const BUFFER_LIMIT: u64 = 8 << 20;
 /// Files that may be in one answer: an application returns one.
 const MOST_FILES: u32 = 8;
-
-/// The user cannot make the file shorter while a child has it in memory, which would be the end of that child.
-fn stays_as_it_is(data: &Metadata, user: u32) -> bool {
-    data.uid() != user && data.mode() & 0o022 == 0
-}
 
 /// A block of the answer that httpd sends.
 struct Heap;
@@ -82,8 +75,7 @@ impl Relay<'_, '_> {
             return Err(malformed("more files than an application can answer with"));
         }
         if self.instead.is_none() && !self.exchange.drops_body() {
-            let stays = self.live.is_apaches || stays_as_it_is(&file.metadata()?, self.live.identity.uid);
-            self.exchange.append_file(file.as_raw_fd(), offset, len, stays)?;
+            self.exchange.append_file(file.as_raw_fd(), offset, len)?;
         }
         Ok(())
     }
