@@ -94,12 +94,12 @@ fn kept() -> MutexGuard<'static, Vec<Kept>> {
 /// Filesystems of this machine, on which a file that only root can write is as long as it was. Of a network's, and of those
 /// that a user's own program is (FUSE), nobody knows.
 const LOCAL: [i64; 9] = [
-    libc::EXT4_SUPER_MAGIC as i64,
-    libc::XFS_SUPER_MAGIC as i64,
-    libc::BTRFS_SUPER_MAGIC as i64,
-    libc::F2FS_SUPER_MAGIC as i64,
-    libc::TMPFS_MAGIC as i64,
-    libc::OVERLAYFS_SUPER_MAGIC as i64,
+    libc::EXT4_SUPER_MAGIC,
+    libc::XFS_SUPER_MAGIC,
+    libc::BTRFS_SUPER_MAGIC,
+    libc::F2FS_SUPER_MAGIC,
+    libc::TMPFS_MAGIC,
+    libc::OVERLAYFS_SUPER_MAGIC,
     0x2fc1_2fc1, // ZFS
     0x7371_7368, // squashfs
     0xe0f5_e1e2, // EROFS
@@ -113,7 +113,7 @@ pub fn stays_as_it_is(fd: i32) -> bool {
     // SAFETY: zeros are a value of the structure, which the call fills.
     let mut system: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: as above.
-    is_roots && unsafe { libc::fstatfs(fd, &mut system) } == 0 && LOCAL.contains(&(system.f_type as i64))
+    is_roots && unsafe { libc::fstatfs(fd, &mut system) } == 0 && LOCAL.contains(&system.f_type)
 }
 
 /// The file of a descriptor in memory; `None` when it is too small or too large for that.
