@@ -3,9 +3,9 @@
 //! that no process of an earlier one can hold a lock of it. Processes of process groups have boards of their own
 //! (`daemon::supervisor::boards`).
 
-use crate::apache::{Pool, Server, hook};
+use crate::apache::{AtEnd, Pool, Server, hook};
 use crate::daemon::os;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::time::SystemTime;
 
@@ -21,8 +21,8 @@ pub struct Prepare;
 impl hook::Configured for Prepare {
     fn run(pool: Pool<'_>, _: Server<'_>) -> hook::Outcome {
         // Without one each process is on its own.
-        let board = make().map(|file| pool.put(file).as_raw_fd());
-        DESCRIPTOR.store(board.unwrap_or(-1), Ordering::Relaxed);
+        DESCRIPTOR.store(make().map_or(-1, IntoRawFd::into_raw_fd), Ordering::Relaxed);
+        pool.at_end::<Leave>();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         GENERATION.store(now.as_micros() as i64, Ordering::Relaxed);
         hook::Outcome::Go
@@ -30,7 +30,7 @@ impl hook::Configured for Prepare {
 }
 
 /// A new board. Whoever has its descriptor can neither grow nor shrink it.
-pub fn make() -> std::io::Result<std::os::fd::OwnedFd> {
+pub fn make() -> std::io::Result<OwnedFd> {
     os::empty_memory(NAME, wire::BOARD_SIZE as usize)
 }
 
@@ -41,13 +41,22 @@ pub fn take() -> RawFd {
     match os::opened_anew(shared) {
         Ok(own) => {
             os::close(shared);
-            std::os::fd::IntoRawFd::into_raw_fd(own)
+            own.into_raw_fd()
         }
         Err(_) => shared,
     }
 }
 
-/// In a process that is no child of Apache's: it is none of its business.
+/// The configuration goes, and its children have the board.
+struct Leave;
+
+impl AtEnd for Leave {
+    fn run() {
+        leave();
+    }
+}
+
+/// In a process that does not use it.
 pub fn leave() {
     let shared = DESCRIPTOR.swap(-1, Ordering::Relaxed);
     if shared >= 0 {

@@ -353,6 +353,7 @@ fn what_an_exception_says_is_for_its_own_user() {
             "WSGIScriptAlias /fails-embedded {dir}/fails.wsgi process-group=%{GLOBAL} application-group=x",
         )
         .allow_log(TOLD)
+        .allow_log("WSGI1031: .*group 'fails'")
         .expect_traceback("ValueError: 4711-8150")
         .start();
     assert_unavailable(&s.get("/fails"));
@@ -428,4 +429,29 @@ fn what_a_copy_says_later_is_in_the_log() {
     s.expect_log("^a copy says this later$");
     s.send(pid.parse().unwrap(), libc::SIGKILL);
     s.wait_log("a copy says this later");
+}
+
+/// Each configuration has its boards, and they go with it.
+#[test]
+fn restarts_leave_no_board_behind() {
+    let s = neighbours(OTHER_USER, "").start();
+    let boards = |pid: u32| {
+        let all = daemon::descriptors(pid);
+        all.iter().filter(|(_, path)| path.to_string_lossy().contains("start board")).count()
+    };
+    for _ in 0..4 {
+        all_are_renewed(&s);
+        assert_eq!(boards(s.pid()), 1, "the parent keeps that of its children");
+        until("one supervisor, with a board for each user", || {
+            s.supervisors().iter().map(|pid| boards(*pid)).eq([2]).then_some(())
+        });
+        let others = || {
+            let supervisors = s.supervisors();
+            let all: Vec<u32> = s.children().into_iter().chain(s.workers()).collect();
+            all.into_iter().filter(|pid| !supervisors.contains(pid)).map(boards).collect::<Vec<_>>()
+        };
+        until("one board in each child and worker", || {
+            others().iter().all(|count| *count == 1).then_some(())
+        });
+    }
 }
