@@ -17,7 +17,7 @@ ARGS ?=
 DESTDIR ?=
 PYTHON_HOME ?=
 
-.PHONY: help deps build run test lint fmt bench soak valgrind fuzz fuzz-config docs install uninstall clean
+.PHONY: help deps build run test lint fmt bench soak valgrind fuzz fuzz-config attack docs install uninstall clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fuzz: deps ## Fuzz what processes read of one another (ARGS='target seconds'; a 
 
 fuzz-config: build ## Run Apache on configurations made by chance (ARGS='--count 300 --seed 7')
 	@tests/fuzz-config $(ARGS)
+
+attack: build ## Attack the module as clients, applications and users could (ARGS='--seconds 60 --seed 7')
+	@tests/attack/run $(ARGS)
 
 docs: ## Regenerate docs/directives.md and docs/messages.md
 	@docs/generate
