@@ -104,7 +104,7 @@ fn a_pipe_instead_of_a_script() {
         )
         .expect_log("WSGI0106: .*pipe.wsgi")
         .expect_traceback("OSError: .*pipe.wsgi' is not a regular file")
-        .allow_log("WSGI0106: |WSGI0109: |WSGI1015: |WSGI1016: ");
+        .allow_log("WSGI0106: |WSGI0109: |WSGI1015: |WSGI1016: |WSGI1031: ");
     fifo(&h.dir().join("pipe.wsgi"));
     let begun = Instant::now();
     let s = h.start();
