@@ -222,3 +222,52 @@ os.execv(sys.argv[1], sys.argv[1:])";
     s.wait_gone(&children);
     assert_eq!(s.get("/").text(), libc::ENXIO.to_string());
 }
+
+/// A process with several interpreters cannot be forked: in the copy CPython hangs for ever, with Apache's sockets open (3.11),
+/// or crashes (3.12, 3.13). The application is told so at once, instead.
+#[test]
+fn a_fork_beside_another_interpreter() {
+    only_ours!("on the original the copy hangs or crashes");
+    const FORKS: &str = "
+import os, signal, time
+def copies():
+    child = os.fork()
+    if child == 0:
+        os._exit(7)
+    for attempt in range(1000):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return 'exited %d' % os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    return 'hung'
+
+def application(environ, start_response):
+    try:
+        answer = copies() if environ['QUERY_STRING'] == 'fork' else 'here'
+    except RuntimeError as error:
+        answer = 'refused: %s' % error
+    start_response('200 OK', [])
+    return [answer.encode()]
+";
+    let h = httpd()
+        .children(1)
+        .script("app.wsgi", FORKS)
+        .allow_log("DeprecationWarning|os.fork|child = ")
+        .config(
+            "WSGIScriptAlias /main {dir}/app.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL}
+         WSGIScriptAlias /sub {dir}/app.wsgi process-group=%{GLOBAL} application-group=sub
+         <Location />
+             WSGIPreload Off
+         </Location>",
+        );
+    let s =
+        h.expect_log(r"WSGI1087: os\.fork\(\) of '.*/app\.wsgi' refused: there are 2 interpreters").start();
+    assert_eq!(s.get("/main?fork").text(), "exited 7", "one interpreter");
+    assert_eq!(s.get("/sub").text(), "here");
+    for _ in 0..2 {
+        let text = s.get("/main?fork").text();
+        assert!(text.starts_with("refused: os.fork() of"), "{text}");
+    }
+    assert_eq!(s.logged("WSGI1087").len(), 1, "it is said once");
+}

@@ -464,6 +464,10 @@ messages! {
         "Copies or programs that an application had started were still there when its process group ended for good.",
         "They are killed. Those that lead a session of their own (`start_new_session=True`) are left alone.",
         "Have the application end what it starts (`atexit`), if it matters how that ends.";
+    FORK_REFUSED 1087 Error,
+        "An application forks a process with several interpreters, by `os.fork()` (multiprocessing does).",
+        "It gets RuntimeError: CPython would hang in the copy (3.11), with Apache's sockets open, or crash there (3.12, 3.13). Each process says it once.",
+        "Give its application group a process group of its own, or start a program (`subprocess`; multiprocessing's method `spawn`).";
     OUTSIDE_SCRIPT_ROOT 1090 Error,
         "The script does not lie below the directory that script-root= names; links are followed.",
         "A request for it gets 403. A process that is asked in another way does not run it.",

@@ -243,6 +243,11 @@ pub fn own_files() -> Vec<String> {
     files
 }
 
+/// Interpreters that there are, those that are left among them.
+pub(crate) fn interpreters() -> usize {
+    RUNTIME.get().map_or(1, |runtime| runtime.spaces.all().len())
+}
+
 /// Has what waits in an interpreter released, by a thread of its own: finalizers run then, which may take for ever.
 fn release_soon(space: &Arc<Space>) {
     let space = space.clone();

@@ -10,9 +10,10 @@ use std::ffi::CStr;
 use wire::Level;
 
 /// What every interpreter runs first: what it is given, and what tells where threads stand.
-static SOURCES: [Source; 6] = [
+static SOURCES: [Source; 7] = [
     Source::new(concat!(include_str!("prepare.py"), "\0")),
     Source::new(concat!(include_str!("exits.py"), "\0")),
+    Source::new(concat!(include_str!("forks.py"), "\0")),
     Source::new(concat!(include_str!("shared.py"), "\0")),
     Source::new(concat!(include_str!("attempt.py"), "\0")),
     Source::new(concat!(include_str!("ending.py"), "\0")),
@@ -86,6 +87,10 @@ impl Class for Native {
         members.method(c"application", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
             exits::caller().map_or_else(|| Ok(Obj::none(py)), |script| Obj::str(py, &script))
+        });
+        members.method(c"interpreters", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            Obj::int(py, super::interpreters() as i64)
         });
         members.method(c"ends", |py, _: &Native, args: Args<'_, '_>| {
             args.count(1, 1)?;

@@ -106,6 +106,7 @@ def prepare(config, stderr, stdout):
         restrict_signals()
     guard_exits()
     if config["main"]:
+        refuse_hopeless_forks()
         forget_bootstrap()
         if config["service"]:
             end_at_sigterm()

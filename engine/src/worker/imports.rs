@@ -71,7 +71,7 @@ impl Worker {
                 self.tell(&Message::Watch(part));
             }
         }
-        self.watch_files(files.iter().map(|file| Path::new(file)));
+        self.watch_files(files.iter().map(Path::new));
     }
 
     /// Watches files, and has a thread look at them from the first time on.

@@ -1,0 +1,36 @@
+"""Copies that cannot live: CPython ends the other interpreters in a copy, and up to 3.13 hangs or crashes at that.
+
+Runs in the same namespace as prepare.py, which comes first.
+"""
+
+
+def refuse_hopeless_forks():
+    """From another than the main interpreter there is nothing to refuse: the copy ends at once, and says why."""
+    if sys.version_info >= (3, 14):
+        return
+    told = []
+
+    def guarded_fork(name, fork):
+        def guarded():
+            count = native.interpreters()
+            if count < 2:
+                return fork()
+            application = native.application() or "an application"
+            text = (
+                f"os.{name}() of '{application}' refused: there are {count} interpreters in this process, and with more than one "
+                "CPython hangs in the copy (3.11) or crashes there (3.12, 3.13). Give its application group a process group of its "
+                "own, or start a program (subprocess) rather than a copy"
+            )
+            if not told:
+                told.append(True)
+                native.log(ERROR, f"WSGI1087: {text}")
+            raise RuntimeError(text)
+
+        guarded.__name__ = guarded.__qualname__ = name
+        guarded.__doc__ = fork.__doc__
+        return guarded
+
+    for name in ("fork", "forkpty"):
+        function = guarded_fork(name, getattr(os, name))
+        setattr(os, name, function)
+        setattr(sys.modules["posix"], name, function)
