@@ -226,7 +226,7 @@ fn report(nodes: Vec<Node>, seed: u64, fault: &str) -> String {
 #[test]
 fn random_configurations() {
     let directives = directives::documented();
-    let (count, seed) = (number("CONFIG_COUNT", 25), number("CONFIG_SEED", mpm() as u64 * 1000 + 1));
+    let (count, seed) = (number("CONFIG_COUNT", 20), number("CONFIG_SEED", mpm() as u64 * 1000 + 1));
     let (next, served) = (AtomicU64::new(0), AtomicUsize::new(0));
     let faults = Mutex::new(Vec::new());
     thread::scope(|scope| {
