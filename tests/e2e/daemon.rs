@@ -52,9 +52,12 @@ pub fn group(options: &str, script: &str) -> Httpd {
 /// The same with these options only.
 pub fn defined(options: &str, script: &str) -> Httpd {
     // In prefork every connection that is kept open has a child of its own.
-    let children = if mpm().is_threaded() { 1 } else { CLIENTS as u32 + 4 };
+    let (children, embedded) =
+        if mpm().is_threaded() { (1, "") } else { (CLIENTS as u32 + 4, "WSGIRestrictEmbedded On") };
     httpd()
         .children(children)
+        // A dozen children that start a Python nobody asks for are most of the work of such a test.
+        .config(embedded)
         .script("app.wsgi", script)
         .file("htdocs/static.txt", "static")
         .config(&format!("WSGISocketPrefix {{dir}}/run/wsgi\nWSGIDaemonProcess g {options}"))

@@ -120,8 +120,8 @@ fn requests_that_wait_are_served_by_another() {
 fn a_script_that_kills_every_process() {
     let s = group("", &script("import ctypes\nnote('load', 'v0')\nif not exists('mended'):\n    ctypes.CDLL(None)._exit(3)\ndef application(e, s):\n    return answer(e, s, 'v0', os.getpid())"))
         .expect_log("WSGI1029: process [0-9]+ of group 'g' .*exit status 3; it was starting")
-        .expect_log("WSGI1040: no process of group 'g' serves")
-        .allow_log("WSGI1066: ")
+        // Which of them a request meets is a matter of how quickly three starts have failed.
+        .allow_log("WSGI1040: no process of group 'g' serves|WSGI1066: |WSGI1015: ")
         .start();
     noted(&s, "load", 2);
     assert_eq!(s.get("/static.txt").text(), "static");

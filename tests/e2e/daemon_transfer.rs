@@ -235,7 +235,8 @@ fn refused(protocol: Protocol) {
         let (status, sent) = text.split_once(' ').expect("what curl writes");
         assert_eq!(status, "403", "{output:?}");
         assert!(sent.parse::<u64>().unwrap() < 1_000_000, "{sent} bytes sent");
-        assert!(given < Duration::from_secs(1), "{took:?}");
+        // Well below the twenty seconds after which curl sends in any case.
+        assert!(given < Duration::from_secs(5), "{took:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! How much time the machine did not give. The host of a virtual machine takes its processors away at times, for
-//! tenths of a second or for seconds in a row; a time limit in a test is about the product, so what the machine did not
-//! give does not count.
+//! tenths of a second or for seconds in a row, and tests that run side by side take them from one another; a time limit
+//! in a test is about the product, so what the machine did not give does not count.
 
 use std::fs;
 use std::sync::{Mutex, OnceLock};
@@ -24,25 +24,57 @@ pub(crate) fn watch() {
 }
 
 fn measure() {
-    let mut stolen = steal();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from) as u32;
+    let mut stolen = Load::now().stolen;
     loop {
         let begun = Instant::now();
         std::thread::sleep(TICK);
-        let late = begun.elapsed().saturating_sub(TICK);
-        let (before, now) = (stolen, steal());
-        stolen = now;
-        let lost = if late > PUNCTUAL { late } else { Duration::ZERO }.max(now.saturating_sub(before));
+        let took = begun.elapsed();
+        let late = took.saturating_sub(TICK);
+        let (before, now) = (stolen, Load::now());
+        stolen = now.stolen;
+        let late = if late > PUNCTUAL { late } else { Duration::ZERO };
+        let lost = late.max(stolen.saturating_sub(before)).max(not_given(took, processors, now.running));
         if !lost.is_zero() {
             LOST.lock().unwrap().push((Instant::now(), lost));
         }
     }
 }
 
-/// What the host gave to others so far although a processor of this machine had work (proc_stat(5), in 1/100 s).
-fn steal() -> Duration {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let ticks = stat.split_whitespace().nth(8).and_then(|field| field.parse().ok());
-    Duration::from_millis(10 * ticks.unwrap_or(0u64))
+/// What one process misses of a period in which more of them want to run than there are processors.
+fn not_given(period: Duration, processors: u32, running: u32) -> Duration {
+    if running <= processors { Duration::ZERO } else { period - period * processors / running }
+}
+
+/// How busy the machine is (proc_stat(5)).
+#[derive(Default)]
+struct Load {
+    /// What the host gave to others so far although a processor of this machine had work.
+    stolen: Duration,
+    /// Processes that run or could, without this one.
+    running: u32,
+}
+
+impl Load {
+    fn now() -> Self {
+        let mut load = Self::default();
+        for line in fs::read_to_string("/proc/stat").unwrap_or_default().lines() {
+            let mut fields = line.split_ascii_whitespace();
+            match fields.next() {
+                // In 1/100 s.
+                Some("cpu") => {
+                    let ticks = fields.nth(7).and_then(|field| field.parse().ok());
+                    load.stolen = Duration::from_millis(10 * ticks.unwrap_or(0u64));
+                }
+                Some("procs_running") => {
+                    let running: u32 = fields.next().and_then(|field| field.parse().ok()).unwrap_or(0);
+                    load.running = running.saturating_sub(1);
+                }
+                _ => {}
+            }
+        }
+        load
+    }
 }
 
 /// What was lost since then, no more than the whole time.
@@ -62,6 +94,12 @@ pub fn given_since(begun: Instant) -> Duration {
 mod tests {
     use super::*;
     use crate::poll::until;
+
+    #[test]
+    fn what_others_take() {
+        let missed = |running| not_given(Duration::from_millis(12), 2, running).as_millis();
+        assert_eq!([0, 1, 2, 3, 4, 12].map(missed), [0, 0, 0, 4, 6, 10]);
+    }
 
     #[test]
     fn what_was_lost_does_not_count() {
