@@ -4,12 +4,17 @@
 //! Python itself, in Apache's children only. See `docs/ARCHITECTURE.md`.
 
 pub mod apache;
+pub mod check;
 pub mod config;
-pub mod daemon;
-pub mod embedded;
-pub mod exchange;
+pub mod groups;
 pub mod module;
+pub mod os;
+pub mod parent;
+pub mod process;
 pub mod python;
 #[cfg(test)]
 mod reference;
-pub mod route;
+pub mod routing;
+pub mod serve;
+pub mod startup;
+pub mod supervisor;

@@ -1,7 +1,6 @@
 //! `server_rec` while httpd reads the configuration: what is known of a server is what stands above the line being read.
 
-use super::{Pool, sys};
-use crate::module::ServerEntry;
+use super::{Module, Pool, module, sys};
 use std::ffi::CStr;
 use std::marker::PhantomData;
 
@@ -41,15 +40,9 @@ impl<'c> BeingRead<'c> {
     }
 
     /// What directives of ours have said in it so far; `None` when there is none.
-    pub fn config(self) -> Option<&'c ServerEntry> {
+    pub(super) fn entry<M: Module>(self) -> Option<&'c M::Server> {
         // SAFETY: null, or what `create_server` put there, in the configuration's pool.
-        unsafe { super::entry::<ServerEntry>(self.record().module_config).as_ref() }
-    }
-
-    /// The same, for the directive of ours that is being read in it.
-    pub(super) fn config_pointer(self) -> *mut ServerEntry {
-        // SAFETY: a server's vector, null or live.
-        unsafe { super::entry(self.record().module_config) }
+        unsafe { module::entry::<M::Server>(self.record().module_config).as_ref() }
     }
 
     /// It, and those behind it in httpd's list; from the main server: all that have been read so far.

@@ -1,7 +1,7 @@
 //! Configuration directives: how httpd's table of commands reaches safe setters.
 
-use super::{BeingRead, Pool, being_read, sys};
-use crate::module::{DirEntry, ServerEntry};
+use super::module::entry;
+use super::{BeingRead, Module, Pool, being_read, sys};
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 
@@ -57,10 +57,9 @@ pub trait Command: Sync + 'static {
 
 /// The directive that is being read.
 pub struct Line<'a> {
-    command: *mut sys::cmd_parms,
+    place: Place<'a>,
     dir: *mut c_void,
     args: &'a [u8],
-    life: PhantomData<&'a ()>,
 }
 
 impl<'a> Line<'a> {
@@ -69,38 +68,57 @@ impl<'a> Line<'a> {
         self.args
     }
 
-    /// The server or virtual host it stands in.
-    pub fn server(&self) -> BeingRead<'a> {
+    /// Where it stands.
+    pub fn place(&self) -> Place<'a> {
+        self.place
+    }
+
+    /// The configuration of the server that it stands in. Only for directives that `.htaccess` cannot hold: those are read
+    /// by one thread.
+    pub fn server_config<M: Module>(&mut self) -> &mut M::Server {
+        // SAFETY: httpd calls `create_server` before the first directive of ours in a server. It reads its configuration
+        // files in one thread, one directive after another; nobody else has this server's entry meanwhile, for
+        // `Place::elsewhere` leaves it out.
+        unsafe { &mut *entry::<M::Server>((*(*self.place.command).server).module_config) }
+    }
+
+    /// The per-directory configuration it stands in (at server level: the server's default one).
+    pub fn dir_config<M: Module>(&mut self) -> &mut M::Dir {
+        // SAFETY: httpd passes what `create_dir` made, which nobody else has seen yet.
+        unsafe { &mut *self.dir.cast() }
+    }
+}
+
+/// Where a directive stands, and what can be asked of httpd there.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    command: *mut sys::cmd_parms,
+    life: PhantomData<&'a ()>,
+}
+
+impl<'a> Place<'a> {
+    /// The server or virtual host.
+    pub fn server(self) -> BeingRead<'a> {
         // SAFETY: httpd passes a live command with its server.
         unsafe { BeingRead::from_raw((*self.command).server) }
     }
 
-    /// The main server and the virtual hosts that have been read so far.
-    pub fn servers(&self) -> impl Iterator<Item = BeingRead<'a>> {
-        being_read::main_of(self.pool()).unwrap_or(self.server()).all()
-    }
-
-    /// The configuration of that server. Only for directives that `.htaccess` cannot hold: those are read by one thread.
-    pub fn server_config<'s>(&self) -> &'s mut ServerEntry {
-        // SAFETY: httpd calls `create_server` before the first directive of ours in a server. It reads its configuration
-        // files in one thread, one directive after another, and a setter keeps no reference into it.
-        unsafe { &mut *self.server().config_pointer() }
-    }
-
-    /// The per-directory configuration it stands in (at server level: the server's default one).
-    pub fn dir_config(&mut self) -> &mut DirEntry {
-        // SAFETY: httpd passes what `create_dir` made, which nobody else has seen yet.
-        unsafe { &mut *self.dir.cast() }
+    /// The other servers that have been read so far, main server and virtual hosts, with what directives of ours have said in
+    /// them; those without one are left out.
+    pub fn elsewhere<M: Module>(self) -> impl Iterator<Item = (BeingRead<'a>, &'a M::Server)> {
+        let here = self.server();
+        let all = being_read::main_of(self.pool()).unwrap_or(here).all();
+        all.filter(move |server| *server != here).filter_map(|server| Some((server, server.entry::<M>()?)))
     }
 
     /// Pool of the configuration.
-    pub fn pool(&self) -> Pool<'a> {
+    pub fn pool(self) -> Pool<'a> {
         // SAFETY: live while the configuration is read and after.
         unsafe { Pool::from_raw((*self.command).pool) }
     }
 
     /// `file:line` of the directive.
-    pub fn location(&self) -> String {
+    pub fn location(self) -> String {
         // SAFETY: a live command; its directive is null or live.
         unsafe {
             let Some(directive) = (*self.command).directive.as_ref() else { return String::new() };
@@ -109,7 +127,7 @@ impl<'a> Line<'a> {
     }
 
     /// httpd's complaint if the directive does not stand in the main server.
-    pub fn global_only(&self) -> Result<(), String> {
+    pub fn global_only(self) -> Result<(), String> {
         // SAFETY: a live command; the answer is null or a string of its pool.
         unsafe {
             let complaint = sys::ap_check_cmd_context(self.command, sys::GLOBAL_ONLY as u32);
@@ -122,7 +140,7 @@ impl<'a> Line<'a> {
     }
 
     /// A compiled regular expression that lives as the configuration.
-    pub fn regex(&self, pattern: &[u8]) -> Option<Regex> {
+    pub fn regex(self, pattern: &[u8]) -> Option<Regex> {
         // SAFETY: pool and string are live.
         let raw = unsafe {
             let pool = self.pool();
@@ -167,7 +185,7 @@ impl Regex {
     }
 }
 
-extern "C" fn run<C: Command>(
+unsafe extern "C" fn run<C: Command>(
     command: *mut sys::cmd_parms,
     dir: *mut c_void,
     args: *const c_char,
@@ -175,10 +193,11 @@ extern "C" fn run<C: Command>(
     super::guard(c"mod_wsgi panicked on this directive; the log has the place".as_ptr(), || {
         // SAFETY: httpd passes a live command whose `info` is the entry that `record` put there.
         let entry = unsafe { &*(*command).info.cast::<C>() };
-        let mut line = Line { command, dir, args: super::text(args), life: PhantomData };
+        let place = Place { command, life: PhantomData };
+        let mut line = Line { place, dir, args: super::text(args) };
         match entry.run(&mut line) {
             Ok(()) => std::ptr::null(),
-            Err(complaint) => line.pool().c_chars(complaint.as_bytes()),
+            Err(complaint) => place.pool().c_chars(complaint.as_bytes()),
         }
     })
 }
@@ -242,47 +261,4 @@ where
         args_how: how,
         errmsg: entry.help.as_ptr(),
     }
-}
-
-/// A configuration structure that a more specific place overlays.
-pub trait Merge: Sized {
-    /// What holds where `over` stands inside `self`'s place.
-    fn merge(&self, over: &Self) -> Self;
-}
-
-/// Makes an empty per-directory configuration.
-pub extern "C" fn create_dir(pool: *mut sys::apr_pool_t, _: *mut c_char) -> *mut c_void {
-    create(pool, DirEntry::default)
-}
-
-/// Makes an empty per-server configuration.
-pub extern "C" fn create_server(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) -> *mut c_void {
-    remember(pool, server);
-    create(pool, ServerEntry::default)
-}
-
-fn remember(pool: *mut sys::apr_pool_t, server: *mut sys::server_rec) {
-    super::guard((), || {
-        // SAFETY: httpd passes the pool the configuration lives in, and a server of it.
-        let (pool, server) = unsafe { (Pool::from_raw(pool), BeingRead::from_raw(server)) };
-        being_read::remember_main(pool, server);
-    });
-}
-
-/// Merges two configurations of either kind.
-pub extern "C" fn merge<T: Merge>(
-    pool: *mut sys::apr_pool_t,
-    base: *mut c_void,
-    over: *mut c_void,
-) -> *mut c_void {
-    // SAFETY: httpd passes two configurations made by the functions of this file.
-    create(pool, || unsafe { (*base.cast::<T>()).merge(&*over.cast::<T>()) })
-}
-
-fn create<T>(pool: *mut sys::apr_pool_t, make: impl FnOnce() -> T) -> *mut c_void {
-    super::guard(std::ptr::null_mut(), || {
-        // SAFETY: httpd passes the pool the configuration lives in.
-        let pool = unsafe { Pool::from_raw(pool) };
-        (&raw mut *pool.put(make())).cast()
-    })
 }

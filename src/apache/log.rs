@@ -61,7 +61,7 @@ pub fn request(r: Request<'_>, level: Level, text: &[u8]) {
             sys::ap_log_rerror_(
                 file(),
                 0,
-                super::module_index(),
+                super::module::index(),
                 level as c_int,
                 0,
                 r.raw(),
@@ -82,7 +82,7 @@ pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8]) {
             sys::ap_log_error_(
                 file(),
                 0,
-                super::module_index(),
+                super::module::index(),
                 level as c_int,
                 0,
                 raw,

@@ -13,6 +13,7 @@ mod entrances;
 mod file;
 pub mod hook;
 pub mod log;
+mod module;
 pub mod mpm;
 mod names;
 mod pool;
@@ -26,6 +27,7 @@ pub mod users;
 
 pub use being_read::BeingRead;
 pub use entrances::Entrance;
+pub use module::{Merge, Module, record, register};
 pub use pool::{AtEnd, Pool};
 pub use process::{Watched, before_process_ends, main_server, now, watch_process};
 pub use request::{FileKind, Request, Status};
@@ -36,7 +38,7 @@ pub use server::{
 pub use synthetic::NoHtaccess;
 pub use table::Table;
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs `body`; a panic in it is logged and `otherwise` is the answer. Every `extern "C"` function that httpd
@@ -59,22 +61,4 @@ fn text<'a>(c: *const c_char) -> &'a [u8] {
     }
     // SAFETY: callers pass null or a string of httpd that lives as long as the record it was read from.
     unsafe { CStr::from_ptr(c).to_bytes() }
-}
-
-pub(crate) fn module_index() -> c_int {
-    // SAFETY: httpd sets the index when it loads the module, before any other code of ours runs.
-    unsafe { crate::module::wsgi_module.module_index }
-}
-
-/// Our entry of one of httpd's configuration vectors: null until httpd makes or merges it. While the configuration is
-/// read, a virtual host has none until a directive of ours stands in it.
-///
-/// # Safety
-/// `vector` is null or a live vector, of a server, a directory or a request.
-unsafe fn entry<T>(vector: *const sys::ap_conf_vector_t) -> *mut T {
-    if vector.is_null() {
-        return std::ptr::null_mut();
-    }
-    // SAFETY: a configuration vector has an entry for every loaded module.
-    unsafe { *vector.cast::<*mut T>().add(module_index() as usize) }
 }

@@ -2,8 +2,7 @@
 
 use super::body::Body;
 use super::server::MERGED;
-use super::{Pool, Server, Table, log, sys};
-use crate::module::DirEntry;
+use super::{Module, Pool, Server, Table, log, module, sys};
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 
@@ -60,9 +59,9 @@ impl<'r> Request<'r> {
     }
 
     /// Our per-directory configuration, merged.
-    pub fn dir_config(self) -> &'r DirEntry {
+    pub fn dir_entry<M: Module>(self) -> &'r M::Dir {
         // SAFETY: `create_dir` or the merger put it there, in a pool that outlives the request.
-        unsafe { super::entry::<DirEntry>(self.record().per_dir_config).as_ref() }.expect(MERGED)
+        unsafe { module::entry::<M::Dir>(self.record().per_dir_config).as_ref() }.expect(MERGED)
     }
 
     /// The request that was redirected to this one.
@@ -406,7 +405,7 @@ impl<'r> Request<'r> {
     pub fn logs(self, level: wire::Level) -> bool {
         // SAFETY: a live request and its server.
         unsafe {
-            sys::wsgi_shim_log_is_level(self.record().server, self.raw, super::module_index(), level as i32)
+            sys::wsgi_shim_log_is_level(self.record().server, self.raw, super::module::index(), level as i32)
                 != 0
         }
     }

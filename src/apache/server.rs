@@ -1,7 +1,6 @@
 //! `server_rec`: the main server and its virtual hosts.
 
-use super::{Pool, sys};
-use crate::module::{DirEntry, ServerEntry};
+use super::{Module, Pool, module, sys};
 use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use wire::Level;
@@ -102,22 +101,22 @@ impl<'c> Server<'c> {
     }
 
     /// Our configuration of this server.
-    pub fn config(self) -> &'c ServerEntry {
+    pub fn entry<M: Module>(self) -> &'c M::Server {
         // SAFETY: `create_server` or the merger put it there, in the configuration's pool.
-        unsafe { super::entry::<ServerEntry>(self.record().module_config).as_ref() }.expect(MERGED)
+        unsafe { module::entry::<M::Server>(self.record().module_config).as_ref() }.expect(MERGED)
     }
 
     /// Our per-directory configuration of it, before sections apply.
-    pub fn dir_config(self) -> &'c DirEntry {
+    pub fn dir_entry<M: Module>(self) -> &'c M::Dir {
         // SAFETY: `create_dir` or the merger put it there, in the configuration's pool.
-        unsafe { super::entry::<DirEntry>(self.record().lookup_defaults).as_ref() }.expect(MERGED)
+        unsafe { module::entry::<M::Dir>(self.record().lookup_defaults).as_ref() }.expect(MERGED)
     }
 
     /// A line of this level would be written.
     pub fn logs(self, level: wire::Level) -> bool {
         // SAFETY: a live server.
         unsafe {
-            sys::wsgi_shim_log_is_level(self.raw, std::ptr::null(), super::module_index(), level as i32) != 0
+            sys::wsgi_shim_log_is_level(self.raw, std::ptr::null(), super::module::index(), level as i32) != 0
         }
     }
 

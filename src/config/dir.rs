@@ -1,6 +1,6 @@
 //! What may differ from one place of the site to the next: the per-directory configuration.
 
-use crate::apache::command::Merge;
+use crate::apache::Merge;
 use std::sync::Arc;
 
 /// A name that was typed.

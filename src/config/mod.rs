@@ -1,14 +1,15 @@
 //! What the administrator wrote: one table of directives, and the structures their setters fill.
 //!
 //! Setters record what was typed and touch nothing else; what needs the whole configuration (which python, which
-//! interpreter) is settled later, in [`crate::python`] and [`crate::route`].
-#![forbid(unsafe_code)]
+//! interpreter) is settled later, in `python`, `routing` and `check`.
+#![deny(unsafe_code)]
 
 mod alias;
 pub mod daemon;
 mod dir;
 pub mod directives;
 mod django;
+mod entries;
 mod import;
 mod notices;
 mod server;
@@ -19,6 +20,7 @@ mod words;
 pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Name, Preload};
 pub use django::Django;
+pub use entries::{RequestExt, ServerExt, Wsgi};
 pub use notices::Notices;
 pub use server::{HashSeed, PythonConfig, RestrictExit, ServerConfig, StartupConfig};
 pub use socket::SocketConfig;

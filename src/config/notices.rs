@@ -1,6 +1,7 @@
 //! What the error log says of a configuration that is accepted.
 
 use crate::apache::{Pool, Server, hook, log, mpm};
+use crate::config::ServerExt;
 use wire::message;
 
 /// The post-config hook.

@@ -2,7 +2,7 @@
 
 use super::daemon::Group;
 use super::{Alias, SocketConfig};
-use crate::apache::command::Merge;
+use crate::apache::Merge;
 use std::sync::Arc;
 
 /// Settings of the main server or of a virtual host.

@@ -1,8 +1,8 @@
 //! How a directive of ours is run.
 
 use super::daemon::{Elsewhere, Group};
-use super::{DirConfig, ServerConfig};
-use crate::apache::command::{self, Command, Context, Line, Regex};
+use super::{DirConfig, ServerConfig, Wsgi};
+use crate::apache::command::{self, Command, Context, Line, Place as Site, Regex};
 use crate::apache::root_relative;
 use crate::apache::users::{self, Account};
 use std::sync::Arc;
@@ -61,9 +61,9 @@ pub trait Httpd {
     }
 }
 
-impl Httpd for Line<'_> {
+impl Httpd for Site<'_> {
     fn regex(&self, pattern: &[u8]) -> Option<Regex> {
-        Line::regex(self, pattern)
+        Site::regex(*self, pattern)
     }
 
     fn absolute(&self, path: &[u8]) -> Option<Vec<u8>> {
@@ -80,11 +80,8 @@ impl Httpd for Line<'_> {
     }
 
     fn groups_elsewhere(&self) -> Vec<Elsewhere> {
-        let here = self.server();
         let mut groups = Vec::new();
-        // The server being read is in the setter's hands; in others there may be no directive of ours.
-        for server in self.servers().filter(|server| *server != here) {
-            let Some(config) = server.config() else { continue };
+        for (server, config) in self.elsewhere::<Wsgi>() {
             let host = server.is_virtual().then(|| server.name().to_vec());
             let of = |group: &Arc<Group>| Elsewhere { group: group.clone(), host: host.clone() };
             groups.extend(config.groups.iter().map(of));
@@ -96,15 +93,15 @@ impl Httpd for Line<'_> {
 impl Command for Directive {
     fn run(&self, line: &mut Line<'_>) -> Result<(), String> {
         if self.context == Context::Global {
-            line.global_only()?;
+            line.place().global_only()?;
         }
-        let (args, location) = (line.args(), line.location());
+        let (args, site) = (line.args(), line.place());
         let name = self.name.to_str().unwrap_or_default();
         match self.set {
-            Setter::Section(set) => set(name, line.dir_config(), args),
+            Setter::Section(set) => set(name, line.dir_config::<Wsgi>(), args),
             Setter::Server(set) => {
-                let server = line.server_config();
-                set(&mut Place { name, location, server, httpd: &*line }, args)
+                let (server, location) = (line.server_config::<Wsgi>(), site.location());
+                set(&mut Place { name, location, server, httpd: &site }, args)
             }
         }
     }

@@ -12,13 +12,10 @@ mod home;
 mod probe;
 
 pub use access::{User, obstacle};
-pub use find::{Python, find_executable};
+pub use find::{Python, find, find_executable, other_libpython};
 
-use crate::apache::{AtEnd, Pool, Server, add_component, hook, log, mpm};
-use crate::config::{Alias, Kind, ServerConfig};
-use crate::embedded;
+use crate::apache::{AtEnd, Pool, Server, add_component, hook};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 use wire::{Message, message};
 
 /// Why there is no python, as a message and a sentence.
@@ -27,12 +24,9 @@ pub type Unusable = (Message, String);
 /// What the check of the current configuration found: children inherit it when they are forked.
 static FOUND: Mutex<Option<Result<Python, Unusable>>> = Mutex::new(None);
 
-/// The configuration asks for that python, or has applications that may run in Apache's children.
-static WANTED: AtomicBool = AtomicBool::new(false);
-
-/// Whether anybody misses the python that [`found`] does not have.
-pub fn is_wanted() -> bool {
-    WANTED.load(Ordering::Relaxed)
+/// Keeps what was found for the configuration that is being checked.
+pub fn keep(result: Result<Python, Unusable>) {
+    *FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
 }
 
 /// The python of the current configuration, or why there is none.
@@ -53,76 +47,6 @@ impl AtEnd for Forget {
     }
 }
 
-/// The check-config hook.
-pub struct Check;
-
-impl hook::Check for Check {
-    fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
-        crate::daemon::check(main)?;
-        let config = main.config();
-        if config.python.restrict_embedded == Some(true) {
-            return Ok(());
-        }
-        if mpm::serves_in_copies() {
-            let refusal = embedded::copies::refusal(pool, main);
-            return refusal.map_or(Ok(()), |why| {
-                unless_running(main, (message::NO_EMBEDDED_IN_COPIES, why), "these requests get 500")
-            });
-        }
-        warn_of_small_stacks(main);
-        let result = usable(config);
-        let in_children =
-            |server: Server<'_>| server.config().aliases.iter().any(|alias| may_be_embedded(server, alias));
-        let wanted = config.python.home.is_some() || main.all().any(in_children);
-        WANTED.store(wanted, Ordering::Relaxed);
-        let failed = result.as_ref().err().cloned();
-        *FOUND.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(result);
-        match failed {
-            Some(why) if wanted => unless_running(main, why, "WSGI requests get 503"),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Its application may run in Apache's children: neither it nor its server names a process group.
-fn may_be_embedded(server: Server<'_>, alias: &Alias) -> bool {
-    let group = alias.process_group.as_deref().or(server.dir_config().process_group.as_deref());
-    !matches!(alias.kind, Kind::Files) && group.is_none_or(|name| name.is_empty() || name.starts_with(b"%{"))
-}
-
-/// An error at configtest and at the first start; a line in the log when a running server reads its configuration again.
-fn unless_running(main: Server<'_>, (number, why): Unusable, outcome: &str) -> Result<(), Unusable> {
-    // httpd's standard error is where configtest shows it; the log has it too.
-    if mpm::is_config_test() || mpm::generation() == 0 {
-        return Err((number, why));
-    }
-    log::server_message(Some(main), number, format!("{why}; {outcome} until the next restart"));
-    Ok(())
-}
-
-/// The python that the configuration means, and all that embedded mode needs beside it.
-fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
-    if let Some(file) = embedded::missing_engine() {
-        let why =
-            format!("{} is missing: install it beside mod_wsgi.so ('make install' does)", file.display());
-        return Err((message::PYTHON_UNUSABLE, why));
-    }
-    if let Some(path) = find::other_libpython() {
-        let why = format!(
-            "another module has brought {path} into Apache, and two Pythons cannot share its processes; remove that \
-             module (a LoadModule or LoadFile of mod_python, the original mod_wsgi, ...)"
-        );
-        return Err((message::OTHER_PYTHON, why));
-    }
-    find::find(config.python.home.as_deref())
-        .map_err(|why| (message::PYTHON_UNUSABLE, located(&config.python.home_location, why)))
-}
-
-/// Puts `file:line` in front, where a directive is what has to be changed.
-fn located(location: &str, why: String) -> String {
-    if location.is_empty() { why } else { format!("{location}: {why}") }
-}
-
 /// The post-config hook: the Server header names us and the python, as ServerTokens allows.
 pub struct Announce;
 
@@ -133,20 +57,5 @@ impl hook::Configured for Announce {
             add_component(pool, &format!("Python/{}", python.version));
         }
         hook::Outcome::Go
-    }
-}
-
-/// CPython 3.13 overflows a stack below 2 MiB on deeply nested JSON.
-fn warn_of_small_stacks(main: Server<'_>) {
-    const ENOUGH: u64 = 2 << 20;
-    let size = mpm::thread_stack_size();
-    if mpm::threaded() && size != 0 && size < ENOUGH {
-        log::server_message(
-            Some(main),
-            message::SMALL_STACKS,
-            format_args!(
-                "ThreadStackSize {size} is small for Python: nested data may overflow it; use {ENOUGH} or more"
-            ),
-        );
     }
 }

@@ -45,7 +45,9 @@ fn heals(what: &str, line: &str) {
         .expect_log(&format!("WSGI1085: process group 'g': {line}"))
         .allow_log("WSGI1039: a process of group 'g' cannot take connections")
         // A request of the time before the restart.
-        .allow_log("WSGI0117: the socket '.*' of process group 'g' cannot be connected to: Connection refused")
+        .allow_log(
+            "WSGI0117: the socket '.*' of process group 'g' cannot be connected to: Connection refused",
+        )
         .start();
     noted(&s, "load", 2);
     let before = settled(&s, 2);

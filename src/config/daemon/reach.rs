@@ -5,6 +5,7 @@ use super::super::ServerConfig;
 use super::super::table::Place;
 use super::Group;
 use crate::apache::Server;
+use crate::config::ServerExt;
 use std::sync::Arc;
 
 /// A group that another server than the one being read defines.

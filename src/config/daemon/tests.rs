@@ -376,7 +376,7 @@ fn restrict_process_takes_names_as_they_are() {
 
 #[test]
 fn a_merged_host_does_not_repeat_the_main_servers_groups() {
-    use crate::apache::command::Merge;
+    use crate::apache::Merge;
     let mut main = Reading::default();
     main.read("WSGIDaemonProcess g").unwrap();
     assert!(main.server.merge(&ServerConfig::default()).groups.is_empty());

@@ -1,0 +1,44 @@
+//! What httpd keeps for this module, and the way to it from a server and from a request.
+#![allow(unsafe_code)]
+
+use super::{DirConfig, ServerConfig};
+use crate::apache::{Module, Request, Server};
+
+/// This module.
+pub struct Wsgi;
+
+// SAFETY: the only implementation; `module.rs` makes the record that httpd loads for it.
+unsafe impl Module for Wsgi {
+    type Server = ServerConfig;
+    type Dir = DirConfig;
+}
+
+/// A server that has a configuration of ours.
+pub trait ServerExt<'c> {
+    /// The merged configuration of the server.
+    fn config(self) -> &'c ServerConfig;
+    /// The per-directory configuration of the server, before sections apply.
+    fn dir_config(self) -> &'c DirConfig;
+}
+
+impl<'c> ServerExt<'c> for Server<'c> {
+    fn config(self) -> &'c ServerConfig {
+        self.entry::<Wsgi>()
+    }
+
+    fn dir_config(self) -> &'c DirConfig {
+        self.dir_entry::<Wsgi>()
+    }
+}
+
+/// A request that has a configuration of ours.
+pub trait RequestExt<'r> {
+    /// The merged per-directory configuration of the request.
+    fn dir_config(self) -> &'r DirConfig;
+}
+
+impl<'r> RequestExt<'r> for Request<'r> {
+    fn dir_config(self) -> &'r DirConfig {
+        self.dir_entry::<Wsgi>()
+    }
+}

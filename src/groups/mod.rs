@@ -1,0 +1,361 @@
+//! The process groups of the configuration in force: each with its socket, its claims and its python.
+#![deny(unsafe_code)]
+
+pub mod kept;
+pub mod python;
+pub mod scripts;
+
+use crate::apache::users::{self, Account};
+use crate::apache::{Pool, Server, hook, log, mpm};
+use crate::config::ServerConfig;
+use crate::config::ServerExt;
+use crate::config::daemon::{self, Group};
+use crate::os;
+use crate::python::{Python, User};
+use kept::{Kept, KeptGroup};
+use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use wire::claims::{Claims, Slot};
+use wire::codec::{Writer, hash};
+use wire::{frame, message};
+
+/// Places among the claims of a group: of its processes, their successors, and those that drain. So many that another number
+/// of processes needs no other memory.
+const SLOTS: u32 = 256;
+
+/// A group.
+pub struct Live {
+    /// What was typed.
+    pub group: Arc<Group>,
+    /// The virtual host that defines it; `None`: the main server.
+    pub host: Option<Vec<u8>>,
+    /// Its number among the main server's and virtual hosts', by which its log is found.
+    pub server: usize,
+    /// Its number in all generations.
+    pub key: u64,
+    /// Where its socket is.
+    pub path: Vec<u8>,
+    /// The socket.
+    pub listener: RawFd,
+    /// The file of its claims.
+    pub claims_file: RawFd,
+    /// Its claims.
+    pub claims: &'static Claims,
+    /// The places among them.
+    pub slots: &'static [Slot],
+    /// What only its processes know.
+    pub token: [u8; 16],
+    /// Who its processes run as.
+    pub identity: Account,
+    /// That is who Apache's children run as, too.
+    pub is_apaches: bool,
+    /// What they run; or why they cannot.
+    pub python: Result<Python, String>,
+    /// Its place among all groups of the configuration.
+    pub number: usize,
+}
+
+/// Who the processes of a group run as: Apache's own user and group, but for what is typed.
+pub fn identity(group: &Group) -> Account {
+    let apache = User::apache();
+    let gid = group.group.unwrap_or(apache.gid);
+    match &group.user {
+        Some(user) => Account { gid, ..user.clone() },
+        None => {
+            let home = users::user_numbered(apache.uid).and_then(|user| user.home);
+            Account { uid: apache.uid, gid, name: apache.name, home }
+        }
+    }
+}
+
+impl Live {
+    /// Threads of a process.
+    pub fn threads(&self) -> u32 {
+        self.group.threads
+    }
+
+    /// Processes.
+    pub fn processes(&self) -> u32 {
+        self.group.processes.unwrap_or(1)
+    }
+
+    /// Its name, for messages.
+    pub fn name(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.group.name)
+    }
+}
+
+/// Those of the configuration in force; children inherit them.
+static GROUPS: Mutex<Vec<&'static Live>> = Mutex::new(Vec::new());
+
+/// The process that has made them.
+static MAKER: AtomicU32 = AtomicU32::new(0);
+
+/// All groups.
+pub fn all() -> Vec<&'static Live> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The group of this name.
+pub fn find(name: &[u8]) -> Option<&'static Live> {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|live| live.group.name == name).copied()
+}
+
+/// Clears the places of processes that have ended without anybody to see it.
+pub fn clear_dead(live: &Live) {
+    for slot in live.slots {
+        let pid = slot.pid.load(Ordering::SeqCst);
+        if pid != 0 && !os::is_alive(pid) {
+            slot.clear_dead(pid);
+        }
+    }
+}
+
+/// How long processes may take to end: the longest shutdown-timeout. Where that is 0, which is no bound, the end of the
+/// server is one.
+pub fn longest_shutdown() -> std::time::Duration {
+    const UNBOUNDED: u32 = 60;
+    let times = all().into_iter().map(|live| match live.group.shutdown_timeout {
+        0 => UNBOUNDED,
+        seconds => seconds,
+    });
+    std::time::Duration::from_secs(times.max().unwrap_or(0).into())
+}
+
+/// There is none.
+pub fn none() -> bool {
+    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+}
+
+/// Forgets them all, when the configuration goes.
+pub fn forget_all() {
+    let groups = std::mem::take(&mut *GROUPS.lock().unwrap_or_else(PoisonError::into_inner));
+    python::forget();
+    // Children of the parent that end have a copy of its pools, and perhaps threads that look there yet.
+    if MAKER.swap(0, Ordering::Relaxed) == std::process::id() {
+        groups.into_iter().for_each(forget);
+    }
+}
+
+/// The configuration of a group goes: what was made of it is not needed any more.
+#[allow(unsafe_code)]
+fn forget(live: &'static Live) {
+    // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
+    // has forked have copies.
+    unsafe {
+        os::forget_claims(live.claims, live.slots.len());
+        drop(Box::from_raw(std::ptr::from_ref(live).cast_mut()));
+    }
+}
+
+/// What a group is known by in all generations: if any of this differs it is another group, with processes and a socket
+/// of its own.
+fn key(group: &Group, identity: &Account, slots: u32) -> u64 {
+    let mut text = Vec::new();
+    let mut writer = Writer(&mut text);
+    writer
+        .text(&group.name)
+        .u32(identity.uid)
+        .u32(identity.gid)
+        .text(group.chroot.as_deref().unwrap_or_default());
+    writer.u32(group.socket_user.unwrap_or(u32::MAX)).u32(slots).u16(*frame::VERSIONS.end());
+    hash(&text)
+}
+
+/// Makes the groups of this configuration, or finds their sockets. A socket that cannot be made stops the server's start;
+/// on a restart of a running server it is logged.
+pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Outcome {
+    let mut groups: Vec<&'static Live> = Vec::new();
+    let generation = mpm::generation();
+    for (group, server) in daemon::all(main) {
+        let identity = identity(group);
+        let wanted = group.processes.unwrap_or(1).saturating_mul(4);
+        let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
+        let key = key(group, &identity, slots);
+        // Where somebody has removed the file another one is made; processes that there are serve what they have.
+        kept.groups.retain(|kept| {
+            let stays = kept.key != key || os::is_socket(&kept.path);
+            if !stays {
+                os::close(kept.listener);
+                os::close(kept.claims);
+            }
+            stays
+        });
+        let serial = kept.serial;
+        let kept_group = match kept.groups.iter_mut().find(|kept| kept.key == key) {
+            Some(found) => {
+                heal(main, group, &identity, found, serial);
+                os::set_backlog(found.listener, group.listen_backlog);
+                found.clone()
+            }
+            None => match create(pool, main.config(), group, &identity, (key, slots), kept) {
+                Ok(kept_group) => {
+                    kept.groups.push(kept_group.clone());
+                    kept_group
+                }
+                Err(why) => {
+                    log::server_message(Some(main), message::SOCKET_FAILED, &why);
+                    if generation == 0 {
+                        return hook::Outcome::Stop;
+                    }
+                    continue;
+                }
+            },
+        };
+        let Ok((claims, slots)) = os::claims(kept_group.claims, kept_group.slots as usize) else { continue };
+        let position = main.all().position(|other| other.raw() == server.raw()).unwrap_or(0);
+        let python = python::found(group);
+        if let Err(why) = &python {
+            let text = format!(
+                "the python of process group '{}' cannot be used: {why}; its processes, if there are any, serve on",
+                String::from_utf8_lossy(&group.name)
+            );
+            log::server_message(Some(main), message::GROUP_UNUSABLE, text);
+        }
+        groups.push(Box::leak(Box::new(Live {
+            group: group.clone(),
+            host: server.is_virtual().then(|| server.name().to_vec()),
+            server: position,
+            key,
+            path: kept_group.path,
+            listener: kept_group.listener,
+            claims_file: kept_group.claims,
+            claims,
+            slots,
+            token: kept_group.token,
+            is_apaches: identity.uid == User::apache().uid,
+            identity,
+            python,
+            number: groups.len(),
+        })));
+    }
+    MAKER.store(std::process::id(), Ordering::Relaxed);
+    *GROUPS.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+    hook::Outcome::Go
+}
+
+/// Its processes hold the socket and the claims, and any code in them can spoil both: what could not be used is made anew.
+fn heal(main: Server<'_>, group: &Group, identity: &Account, kept: &mut KeptGroup, serial: u64) {
+    let say = |what: &str| {
+        let name = String::from_utf8_lossy(&group.name);
+        log::server_message(
+            Some(main),
+            message::GROUP_HEALED,
+            format_args!("process group '{name}': {what}"),
+        );
+    };
+    if os::is_shut(kept.listener) {
+        match listen(&kept.path, group) {
+            Ok(listener) => {
+                os::close(kept.listener);
+                kept.listener = listener.into_raw_fd();
+                say("somebody has shut down its socket; another one is made");
+            }
+            Err(why) => log::server_message(Some(main), message::SOCKET_FAILED, why),
+        }
+    }
+    if is_impossible(kept, identity, group.processes.unwrap_or(1), serial)
+        && let Ok(claims) = os::empty_memory(c"wsgi claims", Claims::size(kept.slots as usize))
+    {
+        os::close(kept.claims);
+        kept.claims = claims.into_raw_fd();
+        say("nothing but a fault can have made its claims what they are; others are made");
+    }
+}
+
+/// The claims are in a state that processes of the group do not bring about as they should.
+fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u64) -> bool {
+    let Ok((claims, slots)) = os::claims(kept.claims, kept.slots as usize) else { return true };
+    let served_by = claims.served_by.load(Ordering::SeqCst);
+    let pids = slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
+    let mut alive: Vec<u32> = pids.filter(|pid| *pid != 0 && os::is_alive(*pid)).collect();
+    #[allow(unsafe_code)]
+    // SAFETY: they were mapped here, and nothing of them is used below.
+    unsafe {
+        os::forget_claims(claims, slots.len());
+    }
+    let free = kept.slots as usize - alive.len();
+    alive.sort_unstable();
+    let is_stranger = |pid: &u32| os::user_of(*pid).is_some_and(|user| user != identity.uid);
+    served_by > serial
+        || free <= processes as usize
+        || alive.windows(2).any(|pair| pair[0] == pair[1])
+        || (users::is_root() && alive.iter().any(is_stranger))
+}
+
+fn create(
+    pool: Pool<'_>,
+    config: &ServerConfig,
+    group: &Group,
+    identity: &Account,
+    (key, slots): (u64, u32),
+    kept: &Kept,
+) -> Result<KeptGroup, String> {
+    let prefix = match &config.socket.prefix {
+        Some(prefix) => prefix.clone(),
+        None => crate::apache::runtime_path(pool, c"wsgi"),
+    };
+    let owner = if config.socket.rotation == Some(false) {
+        format!("u{}", identity.uid)
+    } else {
+        mpm::generation().to_string()
+    };
+    let name = format!(".{}.{owner}.{}.sock", std::process::id(), group.id);
+    let mut path = [&prefix[..], name.as_bytes()].concat();
+    if kept.groups.iter().any(|known| known.path == path) {
+        // That of the group as it was before, which serves until this one does.
+        let another = format!(".{}.sock", kept.serial + 1);
+        path.truncate(path.len() - ".sock".len());
+        path.extend_from_slice(another.as_bytes());
+    }
+    let shown = String::from_utf8_lossy(&path).into_owned();
+    if path.len() > os::LONGEST_PATH {
+        return Err(format!(
+            "the socket of process group '{}' cannot be made: its path '{shown}' has {} characters, and {} is the most; \
+             shorten WSGISocketPrefix",
+            String::from_utf8_lossy(&group.name),
+            path.len(),
+            os::LONGEST_PATH
+        ));
+    }
+    let apache = User::apache();
+    let place = std::path::Path::new(&*shown);
+    if place.parent().is_some_and(std::path::Path::is_dir)
+        && let Some(obstacle) = crate::python::obstacle(place, &apache)
+    {
+        return Err(format!(
+            "the socket '{shown}' of process group '{}' could not be reached: {}",
+            String::from_utf8_lossy(&group.name),
+            obstacle.or("move it with WSGISocketPrefix")
+        ));
+    }
+    let listener = listen(&path, group)?;
+    let size = Claims::size(slots as usize);
+    let claims = os::empty_memory(c"wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
+    let token = os::random().map_err(|e| format!("no token: {e}"))?;
+    Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
+}
+
+/// Listens at a path, in the place of whatever is there.
+fn listen(path: &[u8], group: &Group) -> Result<OwnedFd, String> {
+    let shown = String::from_utf8_lossy(path);
+    let owner = users::is_root().then_some(group.socket_user.unwrap_or(User::apache().uid));
+    let _ = std::fs::remove_file(&*shown);
+    os::listen(path, owner, group.listen_backlog).map_err(|(what, error)| {
+        let remedy = match error.kind() {
+            std::io::ErrorKind::NotFound => "make its directory, or name another with WSGISocketPrefix",
+            std::io::ErrorKind::PermissionDenied => {
+                "let the server's user write to its directory, or name another with WSGISocketPrefix"
+            }
+            std::io::ErrorKind::StorageFull => {
+                "the file system is full: make room, or move it with WSGISocketPrefix"
+            }
+            _ => "see WSGISocketPrefix",
+        };
+        format!(
+            "the socket '{shown}' of process group '{}' cannot be made: {what} ({error}); {remedy}",
+            String::from_utf8_lossy(&group.name)
+        )
+    })
+}

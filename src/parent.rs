@@ -1,0 +1,191 @@
+//! In httpd's parent: makes the groups and forks the supervisor when the configuration is complete, forks another if that
+//! dies, and tells all of them when the server stops.
+
+use crate::apache::{self, Pool, Server, hook, log, mpm};
+use crate::groups::kept::{Kept, KeptSupervisor};
+use crate::{groups, os, supervisor};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use wire::control::Message;
+use wire::message as msg;
+
+/// How long the end of the server waits for the ends of processes beyond their shutdown-timeout.
+const BEYOND: Duration = Duration::from_millis(1500);
+
+/// The channels and pids of supervisors, for the end of the server.
+static SUPERVISORS: Mutex<Vec<(u32, RawFd)>> = Mutex::new(Vec::new());
+
+/// Listening sockets and files of claims, which are mapped, for children to close.
+static SOCKETS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+/// The post-config hook.
+pub struct Prepare;
+
+impl hook::Configured for Prepare {
+    fn run(pool: Pool<'_>, main: Server<'_>) -> hook::Outcome {
+        if mpm::is_first_pass() {
+            return hook::Outcome::Go;
+        }
+        // What is made of it here is forgotten when it goes.
+        let main = main.for_ever();
+        let mut kept = Kept::read();
+        if let hook::Outcome::Stop = groups::make(pool, main, &mut kept) {
+            return hook::Outcome::Stop;
+        }
+        kept.supervisors.retain(|known| {
+            let lives = os::process(known.pid).is_ok();
+            if !lives {
+                os::close(known.channel);
+            }
+            lives
+        });
+        for known in &kept.supervisors {
+            // So that its end surprises nobody.
+            apache::watch_process::<Old>(pool, known.pid);
+        }
+        if !groups::none() || !kept.supervisors.is_empty() {
+            start(main, &mut kept);
+        }
+        if let Err(error) = kept.write() {
+            log::server_message(Some(main), msg::FORK_FAILED, format_args!("nothing can be kept: {error}"));
+        }
+        remember(&kept);
+        apache::before_process_ends::<Ending>(main, pool);
+        hook::Outcome::Go
+    }
+}
+
+fn remember(kept: &Kept) {
+    let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
+    *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = all;
+    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.claims]).collect();
+    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sockets;
+}
+
+/// Forks a supervisor for the groups of the configuration.
+fn start(main: Server<'static>, kept: &mut Kept) {
+    kept.serial += 1;
+    let serial = kept.serial;
+    let failed = |what: &str, error: std::io::Error| {
+        let text = format!("the supervisor of the process groups cannot be started: {what}: {error}");
+        log::server_message(Some(main), msg::FORK_FAILED, text);
+    };
+    let (ours, theirs) = match os::pair() {
+        Ok(pair) => pair,
+        Err(error) => return failed("socketpair", error),
+    };
+    let others: Vec<RawFd> = kept.supervisors.iter().map(|known| known.channel).collect();
+    let paths = kept.groups.iter().map(|group| group.path.clone()).collect();
+    let mut theirs = Some(theirs);
+    let forked = os::fork(|| {
+        if let Some(channel) = theirs.take() {
+            supervisor::run(main, serial, channel, others, paths);
+        }
+    });
+    match forked {
+        Err(error) => failed("fork", error),
+        Ok(pid) => {
+            apache::watch_process::<Current>(main.config_pool(), pid);
+            kept.supervisors.push(KeptSupervisor { pid, channel: ours.into_raw_fd() });
+        }
+    }
+}
+
+/// A supervisor of an earlier configuration.
+struct Old;
+
+impl apache::Watched for Old {
+    fn ended(_: u32) {}
+}
+
+/// The supervisor of this configuration.
+struct Current;
+
+impl apache::Watched for Current {
+    fn ended(pid: u32) {
+        let Some(main) = apache::main_server() else { return };
+        if mpm::is_stopping() {
+            return;
+        }
+        let text = format!("the supervisor (pid {pid}) has ended unasked; another one is started");
+        log::server_message(Some(main), msg::SUPERVISOR_DIED, text);
+        let mut kept = Kept::read();
+        kept.supervisors.retain(|known| {
+            let dead = known.pid == pid;
+            if dead {
+                os::close(known.channel);
+            }
+            !dead
+        });
+        start(main, &mut kept);
+        let _ = kept.write();
+        remember(&kept);
+    }
+}
+
+/// The end of httpd's parent: processes of groups end in order before it is gone, for whoever started httpd may kill what
+/// is left then.
+struct Ending;
+
+impl crate::apache::AtEnd for Ending {
+    fn run() {
+        let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let mut left: Vec<_> = all
+            .into_iter()
+            .filter_map(|(pid, channel)| {
+                let _ = os::send_datagram(channel, &Message::Stop.bytes());
+                os::process(pid).ok()
+            })
+            .collect();
+        let until = Instant::now() + groups::longest_shutdown() + BEYOND;
+        while !left.is_empty() && Instant::now() < until {
+            let fds: Vec<RawFd> = left.iter().map(AsRawFd::as_raw_fd).collect();
+            let ended = os::poll(&fds, until.saturating_duration_since(Instant::now()));
+            let mut ended = ended.into_iter();
+            left.retain(|_| !ended.next().unwrap_or(false));
+        }
+    }
+}
+
+/// The configuration goes, and what was made of it.
+pub struct Forget;
+
+impl crate::apache::AtEnd for Forget {
+    fn run() {
+        leave();
+        groups::forget_all();
+    }
+}
+
+/// The configuration goes, and the module with it: supervisors that no other one succeeds are on their own.
+fn leave() {
+    let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    tell(&all, &Message::Leaving);
+    // It is not left behind when httpd unloads the module.
+    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Vec::new();
+}
+
+/// The module is loaded, to make another configuration.
+pub fn come_back() {
+    let all: Vec<_> = Kept::read().supervisors.iter().map(|known| (known.pid, known.channel)).collect();
+    tell(&all, &Message::Back);
+}
+
+fn tell(supervisors: &[(u32, RawFd)], message: &Message) {
+    for (_, channel) in supervisors {
+        let _ = os::send_datagram(*channel, &message.bytes());
+    }
+}
+
+/// A child of httpd's: what is the parent's alone is closed in it.
+pub struct LeaveParent;
+
+impl hook::ChildStart for LeaveParent {
+    fn run(_: Pool<'static>, _: Server<'static>) {
+        let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        all.into_iter().for_each(|(_, channel)| os::close(channel));
+        let all = std::mem::take(&mut *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        all.into_iter().for_each(os::close);
+    }
+}

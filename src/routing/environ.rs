@@ -1,0 +1,281 @@
+//! The text entries of the environ, as PEP 3333 and CGI (RFC 3875) name them.
+
+use super::Route;
+use crate::apache::{self, Request};
+use crate::config::MapHead;
+use crate::config::RequestExt;
+use crate::process;
+use wire::{Pair, Slice};
+
+/// The entries, in the order in which they count: a later one replaces an earlier one of its name.
+pub struct Environ<'r> {
+    entries: Vec<Pair>,
+    /// Number of those that are SetEnv's and its kind's.
+    given: usize,
+    https: bool,
+    request: Request<'r>,
+}
+
+impl<'r> Environ<'r> {
+    /// The environ of a request.
+    pub fn of(request: Request<'r>, route: &'r Route<'r>) -> Self {
+        let mut environ =
+            Self { entries: Vec::with_capacity(56), given: 0, https: request.is_tls(), request };
+        environ.request_environment();
+        environ.given = environ.entries.len();
+        environ.headers(route.pass_authorization);
+        environ.server();
+        environ.connection();
+        environ.resource();
+        environ.ours(route);
+        environ
+    }
+
+    /// Puts the entries into the request's environment, where `LogFormat "%{SCRIPT_NAME}e"`, mod_headers and expressions of
+    /// Apache find them.
+    pub fn show(&self) {
+        self.request.environment().set_all(self.request.pool(), self.pairs().skip(self.given));
+    }
+
+    /// The entries as bytes.
+    pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
+        // SAFETY: made of text that lives as the request, which this does not outlive.
+        #[allow(unsafe_code)]
+        self.entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) })
+    }
+
+    /// The entries for the engine.
+    pub fn entries(&self) -> &[Pair] {
+        &self.entries
+    }
+
+    /// `wsgi.url_scheme` is `https`.
+    pub fn https(&self) -> bool {
+        self.https
+    }
+
+    /// Both must live as long as the request: they are of its pool, of the configuration or constant.
+    fn set(&mut self, name: &'r [u8], value: &'r [u8]) {
+        self.entries.push(Pair { name: Slice::of(name), value: Slice::of(value) });
+    }
+
+    fn set_new(&mut self, name: &'r [u8], value: &[u8]) {
+        let value = self.request.pool().copy(value);
+        self.set(name, value);
+    }
+
+    fn set_number(&mut self, name: &'r [u8], value: u32) {
+        let mut text = [0u8; 10];
+        let mut at = text.len();
+        let mut rest = value;
+        loop {
+            at -= 1;
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        self.set_new(name, &text[at..]);
+    }
+
+    /// Entries of this name are set here, some only if the request has what they tell: none is taken from elsewhere then.
+    fn is_set_here(name: &[u8]) -> bool {
+        const SOMETIMES: [&[u8]; 5] =
+            [b"AUTH_TYPE", b"CONTENT_LENGTH", b"CONTENT_TYPE", b"PATH_INFO", b"REMOTE_USER"];
+        const PREFIXES: [&[u8]; 3] = [b"HTTP_", b"REDIRECT_", b"mod_wsgi."];
+        SOMETIMES.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// SetEnv and its kind. `HTTPS` only chooses the scheme; `PATH` is the server's own affair. A part of a page (SSI) is given a
+    /// copy of the page's environment, in which the page's application may have left what is not the part's.
+    fn request_environment(&mut self) {
+        let is_part = self.request.is_part();
+        for (name, value) in self.request.environment().iter() {
+            match name {
+                _ if is_part && Self::is_set_here(name) => {}
+                b"HTTPS" => self.https = value.eq_ignore_ascii_case(b"on") || value == b"1",
+                b"PATH" => {}
+                _ => self.set(name, value),
+            }
+        }
+    }
+
+    /// Headers as HTTP_*. Names with characters other than letters, digits and `-` are dropped: `X_A` and `X-A`
+    /// would be one. `Proxy` is dropped (a client must not set HTTP_PROXY), credentials unless they are wanted.
+    fn headers(&mut self, pass_authorization: bool) {
+        let both = self.request.passes_auth();
+        for (name, value) in self.request.headers_in().iter() {
+            let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+            if is(b"Content-Type") {
+                self.set(b"CONTENT_TYPE", value);
+            } else if is(b"Content-Length") {
+                self.set(b"CONTENT_LENGTH", value);
+            } else if is(b"Proxy")
+                || (is(b"Authorization") && !both && !pass_authorization)
+                || (is(b"Proxy-Authorization") && !both)
+            {
+                continue;
+            } else if let Some(key) = self.header_key(name) {
+                self.set(key, value);
+            }
+        }
+    }
+
+    fn header_key(&self, name: &[u8]) -> Option<&'r [u8]> {
+        const PREFIX: &[u8] = b"HTTP-";
+        let key = self.request.pool().bytes(PREFIX.len() + name.len());
+        for (into, &byte) in key.iter_mut().zip(PREFIX.iter().chain(name)) {
+            *into = match byte {
+                b'-' => b'_',
+                byte if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
+                _ => return None,
+            };
+        }
+        Some(key)
+    }
+
+    fn server(&mut self) {
+        let r = self.request;
+        self.set(b"SERVER_SOFTWARE", apache::banner());
+        self.set(b"SERVER_NAME", r.server_name());
+        self.set_number(b"SERVER_PORT", r.server_port().into());
+        self.set(b"SERVER_ADMIN", r.server().admin());
+        self.set(b"REQUEST_SCHEME", r.scheme());
+        self.set(b"DOCUMENT_ROOT", r.document_root());
+        self.set(b"CONTEXT_PREFIX", r.context_prefix());
+        self.set(b"CONTEXT_DOCUMENT_ROOT", r.context_document_root());
+    }
+
+    fn connection(&mut self) {
+        let r = self.request;
+        self.set(b"SERVER_ADDR", r.local_ip());
+        self.set(b"REMOTE_ADDR", r.client_ip());
+        self.set_number(b"REMOTE_PORT", r.client_port().into());
+        if !r.user().is_empty() {
+            self.set(b"REMOTE_USER", r.user());
+        } else if let Some(previous) = r.previous()
+            && !previous.user().is_empty()
+        {
+            self.set(b"REDIRECT_REMOTE_USER", previous.user());
+        }
+        if !r.auth_type().is_empty() {
+            self.set(b"AUTH_TYPE", r.auth_type());
+        }
+    }
+
+    fn resource(&mut self) {
+        let r = self.request;
+        let config = r.dir_config();
+        self.set(b"SCRIPT_FILENAME", r.filename());
+        self.set(b"SERVER_PROTOCOL", r.protocol());
+        let as_get = r.head_only()
+            && match config.map_head.unwrap_or(MapHead::Auto) {
+                MapHead::On => true,
+                MapHead::Off => false,
+                MapHead::Auto => r.has_content_filter(),
+            };
+        self.set(b"REQUEST_METHOD", if as_get { b"GET" } else { r.method() });
+        self.set(b"QUERY_STRING", r.query().unwrap_or(b""));
+        if r.reports_current_uri() {
+            self.set(b"REQUEST_URI", r.uri());
+        } else {
+            self.set_new(b"REQUEST_URI", original_target(r.line()));
+        }
+        if let Some(previous) = r.previous() {
+            self.set(b"REDIRECT_URL", previous.uri());
+            if let Some(query) = previous.query() {
+                self.set(b"REDIRECT_QUERY_STRING", query);
+            }
+        }
+        let script = script_name(r);
+        self.set_new(b"SCRIPT_NAME", &script);
+        self.set_new(b"mod_wsgi.script_name", &script);
+        let path_info = one_slash(r.path_info());
+        // A PATH_INFO of the request's environment survives where the URL has none.
+        if !path_info.is_empty() || r.is_part() || r.environment().get(c"PATH_INFO").is_none() {
+            self.set_new(b"PATH_INFO", &path_info);
+        }
+        self.set_new(b"mod_wsgi.path_info", &path_info);
+    }
+
+    /// The module's own entries that are text.
+    fn ours(&mut self, route: &'r Route<'r>) {
+        let r = self.request;
+        self.set(b"mod_wsgi.process_group", &route.process_group);
+        self.set(b"mod_wsgi.application_group", &route.application_group);
+        self.set(b"mod_wsgi.callable_object", &route.callable);
+        self.set(b"mod_wsgi.request_handler", r.handler());
+        self.set(b"mod_wsgi.handler_script", b"");
+        let (host, port) = r.listener();
+        self.set(b"mod_wsgi.listener_host", host);
+        self.set_number(b"mod_wsgi.listener_port", port.into());
+        self.set_number(b"mod_wsgi.server_pid", process::pid());
+        if !r.log_id().is_empty() {
+            self.set(b"mod_wsgi.request_id", r.log_id());
+        }
+        if !r.connection_log_id().is_empty() {
+            self.set(b"mod_wsgi.connection_id", r.connection_log_id());
+        }
+    }
+}
+
+/// SCRIPT_NAME: the path without its PATH_INFO; runs of `/` are one, and a root mount is empty.
+pub fn script_name(r: Request<'_>) -> Vec<u8> {
+    let (uri, info) = (r.uri(), r.path_info());
+    let script = if info.is_empty() {
+        uri
+    } else {
+        // httpd unescapes and collapses the URI and takes PATH_INFO from its end, so it ends in it.
+        uri.strip_suffix(info).unwrap_or(uri)
+    };
+    let mut script = one_slash(script);
+    if script == b"/" && !info.is_empty() {
+        script.clear();
+    }
+    script
+}
+
+/// Runs of `/` made one.
+fn one_slash(path: &[u8]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(path.len());
+    for &byte in path {
+        if byte != b'/' || text.last() != Some(&b'/') {
+            text.push(byte);
+        }
+    }
+    text
+}
+
+/// The target of a request line; an absolute one without scheme and host.
+fn original_target(line: &[u8]) -> &[u8] {
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let target = words.nth(1).unwrap_or_default();
+    let Some(scheme) = target.windows(3).position(|three| three == b"://") else { return target };
+    if target.starts_with(b"/") || target[..scheme].iter().any(|byte| !byte.is_ascii_alphabetic()) {
+        return target;
+    }
+    let host = &target[scheme + 3..];
+    host.iter().position(|byte| *byte == b'/').map_or(b"/", |path| &host[path..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{one_slash, original_target};
+
+    #[test]
+    fn the_target_is_as_it_came_without_scheme_and_host() {
+        assert_eq!(original_target(b"GET /a%20b?c HTTP/1.1"), b"/a%20b?c");
+        assert_eq!(original_target(b"GET http://h:80/a?b HTTP/1.1"), b"/a?b");
+        assert_eq!(original_target(b"GET http://h HTTP/1.1"), b"/");
+        assert_eq!(original_target(b"GET /?u=http://x/y HTTP/1.1"), b"/?u=http://x/y");
+        assert_eq!(original_target(b"OPTIONS * HTTP/1.1"), b"*");
+        assert_eq!(original_target(b""), b"");
+    }
+
+    #[test]
+    fn runs_of_slashes_are_one() {
+        assert_eq!(one_slash(b"//a///b/"), b"/a/b/");
+        assert_eq!(one_slash(b""), b"");
+    }
+}

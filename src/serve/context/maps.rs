@@ -1,0 +1,165 @@
+//! Files that applications send often, mapped into memory once.
+//!
+//! httpd maps a file for each request and unmaps it again; in a process with many threads that costs more than anything
+//! else about sending it. Here a mapping is kept for a short while after its last use, for the next request of the same
+//! file: same device and inode, size and modification time. Whoever sends it holds it, so it is never unmapped under a
+//! bucket. Whoever reads behind the end of a file that was cut after it was mapped is killed (SIGBUS), so only files are
+//! mapped that nobody but root can write; `EnableMMAP Off` leaves out these as well.
+#![allow(unsafe_code)]
+
+use crate::apache::brigade::Owner;
+use crate::process::threads;
+use std::ffi::c_void;
+use std::fs::{File, Metadata};
+use std::mem::ManuallyDrop;
+use std::os::fd::FromRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::ptr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::time::{Duration, Instant};
+use wire::Slice;
+
+/// Smaller files are read, larger ones left to httpd.
+const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(16 << 20);
+/// Most bytes kept mapped that nobody sends.
+const MOST: u64 = 64 << 20;
+/// How long a mapping is kept after its last use.
+const KEEP: Duration = Duration::from_secs(5);
+
+/// A whole file in memory, read-only.
+pub struct Mapping {
+    start: *const u8,
+    len: usize,
+}
+
+// SAFETY: memory that is only read, and unmapped once, by whoever lets go of it last.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn new(fd: i32, len: usize) -> Option<Self> {
+        // SAFETY: a new mapping of a descriptor that is open during the call.
+        let start = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, fd, 0) };
+        (start != libc::MAP_FAILED).then_some(Self { start: start.cast(), len })
+    }
+
+    /// `len` bytes from `offset` on, as far as they are there.
+    pub fn part(&self, offset: u64, len: u64) -> Slice {
+        let offset = (offset as usize).min(self.len);
+        let len = (len as usize).min(self.len - offset);
+        // SAFETY: within the mapping.
+        Slice { ptr: unsafe { self.start.add(offset) }, len }
+    }
+
+    /// A bucket's hold on it, for [`Hold`].
+    pub fn into_owner(self: Arc<Self>) -> *mut c_void {
+        Arc::into_raw(self).cast_mut().cast()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: what `new` mapped, and nobody uses it any more.
+        unsafe { libc::munmap(self.start.cast_mut().cast(), self.len) };
+    }
+}
+
+/// Buckets that refer to a mapping.
+pub struct Hold;
+
+impl Owner for Hold {
+    fn release(owner: *mut c_void) {
+        // SAFETY: made by `into_owner`, given back once.
+        drop(unsafe { Arc::from_raw(owner.cast::<Mapping>()) });
+    }
+}
+
+/// What tells one state of a file from another.
+type Identity = (u64, u64, u64, i64, i64);
+
+struct Kept {
+    identity: Identity,
+    mapping: Arc<Mapping>,
+    used: Instant,
+}
+
+static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
+static FILLED: Condvar = Condvar::new();
+
+fn kept() -> MutexGuard<'static, Vec<Kept>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Filesystems of this machine, on which a file that only root can write is as long as it was. Of a network's, and of those
+/// that a user's own program is (FUSE), nobody knows.
+const LOCAL: [i64; 9] = [
+    libc::EXT4_SUPER_MAGIC,
+    libc::XFS_SUPER_MAGIC,
+    libc::BTRFS_SUPER_MAGIC,
+    libc::F2FS_SUPER_MAGIC,
+    libc::TMPFS_MAGIC,
+    libc::OVERLAYFS_SUPER_MAGIC,
+    0x2fc1_2fc1, // ZFS
+    0x7371_7368, // squashfs
+    0xe0f5_e1e2, // EROFS
+];
+
+/// Nobody but root can make the file shorter.
+pub fn stays_as_it_is(fd: i32) -> bool {
+    // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    let is_roots = file.metadata().is_ok_and(|data| data.uid() == 0 && data.mode() & 0o022 == 0);
+    // SAFETY: zeros are a value of the structure, which the call fills.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    is_roots && unsafe { libc::fstatfs(fd, &mut system) } == 0 && LOCAL.contains(&system.f_type)
+}
+
+/// The file of a descriptor in memory; `None` when it is too small or too large for that.
+pub fn get(fd: i32) -> Option<Arc<Mapping>> {
+    // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+    let data: Metadata = file.metadata().ok().filter(|data| data.is_file() && SIZES.contains(&data.len()))?;
+    let identity = (data.dev(), data.ino(), data.len(), data.mtime(), data.mtime_nsec());
+    let mut kept = kept();
+    if let Some(known) = kept.iter_mut().find(|known| known.identity == identity) {
+        known.used = Instant::now();
+        return Some(known.mapping.clone());
+    }
+    let mapping = Arc::new(Mapping::new(fd, data.len() as usize)?);
+    if sweeps() {
+        // Another state of the same file is of no use any more, and the oldest goes when there is too much.
+        kept.retain(|old| old.identity.0 != identity.0 || old.identity.1 != identity.1);
+        kept.push(Kept { identity, mapping: mapping.clone(), used: Instant::now() });
+        kept.sort_by_key(|one| std::cmp::Reverse(one.used));
+        let mut sum = 0;
+        kept.retain(|one| {
+            sum += one.identity.2;
+            sum <= MOST
+        });
+        FILLED.notify_one();
+    }
+    Some(mapping)
+}
+
+/// Lets go of mappings that nobody has asked for lately. Answers false if there can be no thread for that.
+fn sweeps() -> bool {
+    static ONCE: Once = Once::new();
+    static THREAD: Mutex<bool> = Mutex::new(false);
+    ONCE.call_once(|| {
+        let started = threads::spawn("wsgi-maps", &threads::everything(), || {
+            let mut kept = kept();
+            loop {
+                kept = if kept.is_empty() {
+                    FILLED.wait(kept).unwrap_or_else(PoisonError::into_inner)
+                } else {
+                    FILLED.wait_timeout(kept, KEEP / 4).unwrap_or_else(PoisonError::into_inner).0
+                };
+                kept.retain(|one| one.used.elapsed() < KEEP);
+            }
+        });
+        *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = started.is_ok();
+    });
+    *THREAD.lock().unwrap_or_else(PoisonError::into_inner)
+}

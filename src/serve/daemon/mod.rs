@@ -1,0 +1,231 @@
+//! In an Apache child: a request for a process group.
+//!
+//! [`pool`] finds a connection with an idle thread behind it, or waits in the group's queue; [`relay`] then does what the
+//! process asks for: reads the client's body, passes the answer on, writes log lines. A process that goes before it has
+//! called the application, or that says so, has the request given to another one.
+#![deny(unsafe_code)]
+
+mod closing;
+mod eager;
+mod pool;
+mod relay;
+mod stop;
+mod stream;
+
+pub use pool::Pool;
+pub use stop::Stop;
+
+use crate::apache::{Request, Status, mpm};
+use crate::config::Alias;
+use crate::config::RequestExt;
+use crate::groups::{self, Live, scripts};
+use crate::os;
+use crate::routing::{Environ, Route};
+use crate::serve::context::Exchange;
+use crate::startup::plan;
+use pool::Problem;
+use relay::{Relay, Relayed};
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+use wire::{frame, message as msg, request};
+
+/// The whole body goes with the request if it is no longer than this.
+const AT_ONCE: i64 = 64 << 10;
+
+/// Processes that are tried before a request is given up.
+const MOST_TRIES: u32 = 100;
+
+/// Serves a request in a process of its group.
+pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    let environ = Environ::of(r, route);
+    // The access log tells where a request belonged that is refused, too.
+    environ.show();
+    let live = match find(r, &route.process_group) {
+        Ok(live) => live,
+        Err(status) => return status,
+    };
+    if let Err(status) = scripts::check(r, live, r.filename()) {
+        return status;
+    }
+    let Some(script) = inside(live, r.filename()) else {
+        let text = format!(
+            "'{}' lies outside of chroot= of process group '{}'",
+            String::from_utf8_lossy(r.filename()),
+            live.name()
+        );
+        r.log(msg::OUTSIDE_CHROOT, text);
+        return Status(500);
+    };
+    let mut exchange = Exchange::new(r);
+    let config = r.dir_config();
+    let begun = Instant::now();
+    let body = relay::beginning(&mut exchange, AT_ONCE);
+    let reading = begun.elapsed();
+    let head = request::Head {
+        https: environ.https(),
+        head_only: r.head_only(),
+        reload: config.script_reloading != Some(false),
+        own_pages: !r.has_error_document(503),
+        error_details: config.error_details == Some(true),
+        ignore_activity: config.ignore_activity == Some(true),
+        body_follows: body.is_some(),
+        level: r.log_level(),
+        received: r.received(),
+        queued: crate::apache::now(),
+        stamp: r.stamp(),
+        plan: plan::told_key(r.server(), r.listener().1, alias),
+        script: &script,
+        group: &route.application_group,
+        callable: &route.callable,
+    };
+    let mut out = Vec::with_capacity(4096);
+    let chroot = live.group.chroot.as_deref();
+    head.put(&mut out, environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value))));
+    if let Some((bytes, state)) = &body {
+        frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
+    }
+    give(&mut exchange, live, out, reading)
+}
+
+/// Gives the request to one process after another until one has called the application. `reading`: the time that the client
+/// took for its body, which does not count as waiting.
+fn give(exchange: &mut Exchange<'_>, live: &'static Live, mut request: Vec<u8>, reading: Duration) -> Status {
+    let r = exchange.request;
+    let begun = Instant::now();
+    let queue_until = match live.group.queue_timeout {
+        0 => None,
+        seconds => Some(begun + (Duration::from_secs(seconds.into()) + reading).saturating_sub(r.age())),
+    };
+    let patience = Duration::from_secs(live.group.connect_timeout.max(1).into()) + pool::patience(live, r);
+    for tries in 0..MOST_TRIES {
+        if tries > live.processes() {
+            // Each process has been replaced meanwhile, and what a script says of itself may never be that it is new.
+            request::as_it_is(&mut request);
+        }
+        let conn = match pool::of(live).take(live, r, queue_until) {
+            Ok(conn) => conn,
+            Err(problem) => return refuse(r, live, problem),
+        };
+        let relay = Relay::new(exchange, live, conn);
+        let (answered, conn) = match relay.run(&request) {
+            Relayed::Done(status, conn) => (Some(status), conn),
+            Relayed::Elsewhere(conn) => (None, conn),
+        };
+        if let Some(conn) = conn {
+            pool::of(live).give_back(conn);
+        }
+        if let Some(status) = answered {
+            return status;
+        }
+        if begun.elapsed() > patience {
+            break;
+        }
+    }
+    refuse(r, live, Problem::Down)
+}
+
+/// The group of this name, if this request may use it.
+fn find(r: Request<'_>, name: &[u8]) -> Result<&'static Live, Status> {
+    let shown = || String::from_utf8_lossy(name);
+    if groups::none() {
+        r.log(
+            msg::NO_PROCESS_GROUP,
+            format_args!("No WSGI daemon process called '{}' has been configured.", shown()),
+        );
+        return Err(Status(500));
+    }
+    let Some(live) = groups::find(name) else {
+        let text = format!("No WSGI daemon process called '{}' has been configured.", shown());
+        r.log(msg::UNKNOWN_GROUP, text);
+        return Err(Status(500));
+    };
+    if live.host.as_ref().is_some_and(|host| *host != r.server().name()) {
+        let text = format!(
+            "Daemon process called '{}' cannot be accessed by this WSGI application as it belongs to a virtual host with \
+             another ServerName.",
+            shown()
+        );
+        r.log(msg::OTHER_HOSTS_GROUP, text);
+        return Err(Status(500));
+    }
+    Ok(live)
+}
+
+/// The script as the group's processes see it; `None`: they do not.
+fn inside<'a>(live: &Live, script: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+    let Some(chroot) = &live.group.chroot else { return Some(Cow::Borrowed(script)) };
+    let rest = script.strip_prefix(&chroot[..])?;
+    rest.starts_with(b"/").then(|| Cow::Owned(rest.to_vec()))
+}
+
+/// A value of the environ as the group's processes see it.
+fn in_chroot<'a>(chroot: Option<&[u8]>, name: &[u8], value: &'a [u8]) -> &'a [u8] {
+    match chroot {
+        Some(chroot) if matches!(name, b"SCRIPT_FILENAME" | b"DOCUMENT_ROOT") => {
+            value.strip_prefix(chroot).filter(|rest| rest.starts_with(b"/")).unwrap_or(value)
+        }
+        _ => value,
+    }
+}
+
+/// No process took the request.
+fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
+    let name = live.name();
+    match problem {
+        Problem::Late => {
+            let (limit, seconds) = match live.group.queue_timeout {
+                0 => ("socket-timeout", pool::patience(live, r).as_secs()),
+                seconds => ("queue-timeout", seconds.into()),
+            };
+            let text = format!("no thread of process group '{name}' was idle within {limit} ({seconds} s)");
+            r.log(msg::QUEUE_TIMEOUT, text);
+            r.retry_after(2);
+            Status(504)
+        }
+        Problem::Full => {
+            let text = format!(
+                "the queue of process group '{name}' was full (listen-backlog) for {} s (connect-timeout)",
+                live.group.connect_timeout
+            );
+            r.log(msg::QUEUE_FULL, text);
+            r.retry_after(2);
+            Status(503)
+        }
+        Problem::Socket(error) => {
+            let path = String::from_utf8_lossy(&live.path).into_owned();
+            let remedy = match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    "the file, or its directory, was removed: restart Apache, and see WSGISocketPrefix"
+                }
+                std::io::ErrorKind::PermissionDenied if mpm::serves_in_copies() => {
+                    "this request runs as another user (AssignUserID of mpm_itk): name that user with socket-user= in \
+                     WSGIDaemonProcess, and give each such user a group"
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    "the Apache user may not reach it: move it with WSGISocketPrefix to a directory that this user can enter"
+                }
+                std::io::ErrorKind::ConnectionReset => {
+                    "its processes close connections at once: see what they say above"
+                }
+                _ => "restart Apache",
+            };
+            let text = format!(
+                "the socket '{path}' of process group '{name}' cannot be connected to: {error}; {remedy}"
+            );
+            r.log(msg::CONNECT_FAILED, text);
+            r.retry_after(10);
+            Status(503)
+        }
+        Problem::Down => {
+            let next = live.claims.next_start.load(std::sync::atomic::Ordering::SeqCst) - os::clock();
+            let seconds = (next.max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32;
+            let why = match &live.python {
+                Err(why) => why.clone(),
+                Ok(_) => "see the lines on its processes above".into(),
+            };
+            r.log(msg::GROUP_DOWN, format_args!("no process of group '{name}' serves: {why}"));
+            r.retry_after(seconds);
+            Status(503)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! A process that has gone in the middle of a request, or does not answer.
+
+use super::{Relay, Relayed};
+use crate::apache::Status;
+use crate::serve::daemon::pool::{self, Progress};
+use std::io;
+use wire::message as msg;
+
+impl Relay<'_, '_> {
+    /// The process has gone, or does not answer.
+    pub(super) fn lost(self, error: io::Error) -> Relayed {
+        let r = self.request();
+        let name = self.live.name();
+        let late = error.kind() == io::ErrorKind::WouldBlock;
+        let progress = self.conn.progress();
+        if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None && !self.touched
+        {
+            return Relayed::Elsewhere(None);
+        }
+        let sent = self.exchange.answer.is_passed();
+        let then = if sent { "the connection to the client is cut" } else { "the client gets an error page" };
+        let (message, status, text) = if late {
+            let seconds = pool::patience(self.live, r).as_secs();
+            let text = format!(
+                "a process of group '{name}' has sent nothing for {seconds} s (socket-timeout); {then}"
+            );
+            (msg::ANSWER_TIMEOUT, 504, text)
+        } else if error.kind() == io::ErrorKind::InvalidData {
+            (msg::LINK_BROKEN, 500, format!("a process of group '{name}' has sent nonsense: {error}; {then}"))
+        } else if error.raw_os_error() == Some(libc::EMFILE) {
+            let text = format!(
+                "a file of an answer cannot be received: {error} ('ulimit -n' of Apache's user); {then}"
+            );
+            (msg::LINK_BROKEN, 500, text)
+        } else if progress == Progress::Late {
+            let seconds = self.live.group.request_timeout;
+            let text =
+                format!("a request has lasted longer than request-timeout ({seconds} s) allows; {then}");
+            (msg::REQUEST_INTERRUPTED, 504, text)
+        } else {
+            let text = format!("a process of group '{name}' has ended in the middle of the request; {then}");
+            (msg::ANSWER_LOST, 502, text)
+        };
+        r.log(message, text);
+        if sent {
+            return Relayed::Done(self.exchange.fail(), None);
+        }
+        self.exchange.answer.clear();
+        if status == 504 {
+            r.retry_after(10);
+        }
+        Relayed::Done(Status(status), None)
+    }
+}

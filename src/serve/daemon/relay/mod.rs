@@ -1,0 +1,180 @@
+//! One request on one connection: what the process asks for is done, until it says that this is the end.
+
+mod answer;
+mod body;
+mod head;
+mod lost;
+
+pub use body::beginning;
+
+use super::eager::is_alone;
+use super::pool::{self, Conn};
+use super::stop::Using;
+use super::stream::unreadable;
+use crate::apache::{Request, Status, log};
+use crate::groups::Live;
+use crate::serve::context::Exchange;
+use std::io;
+use std::time::Duration;
+use wire::Level;
+use wire::door::{End, Outcome};
+use wire::frame::{self, Kind};
+
+/// Bytes of an answer that are passed on at a time.
+const BLOCK: usize = 256 << 10;
+
+/// What became of a request, and the connection, if it can be used again.
+pub enum Relayed {
+    /// It has been answered.
+    Done(Status, Option<Conn>),
+    /// Nothing was done with it: another process may have it.
+    Elsewhere(Option<Conn>),
+}
+
+/// A request on its way.
+pub struct Relay<'e, 'r> {
+    exchange: &'e mut Exchange<'r>,
+    live: &'static Live,
+    conn: Conn,
+    /// What the end of the answer is to be instead of what comes.
+    instead: Option<Instead>,
+    /// Bytes of the body that Content-Length still allows.
+    left: Option<u64>,
+    /// The answer is one with a body.
+    has_body: bool,
+    /// Bytes since the client's side was flushed.
+    held: u64,
+    /// What came so far is to go out, unless more follows at once.
+    wants_flush: bool,
+    /// The process has sent something of an answer, or asked for the body.
+    touched: bool,
+    /// HEAD and FILE frames that came.
+    heads: u32,
+    files: u32,
+}
+
+enum Instead {
+    /// An error page of the server's.
+    Page(Status),
+    /// The answer of another URL.
+    Redirect(Vec<u8>),
+}
+
+fn malformed(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+impl<'e, 'r> Relay<'e, 'r> {
+    /// Over a connection that a thread waits behind.
+    pub fn new(exchange: &'e mut Exchange<'r>, live: &'static Live, conn: Conn) -> Self {
+        Self {
+            exchange,
+            live,
+            conn,
+            instead: None,
+            left: None,
+            has_body: true,
+            held: 0,
+            wants_flush: false,
+            touched: false,
+            heads: 0,
+            files: 0,
+        }
+    }
+
+    fn request(&self) -> Request<'r> {
+        self.exchange.request
+    }
+
+    /// Sends the request's frames, and does what it is told until the end.
+    pub fn run(mut self, request: &[u8]) -> Relayed {
+        let timeout = self.live.group.response_socket_timeout;
+        let before = (timeout > 0)
+            .then(|| self.request().set_client_timeout(Duration::from_secs(timeout.into())))
+            .flatten();
+        let r = self.request();
+        let using = Using::begin(self.conn.stream.fd());
+        let conversed = self.ask(request, &using).and_then(|()| self.converse());
+        drop(using);
+        let relayed = match conversed {
+            Ok(Some(outcome)) => self.end(outcome),
+            // Nobody waits for more: the connection goes, by which the application hears of it.
+            Ok(None) => Relayed::Done(self.exchange.abandon(), None),
+            Err(error) => self.lost(error),
+        };
+        if let Some(before) = before {
+            r.set_client_timeout(before);
+        }
+        relayed
+    }
+
+    /// Sends the request's frames; something has come when this is done.
+    fn ask(&mut self, request: &[u8], using: &Using) -> io::Result<()> {
+        self.conn.stream.send(request)?;
+        let is_alone = is_alone(self.live, using, self.conn.claimed());
+        pool::of(self.live).eager.await_answer(is_alone, &mut self.conn.stream)
+    }
+
+    /// `None`: the client has gone, or gets no body.
+    fn converse(&mut self) -> io::Result<Option<Outcome>> {
+        loop {
+            self.refuse_stray_files()?;
+            let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            self.touched |= !matches!(header.kind, Kind::Log | Kind::End);
+            match header.kind {
+                Kind::Head => self.head(header.len)?,
+                Kind::Data => {
+                    if !self.data(header.len)? {
+                        return Ok(None);
+                    }
+                }
+                Kind::File => self.file(header.len)?,
+                Kind::Flush => {
+                    if !self.flush(header.flag == 1)? {
+                        return Ok(None);
+                    }
+                }
+                Kind::Read => self.read(header.len)?,
+                Kind::Log => {
+                    let line = self.conn.stream.payload(header.len)?;
+                    log::request(self.request(), Level::of(header.flag), &line);
+                }
+                Kind::End => {
+                    let payload = self.conn.stream.payload(header.len)?;
+                    self.refuse_stray_files()?;
+                    return frame::parse_end(&payload).map(Some).map_err(unreadable);
+                }
+                Kind::Hello | Kind::Request | Kind::Body | Kind::Ack => {
+                    return Err(malformed("a frame that has no place in an answer"));
+                }
+            }
+        }
+    }
+
+    fn refuse_stray_files(&self) -> io::Result<()> {
+        if self.conn.stream.has_stray_file() {
+            return Err(malformed("a descriptor that belongs to no frame"));
+        }
+        Ok(())
+    }
+
+    fn end(mut self, outcome: Outcome) -> Relayed {
+        let r = self.request();
+        let status = match (outcome.end, self.instead.take()) {
+            (End::Elsewhere, _) => return Relayed::Elsewhere(self.reusable()),
+            (End::Error, _) => self.exchange.refuse(outcome),
+            (_, Some(Instead::Page(status))) => status,
+            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &self.exchange.body),
+            (End::Short, None) => self.exchange.end_short(),
+            (End::Complete, None) if self.is_short() => self.exchange.end_short(),
+            (End::Complete, None) => self.exchange.finish(),
+            (End::Truncated | End::Exit, None) => self.exchange.fail(),
+        };
+        Relayed::Done(status, self.reusable())
+    }
+
+    /// The connection, if nothing more is on it.
+    fn reusable(self) -> Option<Conn> {
+        self.conn.stream.is_at_rest().then_some(self.conn)
+    }
+}

@@ -1,0 +1,102 @@
+//! Embedded mode: applications run in Apache's own children.
+//!
+//! Python starts once in each child ([`start`]); a request crosses the door ([`door`]) to the engine and its answer
+//! comes back through the same [`Exchange`]; the child's end takes Python down first ([`stop`]).
+#![deny(unsafe_code)]
+
+mod door;
+mod os;
+mod preload;
+mod signals;
+mod start;
+mod stop;
+
+pub use start::Start;
+pub use stop::{AtPoolEnd, Stop};
+
+use crate::apache::{Request, Status};
+use crate::check;
+use crate::config::Alias;
+use crate::config::RequestExt;
+use crate::routing::{Environ, Route};
+use crate::serve::context::Exchange;
+use crate::startup::plan;
+use wire::door::{self as table, End};
+use wire::{Slice, message};
+
+/// Serves a request in this process.
+pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    signals::held(|| serve_now(r, alias, route))
+}
+
+fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
+    let environ = Environ::of(r, route);
+    // The access log tells where a request belonged that is refused, too.
+    environ.show();
+    let engine = match start::engine() {
+        Ok(engine) => engine,
+        Err(status) => return refuse(r, status),
+    };
+    let config = r.dir_config();
+    let mut exchange = Exchange::new(r);
+    let request = table::Request {
+        exchange: (&raw mut exchange).cast(),
+        target: table::Target {
+            script: Slice::of(r.filename()),
+            application_group: Slice::of(&route.application_group),
+            callable: Slice::of(&route.callable),
+            stamp: r.stamp(),
+            reload: config.script_reloading != Some(false),
+            plan: plan::of(r.server(), r.listener().1, alias),
+        },
+        environ: environ.entries().as_ptr(),
+        environ_len: environ.entries().len(),
+        https: environ.https(),
+        head_only: r.head_only(),
+        received: r.received(),
+        own_pages: !r.has_error_document(503),
+        error_details: config.error_details == Some(true),
+    };
+    os::delete_states_at_thread_end();
+    let outcome = (engine.serve)(&request);
+    if os::is_copy() {
+        // The application forked, and its child came back here: it must not go on as a child of httpd.
+        os::end_process(if outcome.end == End::Exit { outcome.status } else { 1 });
+    }
+    match outcome.end {
+        End::Complete => exchange.finish(),
+        End::Truncated | End::Exit | End::Elsewhere => exchange.fail(),
+        End::Short => exchange.end_short(),
+        End::Error => exchange.refuse(outcome),
+    }
+}
+
+/// No Python here: says so once a request.
+fn refuse(r: Request<'_>, refusal: start::Refusal) -> Status {
+    match refusal {
+        start::Refusal::Restricted => {
+            r.log(
+                message::EMBEDDED_RESTRICTED,
+                "Embedded mode of mod_wsgi disabled by runtime configuration: WSGIRestrictEmbedded is On",
+            );
+            Status(500)
+        }
+        start::Refusal::Copies => {
+            r.log(
+                message::NO_EMBEDDED_IN_COPIES,
+                format_args!("mpm_itk has no embedded mode: {}", check::copies::REMEDY),
+            );
+            Status(500)
+        }
+        start::Refusal::Stopping => Status(503),
+        start::Refusal::Failed(why) => {
+            r.log(message::PYTHON_NOT_RUNNING, format_args!("Python did not start in this process: {why}"));
+            Status(500)
+        }
+        start::Refusal::Unusable(why) => {
+            r.log(message::PYTHON_NOT_RUNNING, format_args!("Python is not running in this process: {why}"));
+            r.err_headers_out().set(c"Retry-After", c"10");
+            Status(503)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What a process has started and left behind. Each leads a session of its own, of which its copies and programs are, unless they
+//! make another (`setsid`, `start_new_session=True`).
+
+use crate::os;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+/// Members that are known of a session, at most.
+const MOST: usize = 256;
+
+/// What is left of a process's session when it has ended.
+pub struct Remains {
+    session: u32,
+    /// By them it is known that the session is still the same: its number is given away again when all members have gone.
+    members: Vec<OwnedFd>,
+}
+
+impl Remains {
+    /// Those of a process that has ended and was not reaped yet, so that its number is its own. `None`: nothing is left.
+    pub fn of(session: u32) -> Option<Self> {
+        let members: Vec<OwnedFd> =
+            members(session).into_iter().take(MOST).filter_map(|pid| os::process(pid).ok()).collect();
+        (!members.is_empty()).then_some(Self { session, members })
+    }
+
+    /// Descriptors that can be read when a member has ended.
+    pub fn descriptors(&self, into: &mut Vec<RawFd>) {
+        into.extend(self.members.iter().map(AsRawFd::as_raw_fd));
+    }
+
+    /// Forgets members that have ended; false: none is left.
+    pub fn are_left(&mut self, ready: impl Fn(RawFd) -> bool) -> bool {
+        self.members.retain(|member| !ready(member.as_raw_fd()));
+        !self.members.is_empty()
+    }
+
+    /// Ends them; answers how many there were.
+    pub fn kill(&self) -> usize {
+        let fds: Vec<RawFd> = self.members.iter().map(AsRawFd::as_raw_fd).collect();
+        let is_same = os::poll(&fds, std::time::Duration::ZERO).contains(&false);
+        if is_same { kill(self.session) } else { 0 }
+    }
+}
+
+/// Ends all members of a session but its leader, who has not been reaped, or of whom one lives. Answers how many there were.
+pub fn kill(session: u32) -> usize {
+    let mut killed = 0;
+    // One may fork while it is looked for.
+    for _ in 0..5 {
+        let members = members(session);
+        if members.is_empty() {
+            break;
+        }
+        // Its number may have been given away since: the descriptor is of whoever has it now, and that one is asked again.
+        let ended = members.into_iter().filter(|pid| {
+            let Ok(process) = os::process(*pid) else { return false };
+            session_of(*pid) == Some(session) && os::kill_exactly(&process)
+        });
+        killed += ended.count();
+    }
+    killed
+}
+
+/// Processes of a session but its leader, as the system lists them.
+fn members(session: u32) -> Vec<u32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| *pid != session && session_of(*pid) == Some(session)).collect()
+}
+
+/// The session of a process that has not ended.
+fn session_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // Its name, in parentheses, may hold anything (proc(5)).
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let fields = String::from_utf8_lossy(stat.get(end + 1..)?).into_owned();
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?;
+    let session = fields.nth(2)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(session)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    /// A shell that leads a session, with two programs that take no notice of SIGTERM, and which ends at once.
+    fn left_behind() -> (std::process::Child, u32) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' TERM; sleep 1000 & sleep 1000 & exit 0"]).stdout(Stdio::null());
+        // SAFETY: one async-signal-safe call.
+        #[allow(unsafe_code)]
+        unsafe {
+            shell.pre_exec(|| if libc::setsid() < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) });
+        }
+        let child = shell.spawn().unwrap();
+        let pid = child.id();
+        let until = Instant::now() + Duration::from_secs(5);
+        while session_of(pid).is_some() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        (child, pid)
+    }
+
+    #[test]
+    fn what_is_left_of_a_session_is_found_and_ended() {
+        let (mut child, session) = left_behind();
+        child.wait().unwrap();
+        let until = Instant::now() + Duration::from_secs(5);
+        let mut remains = Remains::of(session).expect("two programs");
+        while remains.members.len() != 2 && Instant::now() < until {
+            remains = Remains::of(session).expect("two programs");
+        }
+        assert_eq!(remains.members.len(), 2);
+        assert!(remains.are_left(|_| false));
+        assert_eq!(remains.kill(), 2);
+        let mut fds = Vec::new();
+        remains.descriptors(&mut fds);
+        let until = Instant::now() + Duration::from_secs(5);
+        while os::poll(&fds, Duration::from_millis(10)).contains(&false) && Instant::now() < until {}
+        assert_eq!(remains.kill(), 0);
+        assert!(!remains.are_left(|_| true));
+        assert!(Remains::of(session).is_none());
+    }
+}

@@ -1,0 +1,165 @@
+//! What a process is told: the group's options and the server's, and the applications that it starts.
+
+use super::Context;
+use crate::apache::{self, Server, mpm};
+use crate::config::ServerExt;
+use crate::config::daemon::Reload;
+use crate::groups::Live;
+use crate::os;
+use crate::process;
+use crate::startup::{plan, preload, registry};
+use wire::worker::{NOBODY, Plan, Settings};
+
+/// Least stack of a thread: CPython 3.13 overflows a smaller one on deeply nested data.
+const LEAST_STACK: u64 = 2 << 20;
+/// What it is if nothing is said.
+const STACK: u64 = 8 << 20;
+
+/// Applications of process groups that are known from the configuration: the group's name, and the application.
+pub type Plans = Vec<(Vec<u8>, Plan)>;
+
+/// All of them.
+pub fn plans(main: Server<'static>) -> Plans {
+    let pool = main.config_pool();
+    plan::prepare(pool, main);
+    let candidates = preload::candidates(pool, main);
+    let mut plans: Plans = candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let plan = Plan {
+                preload: true,
+                script: candidate.script.to_vec(),
+                group: candidate.group,
+                callable: candidate.callable,
+                ..candidate.told?
+            };
+            Some((candidate.process_group, plan))
+        })
+        .collect();
+    // Those that only requests start have their plans too, whatever process they come to.
+    for server in main.all() {
+        let entrances = plan::entrances(server);
+        for alias in server.config().aliases.iter().filter(|alias| alias.has_plan()) {
+            let told = entrances.iter().map(|entrance| plan::told(server, entrance.local, Some(alias)));
+            plans.extend(told.map(|plan| (Vec::new(), plan)));
+        }
+    }
+    plans
+}
+
+/// Those of a group.
+pub fn of_group(live: &Live, plans: &Plans) -> Vec<Plan> {
+    let chroot = live.group.chroot.as_deref();
+    let inside = |plan: &Plan| {
+        let script = chroot.and_then(|root| plan.script.strip_prefix(root)).unwrap_or(&plan.script).to_vec();
+        Plan { script, ..plan.clone() }
+    };
+    let mine = |name: &[u8]| name.is_empty() || name == live.group.name;
+    plans.iter().filter(|(name, _)| mine(name)).map(|(_, plan)| inside(plan)).collect()
+}
+
+/// `script-root=` as the process sees it.
+fn script_root(live: &Live) -> Vec<u8> {
+    let root = live.group.script_root.as_deref().unwrap_or_default();
+    match live.group.chroot.as_deref().and_then(|chroot| root.strip_prefix(chroot)) {
+        Some(b"") => b"/".to_vec(),
+        Some(inside) => inside.to_vec(),
+        None => root.to_vec(),
+    }
+}
+
+/// What came before a process.
+pub struct Past {
+    /// A process of the group serves beside it.
+    pub beside: bool,
+    /// The process of the group that died last, and how.
+    pub died: Option<(u32, String)>,
+}
+
+/// The settings of a process that is forked now.
+pub fn settings(context: &Context, live: &Live, plans: &[Plan], past: Past) -> Settings {
+    let (died, died_by) = past.died.unwrap_or_default();
+    let (group, python) = (&live.group, &context.main.config().python);
+    let threads = live.threads();
+    let optional = |text: &Option<Vec<u8>>| text.clone().unwrap_or_default();
+    let [major, minor, patch] = apache::version();
+    Settings {
+        group: group.name.clone(),
+        title: optional(&group.display_name),
+        token: live.token.to_vec(),
+        peer: group.socket_user.unwrap_or(mpm::unixd_user().0),
+        supervisor: context.serial,
+        threads,
+        stack: group.stack_size.unwrap_or(STACK).max(LEAST_STACK),
+        multiprocess: group.processes.is_some(),
+        python_path: optional(&group.python_path),
+        home: optional(&group.home),
+        restrict_stdin: python.restrict_stdin == Some(true),
+        restrict_stdout: python.restrict_stdout == Some(true),
+        restrict_signal: python.restrict_signal != Some(false),
+        beside: past.beside,
+        died,
+        died_by: died_by.into_bytes(),
+        restrict_exit: python.restrict_exit.unwrap_or_default().number(),
+        case_sensitive: python.case_sensitivity != Some(false),
+        locale: optional(&group.locale),
+        switch_interval: group.switch_interval.unwrap_or(0.0),
+        hide_hash_seed: python.hash_seed.is_some(),
+        apache_version: (major as u64) << 32 | (minor as u64) << 16 | patch as u64,
+        description: apache::description().to_vec(),
+        build_date: apache::build_date().to_vec(),
+        mpm: mpm::name().to_vec(),
+        mpm_processes: mpm::max_processes().max(1) as u32,
+        mpm_threads: mpm::threads() as u32,
+        processes: live.processes(),
+        level: context.server(live).log_level(),
+        slots: if threads == 0 { 0 } else { python.startup.slots.unwrap_or_else(process::cpus) },
+        generation: registry::generation(),
+        begun: os::clock(),
+        startup_timeout: startup_timeout(context, live),
+        startup_requests: python.startup.requests.unwrap_or(3),
+        import_timeout: python.startup.import_timeout.unwrap_or(10.0),
+        maximum_requests: jittered(group.maximum_requests),
+        restart_interval: group.restart_interval.into(),
+        inactivity_timeout: group.inactivity_timeout.into(),
+        // A process of many threads may have some that are slow: as mod_wsgi has it.
+        request_timeout: f64::from(group.request_timeout) * (1.0 + f64::from(threads.max(1)).ln()),
+        interrupt_timeout: group.interrupt_timeout.into(),
+        deadlock_timeout: group.deadlock_timeout.into(),
+        graceful_timeout: group.graceful_timeout.into(),
+        eviction_timeout: group.eviction_timeout.into(),
+        shutdown_timeout: group.shutdown_timeout.into(),
+        send_buffer: group.send_buffer_size,
+        receive_buffer: group.receive_buffer_size,
+        reload_wait: group.reload_wait,
+        reload: match group.reload {
+            Reload::Off => 0,
+            Reload::Script => 1,
+            Reload::Imports => 2,
+        },
+        script_user: group.script_user.unwrap_or(NOBODY),
+        script_group: group.script_group.unwrap_or(NOBODY),
+        script_root: script_root(live),
+        run_once: threads == 1 && group.maximum_requests == 1,
+        plans: plans.to_vec(),
+    }
+}
+
+/// Seconds that an application may take to start; a service never starts, it runs.
+pub fn startup_timeout(context: &Context, live: &Live) -> f64 {
+    const NEVER: f64 = 1e9;
+    let server = context.main.config().python.startup.timeout.unwrap_or(60.0);
+    match live.group.startup_timeout {
+        _ if live.threads() == 0 => NEVER,
+        Some(0) => NEVER,
+        Some(seconds) => seconds.into(),
+        None => server,
+    }
+}
+
+/// Processes that were started together are not to end together: up to a tenth is taken off.
+fn jittered(requests: u64) -> u64 {
+    let most = requests / 10;
+    let random = os::random().map_or(0, |bytes| u64::from(bytes[0]) << 8 | u64::from(bytes[1]));
+    if most == 0 { requests } else { requests - random % (most + 1) }
+}
