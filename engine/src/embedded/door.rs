@@ -4,7 +4,7 @@
 use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::startup::{self, Django, ExitRule, Plan, Script, Settings, WarmUp, seconds};
+use crate::startup::{self, Django, ExitRule, Script, Settings, StartPlan, WarmUp, seconds};
 use crate::wsgi::{self, Block, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
@@ -102,8 +102,8 @@ fn settings(from: &table::Settings) -> Settings {
         beside: false,
         died: None,
         scripts: (None, None, None),
-        board: (from.board >= 0).then_some(from.board),
-        slots: from.slots,
+        registry: (from.board >= 0).then_some(from.board),
+        permits: from.slots,
         generation: from.generation,
         begun: from.begun,
         startup_timeout: seconds(from.startup_timeout),
@@ -130,9 +130,9 @@ fn script<'a>(target: &'a Target) -> Script<'a> {
 }
 
 /// How an application starts, in words of the engine's.
-fn plan(target: &Target) -> Plan {
+fn plan(target: &Target) -> StartPlan {
     // SAFETY: null, or a plan that lives as the process.
-    let Some(plan) = (unsafe { target.plan.as_ref() }) else { return Plan::default() };
+    let Some(plan) = (unsafe { target.plan.as_ref() }) else { return StartPlan::default() };
     // SAFETY: slices of a plan and of a target live during the call.
     let text = |slice: Slice| unsafe { slice.bytes() }.to_vec();
     // SAFETY: null, or a structure that lives as the plan.
@@ -154,7 +154,7 @@ fn plan(target: &Target) -> Plan {
             https: request.https,
         }
     };
-    Plan { django, callable: text(target.callable), warm_ups: requests.iter().map(warm_up).collect() }
+    StartPlan { django, callable: text(target.callable), warm_ups: requests.iter().map(warm_up).collect() }
 }
 
 extern "C" fn serve(request: *const Request) -> Outcome {

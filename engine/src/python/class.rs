@@ -1,6 +1,6 @@
 //! Python types made of Rust structures: one set in each interpreter, and the one place where panics meet Python.
 
-use super::{Obj, Problem, Py, Raised, Result, ffi};
+use super::{Bound, Problem, Py, Raised, Result, ffi};
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,7 +87,7 @@ impl<'a, 'py> Args<'a, 'py> {
         &self,
         first: [&str; R],
         rest: [&str; O],
-    ) -> Result<([Obj<'py>; R], [Option<Obj<'py>>; O])> {
+    ) -> Result<([Bound<'py>; R], [Option<Bound<'py>>; O])> {
         let refused = |complaint: std::fmt::Arguments<'_>| Err(Problem::Type.raise(self.py, complaint));
         let given = self.positional.len() + self.named.len();
         if given > R + O {
@@ -97,7 +97,7 @@ impl<'a, 'py> Args<'a, 'py> {
         let mut optional: [_; O] = std::array::from_fn(|index| self.get(R + index));
         for (index, &value) in self.named.iter().enumerate() {
             // SAFETY: the live tuple that names them.
-            let name = unsafe { Obj::borrowed(self.py, self.names) }?.item(index)?.text()?;
+            let name = unsafe { Bound::borrowed(self.py, self.names) }?.item(index)?.text()?;
             let mut places = first.iter().zip(&mut required).chain(rest.iter().zip(&mut optional));
             let Some((_, place)) = places.find(|(known, _)| **known == name) else {
                 return refused(format_args!("unexpected keyword argument '{name}'"));
@@ -106,33 +106,33 @@ impl<'a, 'py> Args<'a, 'py> {
                 return refused(format_args!("multiple values for argument '{name}'"));
             }
             // SAFETY: Python lends live objects for the call.
-            *place = Some(unsafe { Obj::borrowed(self.py, value) }?);
+            *place = Some(unsafe { Bound::borrowed(self.py, value) }?);
         }
         if let Some((missing, _)) = first.iter().zip(&required).find(|(_, value)| value.is_none()) {
             return refused(format_args!("missing required argument '{missing}'"));
         }
-        Ok((required.map(|value| value.unwrap_or_else(|| Obj::none(self.py))), optional))
+        Ok((required.map(|value| value.unwrap_or_else(|| Bound::none(self.py))), optional))
     }
 
     /// The object whose method is called.
-    pub fn this(&self) -> Obj<'py> {
+    pub fn this(&self) -> Bound<'py> {
         // SAFETY: Python lends the live object for the call.
-        unsafe { Obj::borrowed(self.py, self.this) }
+        unsafe { Bound::borrowed(self.py, self.this) }
             .unwrap_or_else(|_| unreachable!("a method has an object"))
     }
 
     /// The argument at `index`.
-    pub fn get(&self, index: usize) -> Option<Obj<'py>> {
+    pub fn get(&self, index: usize) -> Option<Bound<'py>> {
         // SAFETY: Python lends live objects for the call.
-        self.positional.get(index).and_then(|&value| unsafe { Obj::borrowed(self.py, value) }.ok())
+        self.positional.get(index).and_then(|&value| unsafe { Bound::borrowed(self.py, value) }.ok())
     }
 }
 
 /// Runs `body` attached, for a C function that Python calls: an error is a set exception and NULL, and so is a panic.
-pub(super) fn guarded(body: impl FnOnce(Py<'_>) -> Result<Obj<'_>>) -> *mut ffi::PyObject {
+pub(super) fn guarded(body: impl FnOnce(Py<'_>) -> Result<Bound<'_>>) -> *mut ffi::PyObject {
     // SAFETY: Python calls C functions of types attached.
     let py = unsafe { Py::assume() };
-    match catch_unwind(AssertUnwindSafe(|| body(py).map(Obj::into_ptr))) {
+    match catch_unwind(AssertUnwindSafe(|| body(py).map(Bound::into_ptr))) {
         Ok(Ok(object)) => object,
         Ok(Err(Raised)) => std::ptr::null_mut(),
         Err(_) => {
@@ -161,7 +161,7 @@ impl<T: Class> Members<T> {
     /// Adds a method.
     pub fn method<F>(&mut self, name: &'static CStr, _: F) -> &mut Self
     where
-        F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Obj<'py>> + Copy + 'static,
+        F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Bound<'py>> + Copy + 'static,
     {
         extern "C" fn raw<T: Class, F>(
             this: *mut ffi::PyObject,
@@ -170,7 +170,7 @@ impl<T: Class> Members<T> {
             names: *mut ffi::PyObject,
         ) -> *mut ffi::PyObject
         where
-            F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Obj<'py>> + Copy + 'static,
+            F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Bound<'py>> + Copy + 'static,
         {
             guarded(|py| {
                 // SAFETY: Python passes an instance of the class the method is of (it checks), and the arguments of a
@@ -192,11 +192,11 @@ impl<T: Class> Members<T> {
     /// Adds an attribute that can be read.
     pub fn getter<F>(&mut self, name: &'static CStr, _: F) -> &mut Self
     where
-        F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Obj<'py>> + Copy + 'static,
+        F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Bound<'py>> + Copy + 'static,
     {
         extern "C" fn raw<T: Class, F>(this: *mut ffi::PyObject, _: *mut c_void) -> *mut ffi::PyObject
         where
-            F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Obj<'py>> + Copy + 'static,
+            F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Bound<'py>> + Copy + 'static,
         {
             // SAFETY: as in `method`.
             guarded(|py| item::<F>()(py, unsafe { value::<T>(this) }))
@@ -214,7 +214,7 @@ impl<T: Class> Members<T> {
     /// Makes instances their own iterators; `next` answers `None` in Rust at the end.
     pub fn iterator<F>(&mut self, _: F) -> &mut Self
     where
-        F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Option<Obj<'py>>> + Copy + 'static,
+        F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Option<Bound<'py>>> + Copy + 'static,
     {
         extern "C" fn own(this: *mut ffi::PyObject) -> *mut ffi::PyObject {
             // SAFETY: a live object: one more reference to it.
@@ -223,14 +223,14 @@ impl<T: Class> Members<T> {
         }
         extern "C" fn next<T: Class, F>(this: *mut ffi::PyObject) -> *mut ffi::PyObject
         where
-            F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Option<Obj<'py>>> + Copy + 'static,
+            F: for<'a, 'py> Fn(Py<'py>, &'a T) -> Result<Option<Bound<'py>>> + Copy + 'static,
         {
             let mut ended = false;
             let object = guarded(|py| {
                 // SAFETY: as in `method`.
                 let item = item::<F>()(py, unsafe { value::<T>(this) })?;
                 ended = item.is_none();
-                Ok(item.unwrap_or_else(|| Obj::none(py)))
+                Ok(item.unwrap_or_else(|| Bound::none(py)))
             });
             if ended {
                 // SAFETY: the reference to None made above. NULL without an exception is the end.
@@ -264,7 +264,7 @@ extern "C" fn dealloc<T: Class>(this: *mut ffi::PyObject) {
 }
 
 /// Makes the class in the interpreter this thread is attached to.
-pub fn make<'py, T: Class>(py: Py<'py>) -> Result<Obj<'py>> {
+pub fn make<'py, T: Class>(py: Py<'py>) -> Result<Bound<'py>> {
     let mut members =
         Members::<T> { methods: Vec::new(), getters: Vec::new(), slots: Vec::new(), class: PhantomData };
     T::members(&mut members);
@@ -296,14 +296,14 @@ pub fn make<'py, T: Class>(py: Py<'py>) -> Result<Obj<'py>> {
         slots: slots.as_mut_ptr(),
     };
     // SAFETY: a spec whose tables and names live as the process; the slots are copied.
-    unsafe { Obj::owned(py, ffi::PyType_FromSpec(&mut spec)) }
+    unsafe { Bound::owned(py, ffi::PyType_FromSpec(&mut spec)) }
 }
 
 /// An instance of `class`, which [`make`] made for `T`.
-pub fn instance<'py, T: Class>(class: &Obj<'py>, content: T) -> Result<Obj<'py>> {
+pub fn instance<'py, T: Class>(class: &Bound<'py>, content: T) -> Result<Bound<'py>> {
     // SAFETY: allocates room for an Instance<T>, says the type's size; the value is written before anybody sees it.
     unsafe {
-        let object = Obj::owned(class.py(), ffi::PyType_GenericAlloc(class.ptr().cast(), 0))?;
+        let object = Bound::owned(class.py(), ffi::PyType_GenericAlloc(class.ptr().cast(), 0))?;
         (&raw mut (*object.ptr().cast::<Instance<T>>()).value).write(content);
         Ok(object)
     }

@@ -1,40 +1,40 @@
 //! Python objects from Rust values, and back.
 
-use super::{Obj, Problem, Py, Raised, Result, ffi};
+use super::{Bound, Problem, Py, Raised, Result, ffi};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 
-impl<'py> Obj<'py> {
+impl<'py> Bound<'py> {
     /// `None`
     pub fn none(py: Py<'py>) -> Self {
         // SAFETY: a static that is always alive.
-        unsafe { Obj::borrowed(py, ffi::Py_None()) }.unwrap_or_else(|_| unreachable!("None is not null"))
+        unsafe { Bound::borrowed(py, ffi::Py_None()) }.unwrap_or_else(|_| unreachable!("None is not null"))
     }
 
     /// `True` or `False`
     pub fn bool(py: Py<'py>, value: bool) -> Self {
         // SAFETY: statics that are always alive.
-        unsafe { Obj::borrowed(py, if value { ffi::Py_True() } else { ffi::Py_False() }) }
+        unsafe { Bound::borrowed(py, if value { ffi::Py_True() } else { ffi::Py_False() }) }
             .unwrap_or_else(|_| unreachable!("booleans are not null"))
     }
 
     /// An `int`
     pub fn int(py: Py<'py>, value: i64) -> Result<Self> {
         // SAFETY: makes an object of a number.
-        unsafe { Obj::owned(py, ffi::PyLong_FromLongLong(value)) }
+        unsafe { Bound::owned(py, ffi::PyLong_FromLongLong(value)) }
     }
 
     /// A `float`
     pub fn float(py: Py<'py>, value: f64) -> Result<Self> {
         // SAFETY: makes an object of a number.
-        unsafe { Obj::owned(py, ffi::PyFloat_FromDouble(value)) }
+        unsafe { Bound::owned(py, ffi::PyFloat_FromDouble(value)) }
     }
 
     /// A `str` of UTF-8 text
     pub fn str(py: Py<'py>, text: &str) -> Result<Self> {
         // SAFETY: copies a live slice.
         unsafe {
-            Obj::owned(py, ffi::PyUnicode_FromStringAndSize(chars(text.as_bytes()), text.len() as isize))
+            Bound::owned(py, ffi::PyUnicode_FromStringAndSize(chars(text.as_bytes()), text.len() as isize))
         }
     }
 
@@ -42,30 +42,33 @@ impl<'py> Obj<'py> {
     pub fn latin1(py: Py<'py>, text: &[u8]) -> Result<Self> {
         // SAFETY: copies a live slice.
         unsafe {
-            Obj::owned(py, ffi::PyUnicode_DecodeLatin1(chars(text), text.len() as isize, c"strict".as_ptr()))
+            Bound::owned(
+                py,
+                ffi::PyUnicode_DecodeLatin1(chars(text), text.len() as isize, c"strict".as_ptr()),
+            )
         }
     }
 
     /// A `str` for a path, as `os.fsdecode` makes it
     pub fn path(py: Py<'py>, text: &[u8]) -> Result<Self> {
         // SAFETY: copies a live slice.
-        unsafe { Obj::owned(py, ffi::PyUnicode_DecodeFSDefaultAndSize(chars(text), text.len() as isize)) }
+        unsafe { Bound::owned(py, ffi::PyUnicode_DecodeFSDefaultAndSize(chars(text), text.len() as isize)) }
     }
 
     /// A `str` that is the key of many dictionaries
     pub fn interned(py: Py<'py>, text: &[u8]) -> Result<Self> {
-        let mut ptr = Obj::latin1(py, text)?.into_ptr();
+        let mut ptr = Bound::latin1(py, text)?.into_ptr();
         // SAFETY: takes our reference and answers one, of the same or of an equal object.
         unsafe {
             ffi::PyUnicode_InternInPlace(&mut ptr);
-            Obj::owned(py, ptr)
+            Bound::owned(py, ptr)
         }
     }
 
     /// A `bytes`
     pub fn bytes(py: Py<'py>, data: &[u8]) -> Result<Self> {
         // SAFETY: copies a live slice.
-        unsafe { Obj::owned(py, ffi::PyBytes_FromStringAndSize(chars(data), data.len() as isize)) }
+        unsafe { Bound::owned(py, ffi::PyBytes_FromStringAndSize(chars(data), data.len() as isize)) }
     }
 
     /// A `bytes` of `len` bytes that `fill` writes, without the GIL; it answers how many it wrote.
@@ -77,7 +80,7 @@ impl<'py> Obj<'py> {
         // SAFETY: makes an object; one that nobody else has seen may be written (CPython doc,
         // PyBytes_FromStringAndSize).
         let object =
-            unsafe { Obj::owned(py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), len as isize))? };
+            unsafe { Bound::owned(py, ffi::PyBytes_FromStringAndSize(std::ptr::null(), len as isize))? };
         // SAFETY: the object's bytes, uninitialised and nobody else's.
         let room = unsafe {
             let start = ffi::PyBytes_AsString(object.ptr()).cast::<u8>();
@@ -90,7 +93,7 @@ impl<'py> Obj<'py> {
         });
         match filled {
             Ok(count) if count == len => Ok(Ok(object)),
-            Ok(count) => Obj::bytes(py, &object.as_bytes().unwrap_or_default()[..count]).map(Ok),
+            Ok(count) => Bound::bytes(py, &object.as_bytes().unwrap_or_default()[..count]).map(Ok),
             Err(error) => Ok(Err(error)),
         }
     }
@@ -104,14 +107,14 @@ impl<'py> Obj<'py> {
             ));
         }
         // SAFETY: a live object; what has no bytes raises.
-        unsafe { Obj::owned(self.py(), ffi::PyBytes_FromObject(self.ptr())) }
+        unsafe { Bound::owned(self.py(), ffi::PyBytes_FromObject(self.ptr())) }
     }
 
     /// A `tuple`
-    pub fn tuple(py: Py<'py>, items: &[&Obj<'_>]) -> Result<Self> {
+    pub fn tuple(py: Py<'py>, items: &[&Bound<'_>]) -> Result<Self> {
         // SAFETY: a new tuple whose every item is set before anybody sees it; SetItem takes the reference.
         unsafe {
-            let tuple = Obj::owned(py, ffi::PyTuple_New(items.len() as isize))?;
+            let tuple = Bound::owned(py, ffi::PyTuple_New(items.len() as isize))?;
             for (index, item) in items.iter().enumerate() {
                 ffi::PyTuple_SetItem(tuple.ptr(), index as isize, (*item).clone().into_ptr());
             }
@@ -122,14 +125,14 @@ impl<'py> Obj<'py> {
     /// An empty `dict`
     pub fn dict(py: Py<'py>) -> Result<Self> {
         // SAFETY: makes an object.
-        unsafe { Obj::owned(py, ffi::PyDict_New()) }
+        unsafe { Bound::owned(py, ffi::PyDict_New()) }
     }
 
     /// A `list` of owned items
-    pub fn list(py: Py<'py>, items: Vec<Obj<'py>>) -> Result<Self> {
+    pub fn list(py: Py<'py>, items: Vec<Bound<'py>>) -> Result<Self> {
         // SAFETY: as for `tuple`.
         unsafe {
-            let list = Obj::owned(py, ffi::PyList_New(items.len() as isize))?;
+            let list = Bound::owned(py, ffi::PyList_New(items.len() as isize))?;
             for (index, item) in items.into_iter().enumerate() {
                 ffi::PyList_SetItem(list.ptr(), index as isize, item.into_ptr());
             }
@@ -140,15 +143,15 @@ impl<'py> Obj<'py> {
     /// A module that is imported already, or is now.
     pub fn import(py: Py<'py>, name: &CStr) -> Result<Self> {
         // SAFETY: a C string.
-        unsafe { Obj::owned(py, ffi::PyImport_ImportModule(name.as_ptr())) }
+        unsafe { Bound::owned(py, ffi::PyImport_ImportModule(name.as_ptr())) }
     }
 
     /// A new module object, in no `sys.modules`, with `__builtins__` in it.
     pub fn module(py: Py<'py>, name: &CStr) -> Result<Self> {
         // SAFETY: a C string; the builtins are a live dict.
         unsafe {
-            let module = Obj::owned(py, ffi::PyModule_New(name.as_ptr()))?;
-            let builtins = Obj::borrowed(py, ffi::PyEval_GetBuiltins())?;
+            let module = Bound::owned(py, ffi::PyModule_New(name.as_ptr()))?;
+            let builtins = Bound::borrowed(py, ffi::PyEval_GetBuiltins())?;
             module.set_attr(c"__builtins__", &builtins)?;
             Ok(module)
         }
@@ -157,14 +160,14 @@ impl<'py> Obj<'py> {
     /// Compiles Python source. Tracebacks show `file`.
     pub fn compile(py: Py<'py>, source: &CStr, file: &CStr) -> Result<Self> {
         // SAFETY: C strings; the answer is a new reference.
-        unsafe { Obj::owned(py, ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input)) }
+        unsafe { Bound::owned(py, ffi::Py_CompileString(source.as_ptr(), file.as_ptr(), ffi::Py_file_input)) }
     }
 
     /// Runs compiled source in a module's namespace.
-    pub fn run(&self, code: &Obj<'_>) -> Result<()> {
+    pub fn run(&self, code: &Bound<'_>) -> Result<()> {
         let dict = self.module_dict()?;
         // SAFETY: a live object, which must be code or this raises, and a module's dict as globals and locals.
-        unsafe { Obj::owned(self.py(), ffi::PyEval_EvalCode(code.ptr(), dict.ptr(), dict.ptr())).map(drop) }
+        unsafe { Bound::owned(self.py(), ffi::PyEval_EvalCode(code.ptr(), dict.ptr(), dict.ptr())).map(drop) }
     }
 
     /// The bytes of a `bytes` (or of an instance of a subclass); `None` for anything else.
@@ -198,7 +201,7 @@ impl<'py> Obj<'py> {
         }
     }
 
-    /// As [`Obj::utf8`], owned.
+    /// As [`Bound::utf8`], owned.
     pub fn text(&self) -> Result<String> {
         self.utf8().map(str::to_owned)
     }
@@ -211,7 +214,7 @@ impl<'py> Obj<'py> {
                 raised.forget(self.py());
                 // SAFETY: a live str (else it raises).
                 let encoded = unsafe {
-                    Obj::owned(
+                    Bound::owned(
                         self.py(),
                         ffi::PyUnicode_AsEncodedString(self.ptr(), c"utf-8".as_ptr(), c"replace".as_ptr()),
                     )
@@ -234,16 +237,16 @@ impl<'py> Obj<'py> {
             return Ok(Cow::Borrowed(utf8.as_bytes()));
         }
         // SAFETY: a live str.
-        let bytes = unsafe { Obj::owned(self.py(), ffi::PyUnicode_AsLatin1String(self.ptr()))? };
+        let bytes = unsafe { Bound::owned(self.py(), ffi::PyUnicode_AsLatin1String(self.ptr()))? };
         Ok(Cow::Owned(bytes.as_bytes().unwrap_or_default().to_vec()))
     }
 
     /// `len(self)` as an object
-    pub fn length(&self) -> Result<Obj<'py>> {
+    pub fn length(&self) -> Result<Bound<'py>> {
         // SAFETY: a live object.
         match unsafe { ffi::PyObject_Size(self.ptr()) } {
             -1 => Err(Raised),
-            length => Obj::int(self.py(), length as i64),
+            length => Bound::int(self.py(), length as i64),
         }
     }
 
@@ -251,7 +254,7 @@ impl<'py> Obj<'py> {
     pub fn as_int(&self) -> Result<i64> {
         // SAFETY: a live object; -1 may be a value or an error.
         unsafe {
-            let index = Obj::owned(self.py(), ffi::PyNumber_Index(self.ptr()))?;
+            let index = Bound::owned(self.py(), ffi::PyNumber_Index(self.ptr()))?;
             let value = ffi::PyLong_AsLongLong(index.ptr());
             if value == -1 && !ffi::PyErr_Occurred().is_null() { Err(Raised) } else { Ok(value) }
         }

@@ -1,6 +1,6 @@
 //! Exceptions: that one is set, which one, and raising them from Rust.
 
-use super::{Obj, Py, ffi};
+use super::{Bound, Py, ffi};
 use std::ffi::CString;
 
 /// A Python exception is set on this thread, as after a C function that answered NULL.
@@ -41,7 +41,7 @@ impl Problem {
 
 impl Raised {
     /// Raises an exception of a class of ours.
-    pub fn with(class: &Obj<'_>, text: impl std::fmt::Display) -> Self {
+    pub fn with(class: &Bound<'_>, text: impl std::fmt::Display) -> Self {
         let text = CString::new(text.to_string().replace('\0', "?")).unwrap_or_default();
         // SAFETY: a live class and C string.
         unsafe { ffi::PyErr_SetString(class.ptr(), text.as_ptr()) };
@@ -49,7 +49,7 @@ impl Raised {
     }
 
     /// The exception object; none is set any more.
-    pub fn take(self, py: Py<'_>) -> Obj<'_> {
+    pub fn take(self, py: Py<'_>) -> Bound<'_> {
         // SAFETY: Fetch answers owned references (3.11 has no PyErr_GetRaisedException); normalising makes the value
         // an instance, which gets its traceback.
         unsafe {
@@ -65,7 +65,7 @@ impl Raised {
             }
             ffi::Py_XDECREF(class);
             ffi::Py_XDECREF(trace);
-            Obj::owned(py, value).unwrap_or_else(|_| Obj::none(py))
+            Bound::owned(py, value).unwrap_or_else(|_| Bound::none(py))
         }
     }
 
@@ -116,7 +116,7 @@ impl Raised {
     }
 
     /// The exception is an instance of `class`.
-    pub fn is(&self, class: &Obj<'_>) -> bool {
+    pub fn is(&self, class: &Bound<'_>) -> bool {
         // SAFETY: as above, with a live class.
         unsafe { ffi::PyErr_ExceptionMatches(class.ptr()) == 1 }
     }
@@ -140,7 +140,7 @@ impl Raised {
     }
 }
 
-impl<'py> Obj<'py> {
+impl<'py> Bound<'py> {
     /// Raises this exception instance again, with the traceback it has.
     pub fn raise(&self) -> Raised {
         // SAFETY: a live exception instance; SetObject takes references of its own.

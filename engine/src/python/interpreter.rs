@@ -7,18 +7,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An interpreter of this process. It is made on python-main and lives until the process ends or
-/// [`Interpreter::end`].
-pub struct Interpreter {
+/// [`InterpreterState::end`].
+pub struct InterpreterState {
     raw: *mut ffi::PyInterpreterState,
     /// References of blocks that httpd is done with: released by the next thread that attaches.
-    pending: Mutex<Vec<super::Kept>>,
+    pending: Mutex<Vec<super::Owned>>,
     pending_bytes: AtomicUsize,
 }
 
 // SAFETY: the interpreter state is CPython's, to be used through thread states only, which are per thread.
-unsafe impl Send for Interpreter {}
+unsafe impl Send for InterpreterState {}
 // SAFETY: as above.
-unsafe impl Sync for Interpreter {}
+unsafe impl Sync for InterpreterState {}
 
 type States = Vec<(*mut ffi::PyInterpreterState, *mut ffi::PyThreadState)>;
 
@@ -57,7 +57,7 @@ fn states() -> &'static mut States {
     unsafe { &mut *STATES.get() }
 }
 
-impl Interpreter {
+impl InterpreterState {
     fn of(state: *mut ffi::PyThreadState) -> Self {
         // SAFETY: a live thread state.
         let raw = unsafe { ffi::PyThreadState_GetInterpreter(state) };
@@ -118,7 +118,7 @@ impl Interpreter {
 
     /// Has a reference given back by the next thread that attaches. May be called detached. Answers how many bytes
     /// wait; `size` is this one's.
-    pub fn release_later(&self, object: super::Kept, size: usize) -> usize {
+    pub fn release_later(&self, object: super::Owned, size: usize) -> usize {
         self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(object);
         self.pending_bytes.fetch_add(size, Ordering::Relaxed) + size
     }
@@ -146,7 +146,7 @@ impl Interpreter {
         }
     }
 
-    /// Ends a sub-interpreter that [`Interpreter::is_alone`]. On python-main, not attached.
+    /// Ends a sub-interpreter that [`InterpreterState::is_alone`]. On python-main, not attached.
     pub fn end(&self) {
         let state = self.state();
         let main = states().first().map(|(_, state)| *state);

@@ -1,8 +1,8 @@
 //! CPython, wrapped: the only folder that sees its C interface.
 //!
 //! * [`Py`] proves that the calling thread is attached to an interpreter and holds its GIL; whatever touches a Python
-//!   object takes it. [`Interpreter::attach`] gives it, [`Py::detached`] lends it back for blocking work.
-//! * [`Obj`] owns a reference within an attachment, [`Kept`] beyond it.
+//!   object takes it. [`InterpreterState::attach`] gives it, [`Py::detached`] lends it back for blocking work.
+//! * [`Bound`] owns a reference within an attachment, [`Owned`] beyond it.
 //! * [`Raised`] says that a Python exception is set on this thread, as CPython's own functions do.
 //! * [`class`] makes Python types of Rust structures, one set in each interpreter.
 //!
@@ -27,9 +27,9 @@ pub use cell::GilCell;
 pub use convert::{borrow_file, duplicate};
 pub use error::{Problem, Raised};
 pub use interpreter::{
-    Interpreter, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
+    InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
 };
-pub use object::{Kept, KeptBytes, Kind, Obj};
+pub use object::{Bound, BuiltinType, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
 pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
 

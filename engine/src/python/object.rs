@@ -7,34 +7,34 @@ use std::ptr::NonNull;
 
 /// A reference owned within an attachment; dropping it gives the reference back.
 #[repr(C)]
-pub struct Obj<'py> {
+pub struct Bound<'py> {
     ptr: NonNull<ffi::PyObject>,
     py: Py<'py>,
 }
 
-/// A reference owned beyond an attachment: used with a token, given back with [`Kept::release`]. One that is dropped
+/// A reference owned beyond an attachment: used with a token, given back with [`Owned::release`]. One that is dropped
 /// without it is never freed, for a thread that is not attached cannot.
 #[repr(transparent)]
-pub struct Kept(NonNull<ffi::PyObject>);
+pub struct Owned(NonNull<ffi::PyObject>);
 
 // SAFETY: a pointer; whoever follows it shows a token.
-unsafe impl Send for Kept {}
+unsafe impl Send for Owned {}
 // SAFETY: as above.
-unsafe impl Sync for Kept {}
+unsafe impl Sync for Owned {}
 
 /// A `bytes` object kept beyond an attachment, whose bytes may be read without the GIL: they never change or move.
-pub struct KeptBytes {
-    object: Kept,
+pub struct OwnedBytes {
+    object: Owned,
     start: *const u8,
     len: usize,
 }
 
 // SAFETY: the bytes are immutable and live as long as the reference that is kept.
-unsafe impl Send for KeptBytes {}
+unsafe impl Send for OwnedBytes {}
 // SAFETY: as above.
-unsafe impl Sync for KeptBytes {}
+unsafe impl Sync for OwnedBytes {}
 
-impl KeptBytes {
+impl OwnedBytes {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         // SAFETY: see the implementations above.
@@ -42,14 +42,14 @@ impl KeptBytes {
     }
 
     /// The reference alone.
-    pub fn into_kept(self) -> Kept {
+    pub fn into_owned(self) -> Owned {
         self.object
     }
 }
 
 /// Built-in types that are told apart by identity: subclasses are `Other`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BuiltinType {
     /// `bytes`
     Bytes,
     /// `str`
@@ -62,7 +62,7 @@ pub enum Kind {
     Other,
 }
 
-impl<'py> Obj<'py> {
+impl<'py> Bound<'py> {
     /// What a C function that answers a new reference, or NULL with an exception set, answered.
     ///
     /// # Safety
@@ -71,7 +71,7 @@ impl<'py> Obj<'py> {
         NonNull::new(ptr).map(|ptr| Self { ptr, py }).ok_or(Raised)
     }
 
-    /// As [`Obj::owned`], for a borrowed reference: takes one of its own.
+    /// As [`Bound::owned`], for a borrowed reference: takes one of its own.
     ///
     /// # Safety
     /// `ptr` is null with an exception set, or a live object.
@@ -104,28 +104,28 @@ impl<'py> Obj<'py> {
     }
 
     /// Keeps the reference beyond the attachment.
-    pub fn keep(self) -> Kept {
-        Kept(ManuallyDrop::new(self).ptr)
+    pub fn keep(self) -> Owned {
+        Owned(ManuallyDrop::new(self).ptr)
     }
 
     /// Keeps the first `len` bytes of a `bytes`; `None` for anything else.
-    pub fn keep_bytes(self, len: usize) -> Option<KeptBytes> {
+    pub fn keep_bytes(self, len: usize) -> Option<OwnedBytes> {
         let bytes = self.as_bytes()?;
         let (start, len) = (bytes.as_ptr(), len.min(bytes.len()));
-        Some(KeptBytes { object: self.keep(), start, len })
+        Some(OwnedBytes { object: self.keep(), start, len })
     }
 
     /// Which built-in type it is, exactly.
-    pub fn kind(&self) -> Kind {
+    pub fn builtin_type(&self) -> BuiltinType {
         // SAFETY: a live object; the types are statics of Python.
         unsafe {
             let kind = ffi::Py_TYPE(self.ptr());
             match kind {
-                _ if kind == &raw mut ffi::PyBytes_Type => Kind::Bytes,
-                _ if kind == &raw mut ffi::PyUnicode_Type => Kind::Str,
-                _ if kind == &raw mut ffi::PyList_Type => Kind::List,
-                _ if kind == &raw mut ffi::PyTuple_Type => Kind::Tuple,
-                _ => Kind::Other,
+                _ if kind == &raw mut ffi::PyBytes_Type => BuiltinType::Bytes,
+                _ if kind == &raw mut ffi::PyUnicode_Type => BuiltinType::Str,
+                _ if kind == &raw mut ffi::PyList_Type => BuiltinType::List,
+                _ if kind == &raw mut ffi::PyTuple_Type => BuiltinType::Tuple,
+                _ => BuiltinType::Other,
             }
         }
     }
@@ -133,7 +133,7 @@ impl<'py> Obj<'py> {
     /// `type(self).__name__`
     pub fn type_name(&self) -> String {
         // SAFETY: every object has a type, which is a live object.
-        let kind = unsafe { Obj::borrowed(self.py, ffi::Py_TYPE(self.ptr()).cast()) };
+        let kind = unsafe { Bound::borrowed(self.py, ffi::Py_TYPE(self.ptr()).cast()) };
         kind.and_then(|kind| kind.attr(c"__name__")?.text()).unwrap_or_else(|raised| {
             raised.forget(self.py);
             "object".into()
@@ -141,12 +141,12 @@ impl<'py> Obj<'py> {
     }
 
     /// `self is other`
-    pub fn is(&self, other: &Obj<'_>) -> bool {
+    pub fn is(&self, other: &Bound<'_>) -> bool {
         self.ptr == other.ptr
     }
 
     /// `type(self) is class`
-    pub fn is_exactly(&self, class: &Obj<'_>) -> bool {
+    pub fn is_exactly(&self, class: &Bound<'_>) -> bool {
         // SAFETY: a live object.
         unsafe { ffi::Py_TYPE(self.ptr()).cast() == class.ptr() }
     }
@@ -158,7 +158,7 @@ impl<'py> Obj<'py> {
     }
 
     /// `isinstance(self, class)`
-    pub fn is_instance(&self, class: &Obj<'_>) -> Result<bool> {
+    pub fn is_instance(&self, class: &Bound<'_>) -> Result<bool> {
         // SAFETY: live objects.
         match unsafe { ffi::PyObject_IsInstance(self.ptr(), class.ptr()) } {
             -1 => Err(Raised),
@@ -176,19 +176,19 @@ impl<'py> Obj<'py> {
     }
 
     /// `self.name`
-    pub fn attr(&self, name: &CStr) -> Result<Obj<'py>> {
+    pub fn attr(&self, name: &CStr) -> Result<Bound<'py>> {
         // SAFETY: a live object and a C string.
-        unsafe { Obj::owned(self.py, ffi::PyObject_GetAttrString(self.ptr(), name.as_ptr())) }
+        unsafe { Bound::owned(self.py, ffi::PyObject_GetAttrString(self.ptr(), name.as_ptr())) }
     }
 
     /// `getattr(self, name)`
-    pub fn attr_obj(&self, name: &Obj<'_>) -> Result<Obj<'py>> {
+    pub fn attr_obj(&self, name: &Bound<'_>) -> Result<Bound<'py>> {
         // SAFETY: live objects.
-        unsafe { Obj::owned(self.py, ffi::PyObject_GetAttr(self.ptr(), name.ptr())) }
+        unsafe { Bound::owned(self.py, ffi::PyObject_GetAttr(self.ptr(), name.ptr())) }
     }
 
     /// `getattr(self, name, None)`, but `None` in Rust, and errors other than AttributeError stay.
-    pub fn attr_if_any(&self, name: &CStr) -> Result<Option<Obj<'py>>> {
+    pub fn attr_if_any(&self, name: &CStr) -> Result<Option<Bound<'py>>> {
         match self.attr(name) {
             Ok(value) => Ok(Some(value)),
             // SAFETY: asks about the exception set on this thread.
@@ -201,7 +201,7 @@ impl<'py> Obj<'py> {
     }
 
     /// `self.name = value`
-    pub fn set_attr(&self, name: &CStr, value: &Obj<'_>) -> Result<()> {
+    pub fn set_attr(&self, name: &CStr, value: &Bound<'_>) -> Result<()> {
         // SAFETY: live objects and a C string.
         match unsafe { ffi::PyObject_SetAttrString(self.ptr(), name.as_ptr(), value.ptr()) } {
             0 => Ok(()),
@@ -210,7 +210,7 @@ impl<'py> Obj<'py> {
     }
 
     /// `self(*arguments)`
-    pub fn call(&self, arguments: &[&Obj<'_>]) -> Result<Obj<'py>> {
+    pub fn call(&self, arguments: &[&Bound<'_>]) -> Result<Bound<'py>> {
         const MOST: usize = 8;
         let mut pointers = [std::ptr::null_mut(); MOST];
         assert!(arguments.len() <= MOST, "calls here have few arguments");
@@ -225,25 +225,25 @@ impl<'py> Obj<'py> {
                 arguments.len(),
                 std::ptr::null_mut(),
             );
-            Obj::owned(self.py, answer)
+            Bound::owned(self.py, answer)
         }
     }
 
     /// `iter(self)`
-    pub fn iter(&self) -> Result<Obj<'py>> {
+    pub fn iter(&self) -> Result<Bound<'py>> {
         // SAFETY: a live object.
-        unsafe { Obj::owned(self.py, ffi::PyObject_GetIter(self.ptr())) }
+        unsafe { Bound::owned(self.py, ffi::PyObject_GetIter(self.ptr())) }
     }
 
     /// `next(self)`; `None` at the end. `self` is an iterator.
-    pub fn next(&self) -> Result<Option<Obj<'py>>> {
+    pub fn next(&self) -> Result<Option<Bound<'py>>> {
         // SAFETY: a live iterator (what `iter` answered); NULL without an exception is its end.
         unsafe {
             let item = ffi::PyIter_Next(self.ptr());
             if item.is_null() && ffi::PyErr_Occurred().is_null() {
                 return Ok(None);
             }
-            Obj::owned(self.py, item).map(Some)
+            Bound::owned(self.py, item).map(Some)
         }
     }
 
@@ -277,7 +277,7 @@ impl<'py> Obj<'py> {
     }
 
     /// An item of a list or tuple; raises IndexError behind its end (a list may shrink meanwhile).
-    pub fn item(&self, index: usize) -> Result<Obj<'py>> {
+    pub fn item(&self, index: usize) -> Result<Bound<'py>> {
         // SAFETY: as in `count`; the functions check the index, and the reference is taken before anything runs.
         unsafe {
             let item = if self.is_list() {
@@ -285,18 +285,18 @@ impl<'py> Obj<'py> {
             } else {
                 ffi::PyTuple_GetItem(self.ptr(), index as isize)
             };
-            Obj::borrowed(self.py, item)
+            Bound::borrowed(self.py, item)
         }
     }
 
     /// `dict.copy(self)`
-    pub fn dict_copy(&self) -> Result<Obj<'py>> {
+    pub fn dict_copy(&self) -> Result<Bound<'py>> {
         // SAFETY: a live object; what is no dict raises.
-        unsafe { Obj::owned(self.py, ffi::PyDict_Copy(self.ptr())) }
+        unsafe { Bound::owned(self.py, ffi::PyDict_Copy(self.ptr())) }
     }
 
     /// `self[key] = value` for a dict.
-    pub fn dict_set(&self, key: &Obj<'_>, value: &Obj<'_>) -> Result<()> {
+    pub fn dict_set(&self, key: &Bound<'_>, value: &Bound<'_>) -> Result<()> {
         // SAFETY: live objects; what is no dict raises.
         match unsafe { ffi::PyDict_SetItem(self.ptr(), key.ptr(), value.ptr()) } {
             0 => Ok(()),
@@ -305,14 +305,14 @@ impl<'py> Obj<'py> {
     }
 
     /// `self.get(key)` for a dict.
-    pub fn dict_get(&self, key: &Obj<'_>) -> Result<Option<Obj<'py>>> {
+    pub fn dict_get(&self, key: &Bound<'_>) -> Result<Option<Bound<'py>>> {
         // SAFETY: live objects; NULL without an exception is "not there".
         unsafe {
             let value = ffi::PyDict_GetItemWithError(self.ptr(), key.ptr());
             if value.is_null() && ffi::PyErr_Occurred().is_null() {
                 return Ok(None);
             }
-            Obj::borrowed(self.py, value).map(Some)
+            Bound::borrowed(self.py, value).map(Some)
         }
     }
 
@@ -327,19 +327,19 @@ impl<'py> Obj<'py> {
         // SAFETY: a live object; what has no dict raises. The size is that of a dict.
         unsafe {
             let attributes =
-                Obj::owned(self.py, ffi::PyObject_GenericGetDict(self.ptr(), std::ptr::null_mut()))?;
+                Bound::owned(self.py, ffi::PyObject_GenericGetDict(self.ptr(), std::ptr::null_mut()))?;
             Ok(ffi::PyDict_Size(attributes.ptr()) == 0)
         }
     }
 
     /// `vars(self)` of a module.
-    pub fn module_dict(&self) -> Result<Obj<'py>> {
+    pub fn module_dict(&self) -> Result<Bound<'py>> {
         // SAFETY: a live object; what is no module raises. The reference is borrowed.
-        unsafe { Obj::borrowed(self.py, ffi::PyModule_GetDict(self.ptr())) }
+        unsafe { Bound::borrowed(self.py, ffi::PyModule_GetDict(self.ptr())) }
     }
 }
 
-impl Clone for Obj<'_> {
+impl Clone for Bound<'_> {
     fn clone(&self) -> Self {
         // SAFETY: a live object, and this thread is attached.
         unsafe { ffi::Py_INCREF(self.ptr()) };
@@ -347,19 +347,19 @@ impl Clone for Obj<'_> {
     }
 }
 
-impl Drop for Obj<'_> {
+impl Drop for Bound<'_> {
     fn drop(&mut self) {
         // SAFETY: our reference, and this thread is attached: the token cannot outlive the attachment.
         unsafe { ffi::Py_DECREF(self.ptr.as_ptr()) }
     }
 }
 
-impl Kept {
+impl Owned {
     /// The object, within an attachment to the interpreter it is of.
-    pub fn get<'a, 'py>(&'a self, _: Py<'py>) -> &'a Obj<'py> {
-        // SAFETY: `Obj` is the same pointer and a token of no size; the borrow ends no later than ours, and a
-        // borrowed `Obj` is not dropped.
-        unsafe { &*(&raw const *self).cast::<Obj<'py>>() }
+    pub fn get<'a, 'py>(&'a self, _: Py<'py>) -> &'a Bound<'py> {
+        // SAFETY: `Bound` is the same pointer and a token of no size; the borrow ends no later than ours, and a
+        // borrowed `Bound` is not dropped.
+        unsafe { &*(&raw const *self).cast::<Bound<'py>>() }
     }
 
     /// The object's identity, to compare with another's.
@@ -369,6 +369,6 @@ impl Kept {
 
     /// Gives the reference back.
     pub fn release(self, py: Py<'_>) {
-        drop(Obj { ptr: self.0, py });
+        drop(Bound { ptr: self.0, py });
     }
 }

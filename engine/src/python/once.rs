@@ -1,7 +1,7 @@
 //! The extension module that Python loads: the functions `embed(address)` and `work()`, of which the bootstrap calls one.
 
 use super::class::guarded;
-use super::{Obj, Py, Result, ffi};
+use super::{Bound, Py, Result, ffi};
 use std::ffi::c_void;
 
 /// What the module's functions do. One of them runs, once, attached, on the thread that runs Python's start; it takes over
@@ -16,16 +16,16 @@ pub trait Entry {
 extern "C" fn work<E: Entry>(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     guarded(|py| {
         E::work(py)?;
-        Ok(Obj::none(py))
+        Ok(Bound::none(py))
     })
 }
 
 extern "C" fn embed<E: Entry>(_: *mut ffi::PyObject, address: *mut ffi::PyObject) -> *mut ffi::PyObject {
     guarded(|py| {
         // SAFETY: METH_O passes one live object.
-        let address = unsafe { Obj::borrowed(py, address)? }.as_int()?;
+        let address = unsafe { Bound::borrowed(py, address)? }.as_int()?;
         E::embed(py, address as usize)?;
-        Ok(Obj::none(py))
+        Ok(Bound::none(py))
     })
 }
 

@@ -1,6 +1,6 @@
 //! Threads as Python sees them: who they are, where they stand, and interrupting them.
 
-use super::{Obj, Py, extra, ffi};
+use super::{Bound, Py, extra, ffi};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -45,7 +45,7 @@ impl Standing {
     }
 
     /// The thread's ident and the frame it runs, if it is inside.
-    pub fn frame<'py>(&self, py: Py<'py>) -> Option<(u64, Obj<'py>)> {
+    pub fn frame<'py>(&self, py: Py<'py>) -> Option<(u64, Bound<'py>)> {
         let state = self.state.load(Ordering::SeqCst);
         if state == 0 {
             return None;
@@ -57,7 +57,7 @@ impl Standing {
             if frame.is_null() {
                 return None;
             }
-            Obj::owned(py, frame).ok()?
+            Bound::owned(py, frame).ok()?
         };
         Some((self.ident.load(Ordering::SeqCst), frame))
     }
@@ -65,7 +65,7 @@ impl Standing {
 
 /// Has a thread of this interpreter raise an exception of `class` at its next step; answers the number of threads that
 /// will: 0 or 1.
-pub fn interrupt(_: Py<'_>, ident: u64, class: &Obj<'_>) -> i32 {
+pub fn interrupt(_: Py<'_>, ident: u64, class: &Bound<'_>) -> i32 {
     // SAFETY: attached, and a live class.
     unsafe { ffi::PyThreadState_SetAsyncExc(ident as _, class.ptr()) }
 }

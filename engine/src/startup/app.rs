@@ -6,10 +6,10 @@
 //! ```
 
 use super::first::FirstRequests;
+use super::interpreter::Interpreter;
 use super::record::Record;
-use super::space::Space;
 use super::{lock, os};
-use crate::python::{Kept, Obj, Py};
+use crate::python::{Bound, Owned, Py};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -40,7 +40,7 @@ impl State {
 
 /// In which interpreter the next attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum NextInterpreter {
     /// That of its application group.
     Group,
     /// A new one, which becomes that of its group: the last attempt spoiled the old one.
@@ -49,7 +49,7 @@ pub enum Place {
 
 /// What the configuration says of how an application starts.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct StartPlan {
     /// It is a Django project, not a script.
     pub django: Option<Django>,
     /// Name of its callable, for warm-up requests.
@@ -96,8 +96,8 @@ impl Seen {
 /// A loaded script, and the interpreter it serves in, which is the same for all times it is loaded.
 pub struct Serving {
     /// The interpreter.
-    pub space: Arc<Space>,
-    module: Option<Kept>,
+    pub interpreter: Arc<Interpreter>,
+    module: Option<Owned>,
     /// The script that the module was made of.
     pub stamp: Stamp,
     /// Its number among the modules of the application.
@@ -106,7 +106,7 @@ pub struct Serving {
 
 impl Serving {
     /// The module.
-    pub fn module<'py>(&self, py: Py<'py>) -> Option<Obj<'py>> {
+    pub fn module<'py>(&self, py: Py<'py>) -> Option<Bound<'py>> {
         self.module.as_ref().map(|module| module.get(py).clone())
     }
 }
@@ -116,7 +116,7 @@ impl Drop for Serving {
         /// So much that it is released at once: modules hold things that should go.
         const MUCH: usize = 1 << 20;
         if let Some(module) = self.module.take() {
-            Space::release_later(&self.space, module, MUCH);
+            Interpreter::release_later(&self.interpreter, module, MUCH);
         }
     }
 }
@@ -130,7 +130,7 @@ pub struct App {
     /// Name of its application group; empty is the main interpreter.
     pub group: Box<[u8]>,
     /// How it starts.
-    pub plan: Plan,
+    pub plan: StartPlan,
     /// The gate for its first requests.
     pub first: FirstRequests,
     inner: Mutex<Inner>,
@@ -144,7 +144,7 @@ pub struct Inner {
     /// Where it stands.
     pub state: State,
     /// Where the next attempt is made.
-    pub place: Place,
+    pub next_interpreter: NextInterpreter,
     /// Attempts here whose threads hang.
     pub hung: u32,
     /// Who moves it: the ticket of a request that looks into its start, which is that of its attempt; 0: nobody.
@@ -159,7 +159,7 @@ pub struct Inner {
 
 impl App {
     /// One that nobody has started.
-    pub fn new(path: &[u8], name: &[u8], group: &[u8], plan: Plan, calm_after: u32) -> Arc<Self> {
+    pub fn new(path: &[u8], name: &[u8], group: &[u8], plan: StartPlan, calm_after: u32) -> Arc<Self> {
         Arc::new(Self {
             path: path.into(),
             name: name.into(),
@@ -168,7 +168,7 @@ impl App {
             first: FirstRequests::new(calm_after),
             inner: Mutex::new(Inner {
                 state: State::Empty,
-                place: Place::Group,
+                next_interpreter: NextInterpreter::Group,
                 hung: 0,
                 owner: 0,
                 settled: false,
@@ -225,10 +225,10 @@ impl App {
         self.serving().map_or(Seen::NOTHING, |serving| serving.seen)
     }
 
-    /// It was loaded into `space`.
-    pub fn serve(&self, space: &Arc<Space>, module: Kept, stamp: Stamp) {
+    /// It was loaded into `interpreter`.
+    pub fn serve(&self, interpreter: &Arc<Interpreter>, module: Owned, stamp: Stamp) {
         let seen = Seen(self.seen().0 + 1);
-        let serving = Serving { space: space.clone(), module: Some(module), stamp, seen };
+        let serving = Serving { interpreter: interpreter.clone(), module: Some(module), stamp, seen };
         let old = self.serving.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(serving));
         // Requests may still be at it; it goes with the last of them.
         drop(old);
@@ -254,12 +254,12 @@ impl App {
 
     /// Settles an attempt as one that has timed out, and its thread hangs; false if it is settled already. The watchdog
     /// writes that down and then calls [`App::leave_timed_out`].
-    pub fn time_out(&self, attempt: u64, place: Place) -> bool {
+    pub fn time_out(&self, attempt: u64, next_interpreter: NextInterpreter) -> bool {
         let mut inner = self.inner();
         let mine = inner.is_unsettled(attempt);
         if mine {
             inner.hung += 1;
-            (inner.settled, inner.timed_out, inner.place) = (true, attempt, place);
+            (inner.settled, inner.timed_out, inner.next_interpreter) = (true, attempt, next_interpreter);
         }
         mine
     }

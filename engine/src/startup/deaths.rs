@@ -1,12 +1,12 @@
-//! Deaths in the start of an application: a process notes on the board what it starts, and holds a lock of the system
+//! Deaths in the start of an application: a process notes on the registry what it starts, and holds a lock of the system
 //! while it does. A note without its lock is one of a process that died in the middle of it, however that came about.
 //!
 //! An application whose start has killed three processes in a row is *held apart*: its record says Failed, so that those
 //! that start now do without it and its neighbours serve; another attempt is made where nobody loses by it.
 
-use super::board::Board;
 use super::os::now;
 use super::record::{Cause, Record, Verdict, Watched};
+use super::registry::Registry;
 use super::verdict::{delay, fresh_id};
 use std::path::Path;
 use wire::control::MOST_DEATHS;
@@ -45,7 +45,7 @@ impl Record {
     }
 }
 
-impl Board {
+impl Registry {
     fn note_byte(place: u64, pid: u32) -> i64 {
         AT_IT_LOCK + ((place as i64) << 32) + i64::from(pid)
     }
@@ -163,76 +163,76 @@ fn files_of(path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::board::Advice;
     use super::super::os::LockFile;
+    use super::super::registry::Advice;
     use super::*;
 
     /// No process has this number.
     const DEAD: u32 = u32::MAX / 2;
 
-    fn board() -> Board {
-        Board::new(LockFile::new(c"board").unwrap(), 1)
+    fn registry() -> Registry {
+        Registry::new(LockFile::new(c"board").unwrap(), 1)
     }
 
     /// A process has died at it.
-    fn die(board: &Board, key: u64, pid: u32) {
-        let done = board.locked(|| {
-            let place = board.place(key, true).unwrap();
-            let mut record = board.read(place);
+    fn die(registry: &Registry, key: u64, pid: u32) {
+        let done = registry.locked(|| {
+            let place = registry.place(key, true).unwrap();
+            let mut record = registry.read(place);
             record.at_it.push(AtIt { pid, since: now() });
-            board.write(place, &record);
+            registry.write(place, &record);
         });
         done.expect("nobody else has the board");
     }
 
-    fn bury(board: &Board, key: u64) -> Option<Buried> {
-        board.bury(key, "/no/such.wsgi", false, |pid| (pid == DEAD).then(|| "signal 11 (SIGSEGV)".into()))
+    fn bury(registry: &Registry, key: u64) -> Option<Buried> {
+        registry.bury(key, "/no/such.wsgi", false, |pid| (pid == DEAD).then(|| "signal 11 (SIGSEGV)".into()))
     }
 
     #[test]
     fn three_deaths_in_a_row_hold_an_application_apart() {
-        let board = board();
+        let registry = registry();
         for count in 1..=2 {
-            die(&board, 1, DEAD - count);
-            let buried = bury(&board, 1).expect("one");
+            die(&registry, 1, DEAD - count);
+            let buried = bury(&registry, 1).expect("one");
             assert_eq!((buried.record.deaths, buried.pids), (count, vec![DEAD - count]));
-            assert!(bury(&board, 1).is_none(), "each is counted once");
-            assert!(matches!(board.consult(1, false), Advice::Start(_)));
+            assert!(bury(&registry, 1).is_none(), "each is counted once");
+            assert!(matches!(registry.consult(1, false), Advice::Start(_)));
         }
-        die(&board, 1, DEAD);
-        let record = bury(&board, 1).expect("the third").record;
+        die(&registry, 1, DEAD);
+        let record = bury(&registry, 1).expect("the third").record;
         assert!(record.is_deadly() && record.verdict == Verdict::Failed);
         assert!(record.cause.text.contains("3 processes") && record.cause.text.contains("SIGSEGV"));
-        assert!(matches!(board.consult(1, true), Advice::Refuse(_)), "not yet");
-        assert!(matches!(board.consult(2, false), Advice::Start(_)), "its neighbour");
+        assert!(matches!(registry.consult(1, true), Advice::Refuse(_)), "not yet");
+        assert!(matches!(registry.consult(2, false), Advice::Start(_)), "its neighbour");
     }
 
     #[test]
     fn whoever_is_due_is_tried_where_nobody_loses_by_it() {
-        let board = board();
-        (0..3).for_each(|n| die(&board, 1, DEAD - n));
+        let registry = registry();
+        (0..3).for_each(|n| die(&registry, 1, DEAD - n));
         let due = |record: &Record| Record { next: now() - 1, ..record.clone() };
-        bury(&board, 1).expect("three");
-        board.locked(|| {
-            let place = board.place(1, false).unwrap();
-            board.write(place, &due(&board.read(place)));
+        bury(&registry, 1).expect("three");
+        registry.locked(|| {
+            let place = registry.place(1, false).unwrap();
+            registry.write(place, &due(&registry.read(place)));
         });
-        assert!(matches!(board.consult(1, false), Advice::Refuse(_)));
-        let Advice::Start(claim) = board.consult(1, true) else { panic!("it is due") };
-        board.begin(1);
+        assert!(matches!(registry.consult(1, false), Advice::Refuse(_)));
+        let Advice::Start(claim) = registry.consult(1, true) else { panic!("it is due") };
+        registry.begin(1);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
-        assert_eq!(board.conclude(1, claim, |_| proven).deaths, 0, "it is forgiven");
-        assert!(matches!(board.consult(1, false), Advice::Start(_)));
+        assert_eq!(registry.conclude(1, claim, |_| proven).deaths, 0, "it is forgiven");
+        assert!(matches!(registry.consult(1, false), Advice::Start(_)));
     }
 
     #[test]
     fn only_the_dead_are_counted() {
-        let board = board();
-        board.begin(1);
-        assert!(bury(&board, 1).is_none(), "this process lives");
-        board.finish_all();
-        assert!(bury(&board, 1).is_none(), "it has ended as it should");
-        die(&board, 1, std::process::id());
-        assert_eq!(bury(&board, 1).expect("an earlier one of this number").pids, [std::process::id()]);
+        let registry = registry();
+        registry.begin(1);
+        assert!(bury(&registry, 1).is_none(), "this process lives");
+        registry.finish_all();
+        assert!(bury(&registry, 1).is_none(), "it has ended as it should");
+        die(&registry, 1, std::process::id());
+        assert_eq!(bury(&registry, 1).expect("an earlier one of this number").pids, [std::process::id()]);
     }
 }

@@ -1,6 +1,6 @@
 //! The end of a process: no request comes in, those inside finish, exit functions run, and then nothing runs Python.
 
-use super::crew::Task;
+use super::loader::Task;
 use super::{GATE, RUNTIME, lock, watch};
 use crate::host;
 use crate::wsgi::Call;
@@ -43,7 +43,7 @@ pub fn stop(limit: Duration) -> Ended {
         call.message(message::REQUEST_CUT, text);
     }
     let Some(runtime) = RUNTIME.get() else { return Ended { running: running as u32, quiet: true } };
-    runtime.board.finish_all();
+    runtime.registry.finish_all();
     let (reply, ended) = sync_channel(1);
     let loading = watch::current();
     let (mut until, mut rest) = (until, until.saturating_duration_since(Instant::now()));
@@ -52,7 +52,7 @@ pub fn stop(limit: Duration) -> Ended {
         rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
         until = until.min(Instant::now() + rest + FOR_THOSE_OF_A_START);
     }
-    runtime.crew.send(Task::End { until, whole: running == 0, reply });
+    runtime.loader.send(Task::End { until, whole: running == 0, reply });
     let mut threads_left = ended.recv_timeout(rest).ok();
     if threads_left.is_none() && loading.is_some() && watch::current().is_none() {
         // It was loaded in the last moment: exit functions have begun to run.
@@ -88,37 +88,37 @@ pub fn stop(limit: Duration) -> Ended {
 /// applications are left. Interpreters are ended only if the process's part of Python is `whole`: no request is inside.
 pub(super) fn end_all(until: Instant, whole: bool) -> bool {
     let Some(runtime) = RUNTIME.get() else { return false };
-    let mut spaces = runtime.spaces.all();
-    spaces.sort_by_key(|space| space.name().is_empty());
-    let mut left = runtime.crew.hung();
+    let mut interpreters = runtime.interpreters.all();
+    interpreters.sort_by_key(|interpreter| interpreter.name().is_empty());
+    let mut left = runtime.loader.hung();
     let mut quiet = Vec::new();
-    let count = spaces.len();
-    for (index, space) in spaces.into_iter().enumerate() {
-        *lock(&ENDING) = Some(Step::ExitFunctions(space.context()));
+    let count = interpreters.len();
+    for (index, interpreter) in interpreters.into_iter().enumerate() {
+        *lock(&ENDING) = Some(Step::ExitFunctions(interpreter.context()));
         let rest = until.saturating_duration_since(Instant::now());
         let rest = rest.saturating_sub(Duration::from_millis(200).min(rest / 4));
         // Threads of one interpreter that do not end must not cost the others their time.
         let share = rest / (count - index) as u32;
-        let threads = space.attach(|py| space.run_exit_functions(py, share.as_secs_f64()));
+        let threads = interpreter.attach(|py| interpreter.run_exit_functions(py, share.as_secs_f64()));
         if super::is_copy() {
             // An exit function has forked, and this is the copy: it ends behind that function.
             super::leave_copy(0);
         }
         if threads.is_empty() {
-            quiet.push(space);
+            quiet.push(interpreter);
             continue;
         }
         left = true;
-        let text = format!("threads of {} are still running: {}", space.context(), threads.join(", "));
+        let text = format!("threads of {} are still running: {}", interpreter.context(), threads.join(", "));
         host::message(message::THREADS_LEFT, text);
-        host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", space.context()));
+        host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", interpreter.context()));
     }
     // When all exit functions have run: modules that several interpreters share go with the first that is ended.
-    for space in quiet {
-        let context = space.context();
+    for interpreter in quiet {
+        let context = interpreter.context();
         *lock(&ENDING) = Some(Step::TakingDown(context.clone()));
-        let wanted = whole && !space.name().is_empty() && Instant::now() < until;
-        if !wanted || !space.end_if_alone() {
+        let wanted = whole && !interpreter.name().is_empty() && Instant::now() < until;
+        if !wanted || !interpreter.end_if_alone() {
             host::message(message::INTERPRETER_LEFT, format_args!("{context} is not taken down"));
         }
     }

@@ -1,6 +1,6 @@
 //! Why an attempt failed, in words for the log.
 
-use super::app::{App, Place};
+use super::app::{App, NextInterpreter};
 use super::record::Cause;
 use wire::{Message, message as msg};
 
@@ -15,7 +15,7 @@ pub struct Failure {
     /// Files whose change may mend it.
     pub watched: Vec<String>,
     /// Where the next attempt is made.
-    pub place: Place,
+    pub next_interpreter: NextInterpreter,
 }
 
 impl Failure {
@@ -29,7 +29,7 @@ impl Failure {
         let cause = Cause { class: class.into(), text: text.into(), trace: Vec::new() };
         let what = format!("the start of '{}' has failed", app.shown());
         let watched = vec![app.shown().into_owned()];
-        Box::new(Self { number, what, cause, watched, place: Place::Group })
+        Box::new(Self { number, what, cause, watched, next_interpreter: NextInterpreter::Group })
     }
 
     /// The first line says the cause, too.

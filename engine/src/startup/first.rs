@@ -158,11 +158,11 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{App, Plan};
+    use super::super::{App, StartPlan};
     use super::*;
 
     fn app(enough: u32) -> Arc<App> {
-        App::new(b"/x", b"/x", b"", Plan::default(), enough)
+        App::new(b"/x", b"/x", b"", StartPlan::default(), enough)
     }
 
     #[test]

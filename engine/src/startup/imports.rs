@@ -5,9 +5,9 @@
 //! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
 
 use super::Runtime;
+use super::interpreter::Interpreter;
 use super::report::frames_of_threads;
-use super::space::Space;
-use crate::python::{Kept, Obj, Py, Raised, Result};
+use crate::python::{Bound, Owned, Py, Raised, Result};
 use crate::wsgi::{Call, Interrupt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// What was seen in an interpreter at the last look, and which waits are in the log already.
 #[derive(Default)]
 pub struct Sight {
-    state: Option<Kept>,
+    state: Option<Owned>,
     told: Vec<(i64, String)>,
 }
 
@@ -47,13 +47,13 @@ pub fn look(runtime: &'static Runtime) {
     }
     let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
         let _looking = Looking;
-        for space in runtime.spaces.all() {
-            let found =
-                space.visit(|py| look_at(py, runtime, &space).unwrap_or_else(|raised| forget(py, raised)));
+        for interpreter in runtime.interpreters.all() {
+            let found = interpreter
+                .visit(|py| look_at(py, runtime, &interpreter).unwrap_or_else(|raised| forget(py, raised)));
             let stuck = found.unwrap_or_default();
             if !stuck.is_empty() {
                 tell(runtime, &stuck);
-                space.visit(|py| stuck.iter().for_each(|stuck| heal(py, &space, stuck)));
+                interpreter.visit(|py| stuck.iter().for_each(|stuck| heal(py, &interpreter, stuck)));
             }
         }
         crate::python::delete_states_of_this_thread();
@@ -78,39 +78,39 @@ fn forget<T: Default>(py: Py<'_>, raised: Raised) -> T {
 }
 
 /// Waits that have lasted too long, if one of them is new.
-fn look_at(py: Py<'_>, runtime: &Runtime, space: &Arc<Space>) -> Result<Vec<Stuck>> {
-    let previous = space.sight.borrow(py).state.take();
+fn look_at(py: Py<'_>, runtime: &Runtime, interpreter: &Arc<Interpreter>) -> Result<Vec<Stuck>> {
+    let previous = interpreter.sight.borrow(py).state.take();
     let mut stuck = Vec::new();
-    let found = watch_imports(py, space, previous.as_ref(), &mut stuck);
+    let found = watch_imports(py, interpreter, previous.as_ref(), &mut stuck);
     if let Some(previous) = previous {
         previous.release(py);
     }
-    space.sight.borrow(py).state = found?;
+    interpreter.sight.borrow(py).state = found?;
     // They are seen some time after they began.
     let limit = runtime.settings.import_timeout.saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
-    let new = note(&mut space.sight.borrow(py).told, &stuck);
+    let new = note(&mut interpreter.sight.borrow(py).told, &stuck);
     Ok(if new { stuck } else { Vec::new() })
 }
 
 fn watch_imports(
     py: Py<'_>,
-    space: &Arc<Space>,
-    previous: Option<&Kept>,
+    interpreter: &Arc<Interpreter>,
+    previous: Option<&Owned>,
     stuck: &mut Vec<Stuck>,
-) -> Result<Option<Kept>> {
-    if space.ask(py, c"import_waits", &[])?.count() == 0 {
+) -> Result<Option<Owned>> {
+    if interpreter.ask(py, c"import_waits", &[])?.count() == 0 {
         return Ok(None);
     }
     let (running, mut pairs) = (Call::running(), Vec::new());
-    for (ident, frame) in frames_of_threads(py, space, super::watch::current().as_ref())? {
+    for (ident, frame) in frames_of_threads(py, interpreter, super::watch::current().as_ref())? {
         let call = running.iter().find(|call| call.thread() as i64 == ident);
         let native =
-            call.map_or_else(|| Ok(Obj::none(py)), |call| Obj::int(py, call.native_thread() as i64))?;
-        pairs.push(Obj::tuple(py, &[&Obj::int(py, ident)?, &frame, &native])?);
+            call.map_or_else(|| Ok(Bound::none(py)), |call| Bound::int(py, call.native_thread() as i64))?;
+        pairs.push(Bound::tuple(py, &[&Bound::int(py, ident)?, &frame, &native])?);
     }
-    let before = previous.map_or_else(|| Obj::none(py), |kept| kept.get(py).clone());
-    let found = space.ask(py, c"stuck_imports", &[&before, &Obj::list(py, pairs)?])?;
+    let before = previous.map_or_else(|| Bound::none(py), |kept| kept.get(py).clone());
+    let found = interpreter.ask(py, c"stuck_imports", &[&before, &Bound::list(py, pairs)?])?;
     *stuck = read(&found.item(1)?)?;
     Ok(Some(found.item(0)?.keep()))
 }
@@ -123,7 +123,7 @@ fn note(told: &mut Vec<(i64, String)>, stuck: &[Stuck]) -> bool {
     fresh
 }
 
-fn read(list: &Obj<'_>) -> Result<Vec<Stuck>> {
+fn read(list: &Bound<'_>) -> Result<Vec<Stuck>> {
     let one = |at| -> Result<Stuck> {
         let item = list.item(at)?;
         Ok(Stuck {
@@ -156,15 +156,15 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
 }
 
 /// Interrupts the thread if it is one of a request.
-fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) {
+fn heal(py: Py<'_>, interpreter: &Arc<Interpreter>, stuck: &Stuck) {
     let request = Call::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
     let Some(call) = request else { return };
     // Said first: its thread may come to its end before `interrupt` does.
     call.set_interrupted(Some(Interrupt::ImportDeadlock));
     let interrupt = || -> Result<bool> {
-        let class = space.class(py, c"ImportDeadlock")?;
-        let native = space.class(py, c"native")?.attr(c"interrupt")?;
-        space.ask(py, c"interrupt", &[&Obj::int(py, stuck.waiting)?, &class, &native])?.is_true()
+        let class = interpreter.class(py, c"ImportDeadlock")?;
+        let native = interpreter.class(py, c"native")?.attr(c"interrupt")?;
+        interpreter.ask(py, c"interrupt", &[&Bound::int(py, stuck.waiting)?, &class, &native])?.is_true()
     };
     let interrupted = interrupt().unwrap_or_else(|raised| forget(py, raised));
     call.set_interrupted(interrupted.then_some(Interrupt::ImportDeadlock));
@@ -172,13 +172,13 @@ fn heal(py: Py<'_>, space: &Arc<Space>, stuck: &Stuck) {
 
 /// Has the thread of a request raise `mod_wsgi.RequestTimeout`, if it is still at it, and says where it stands.
 pub fn interrupt_request(call: &Arc<Call>, why: Interrupt) {
-    let space = call.space.clone();
-    space.visit(|py| {
+    let interpreter = call.interpreter.clone();
+    interpreter.visit(|py| {
         let stand = || -> Result<Vec<String>> {
-            let frames = frames_of_threads(py, &space, None)?;
+            let frames = frames_of_threads(py, &interpreter, None)?;
             let frame = frames.into_iter().find(|(ident, _)| *ident == call.thread() as i64);
             let Some((_, frame)) = frame else { return Ok(Vec::new()) };
-            let lines = space.ask(py, c"frame_lines", &[&frame])?;
+            let lines = interpreter.ask(py, c"frame_lines", &[&frame])?;
             (0..lines.count())
                 .map(|at| Ok(String::from_utf8_lossy(&lines.item(at)?.lossy()).into_owned()))
                 .collect()
@@ -199,7 +199,7 @@ pub fn interrupt_request(call: &Arc<Call>, why: Interrupt) {
         // Logging lets nobody else run, but it may have ended all the same: then there is nobody to interrupt.
         if call.inside.get(py) {
             call.set_interrupted(Some(why));
-            crate::python::interrupt(py, call.thread(), space.request_timeout(py));
+            crate::python::interrupt(py, call.thread(), interpreter.request_timeout(py));
         }
     });
 }

@@ -2,8 +2,8 @@
 //! acted upon.
 //!
 //! * [`App`] is where an application stands (Empty → Loading → Warming → Ready, or Failed); [`start`] moves it on.
-//! * An [`attempt::Attempt`] holds the startup lock of the server ([`board`]), runs on python-main ([`crew`]), in an
-//!   interpreter ([`spaces`]) that no failed attempt has spoiled, and writes its verdict down for all processes
+//! * An [`attempt::Attempt`] holds the startup lock of the server ([`registry`]), runs on python-main ([`loader`]), in an
+//!   interpreter ([`interpreters`]) that no failed attempt has spoiled, and writes its verdict down for all processes
 //!   ([`record`]).
 //! * The watchdog ([`watch`]) ends what hangs, and says where.
 //! * Requests pass the [`gate`] of the process, wait for the start, and run one at a time at first ([`first`]).
@@ -12,8 +12,6 @@
 mod advice;
 mod app;
 mod attempt;
-mod board;
-mod crew;
 mod deaths;
 mod ending;
 mod exits;
@@ -21,39 +19,41 @@ mod failure;
 mod first;
 mod gate;
 mod imports;
+mod interpreter;
+mod interpreters;
+mod loader;
 mod native;
 mod os;
+mod permits;
 mod record;
+mod registry;
 mod report;
 mod script;
 mod settings;
-mod slots;
-mod space;
-mod spaces;
 mod start;
 mod verdict;
 mod watch;
 
 pub use advice::advice;
-pub use app::{App, Django, Plan, Seen, Serving, WarmUp};
+pub use app::{App, Django, Seen, Serving, StartPlan, WarmUp};
 pub use ending::stop;
 pub use exits::ExitRule;
 pub use first::Turn;
 pub use imports::interrupt_request;
+pub use interpreter::Interpreter;
 pub use record::Record;
 pub use script::Script;
 pub use settings::{Settings, seconds};
-pub use space::Space;
 pub use start::{Refusal, start};
 pub use watch::{report_now as report, requests_come};
 
-use crate::python::{Interpreter, Py, delete_states_of_this_thread};
-use board::Board;
-use crew::Crew;
+use crate::python::{InterpreterState, Py, delete_states_of_this_thread};
 use gate::Gate;
+use interpreters::Interpreters;
+use loader::Loader;
 use once_cell::sync::OnceCell;
+use registry::Registry;
 use rustc_hash::FxHashMap;
-use spaces::Spaces;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -62,9 +62,9 @@ use std::time::Duration;
 /// The process's Python, once it runs.
 pub struct Runtime {
     settings: Settings,
-    spaces: Spaces,
-    board: Board,
-    crew: Crew,
+    interpreters: Interpreters,
+    registry: Registry,
+    loader: Loader,
     apps: RwLock<FxHashMap<u64, Vec<Arc<App>>>>,
     /// When Python ran, microseconds.
     ran: i64,
@@ -90,16 +90,16 @@ pub fn is_copy() -> bool {
 /// Prepares the main interpreter and serves python-main's queue until the process ends. `ready` is called once, before
 /// the first task. On python-main, attached to the main interpreter, which it is still when this returns an error.
 pub fn run(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Result<(), String> {
-    let main = Interpreter::main(py);
+    let main = InterpreterState::main(py);
     os::watch_forks(!settings.daemon);
     py.detached(move || {
-        let main = Space::prepare(main, b"", &settings)?;
-        let board = board(&settings)?;
+        let main = Interpreter::prepare(main, b"", &settings)?;
+        let registry = registry(&settings)?;
         let runtime = Runtime {
-            spaces: Spaces::new(main.clone(), settings.clone()),
+            interpreters: Interpreters::new(main.clone(), settings.clone()),
             settings,
-            board,
-            crew: Crew::new(),
+            registry,
+            loader: Loader::new(),
             apps: RwLock::default(),
             ran: os::now(),
         };
@@ -107,17 +107,17 @@ pub fn run(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Resul
         let runtime = RUNTIME.get().ok_or("Python was not started")?;
         watch::start(runtime)?;
         ready();
-        runtime.crew.work(crew::PYTHON_MAIN, &main)
+        runtime.loader.work(loader::PYTHON_MAIN, &main)
     })
 }
 
-/// The start board of the server; one of the process alone where the server has none.
-fn board(settings: &Settings) -> Result<Board, String> {
-    let file = match settings.board {
+/// The start registry of the server; one of the process alone where the server has none.
+fn registry(settings: &Settings) -> Result<Registry, String> {
+    let file = match settings.registry {
         Some(fd) => os::LockFile::of(fd),
         None => os::LockFile::new(c"mod_wsgi start board").map_err(|e| format!("no start board: {e}"))?,
     };
-    Ok(Board::new(file, settings.slots))
+    Ok(Registry::new(file, settings.permits))
 }
 
 impl Runtime {
@@ -151,19 +151,21 @@ impl Runtime {
     fn bury(&self, app: &App, key: u64) {
         let how =
             |pid| self.settings.died.as_ref().filter(|(died, _)| *died == pid).map(|(_, how)| how.clone());
-        if let Some(buried) = self.board.bury(key, &app.shown(), self.settings.beside, how) {
+        if let Some(buried) = self.registry.bury(key, &app.shown(), self.settings.beside, how) {
             verdict::say_buried(app, &buried, self.settings.daemon);
         }
     }
 
     /// No other application serves in the interpreter.
-    fn is_alone_in(&self, app: &App, space: &Arc<Space>) -> bool {
+    fn is_alone_in(&self, app: &App, interpreter: &Arc<Interpreter>) -> bool {
         let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
         let mut others = apps.values().flatten().filter(|other| !std::ptr::eq(&***other, app));
-        !others.any(|other| other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.space, space)))
+        !others.any(|other| {
+            other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.interpreter, interpreter))
+        })
     }
 
-    fn app(&self, path: &[u8], name: &[u8], group: &[u8], plan: impl FnOnce() -> Plan) -> Arc<App> {
+    fn app(&self, path: &[u8], name: &[u8], group: &[u8], plan: impl FnOnce() -> StartPlan) -> Arc<App> {
         let mut hasher = rustc_hash::FxHasher::default();
         (name, group).hash(&mut hasher);
         let key = hasher.finish();
@@ -183,7 +185,7 @@ impl Runtime {
 }
 
 /// The application of a script; `plan` says how it starts when it is met for the first time.
-pub fn application(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> Option<Arc<App>> {
+pub fn application(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> Option<Arc<App>> {
     let runtime = RUNTIME.get()?;
     if runtime.settings.case_sensitive {
         return Some(runtime.app(script.path, script.path, script.group, plan));
@@ -197,7 +199,7 @@ pub fn leave_copy(status: i32) -> ! {
 }
 
 /// Starts an application before any request asks for it; what goes wrong is logged. False: it does not serve.
-pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> Plan) -> bool {
+pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> bool {
     let app = application(script, plan);
     app.is_some_and(|app| start(&app, Seen::NOTHING, script::stamp(script.path), None).is_ok())
 }
@@ -221,7 +223,7 @@ pub fn clock() -> i64 {
 /// Waits until the main interpreter's GIL is to be had.
 pub fn visit_main() {
     if let Some(runtime) = RUNTIME.get() {
-        runtime.spaces.main().visit(|_| ());
+        runtime.interpreters.main().visit(|_| ());
     }
 }
 
@@ -234,8 +236,8 @@ pub fn own_files() -> Vec<String> {
         apps.values().flatten().cloned().collect()
     };
     let files = apps.iter().filter_map(|app| {
-        let space = app.serving()?.space.clone();
-        space.visit(|py| space.own_files(py, &app.path))
+        let interpreter = app.serving()?.interpreter.clone();
+        interpreter.visit(|py| interpreter.own_files(py, &app.path))
     });
     let mut files: Vec<String> = files.flatten().collect();
     files.sort();
@@ -245,14 +247,14 @@ pub fn own_files() -> Vec<String> {
 
 /// Interpreters that there are, those that are left among them.
 pub(crate) fn interpreters() -> usize {
-    RUNTIME.get().map_or(1, |runtime| runtime.spaces.all().len())
+    RUNTIME.get().map_or(1, |runtime| runtime.interpreters.all().len())
 }
 
 /// Has what waits in an interpreter released, by a thread of its own: finalizers run then, which may take for ever.
-fn release_soon(space: &Arc<Space>) {
-    let space = space.clone();
+fn release_soon(interpreter: &Arc<Interpreter>) {
+    let interpreter = interpreter.clone();
     let body = move || {
-        space.visit(|py| space.release_pending(py));
+        interpreter.visit(|py| interpreter.release_pending(py));
         if is_copy() {
             os::end_process(0);
         }

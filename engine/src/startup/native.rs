@@ -3,7 +3,7 @@
 use super::exits::{self, Act, Ruling};
 use crate::host;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Obj, Py, Result, interrupt};
+use crate::python::{Bound, Py, Result, interrupt};
 use crate::wsgi::Call;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
@@ -35,13 +35,13 @@ impl Source {
         Self { text, marshalled: OnceCell::new() }
     }
 
-    fn code<'py>(&self, py: Py<'py>) -> Result<Obj<'py>> {
-        let marshal = Obj::import(py, c"marshal")?;
+    fn code<'py>(&self, py: Py<'py>) -> Result<Bound<'py>> {
+        let marshal = Bound::import(py, c"marshal")?;
         if let Some(bytes) = self.marshalled.get() {
-            return marshal.attr(c"loads")?.call(&[&Obj::bytes(py, bytes)?]);
+            return marshal.attr(c"loads")?.call(&[&Bound::bytes(py, bytes)?]);
         }
         let text = CStr::from_bytes_with_nul(self.text.as_bytes()).unwrap_or_default();
-        let code = Obj::compile(py, text, PREPARE_FILE)?;
+        let code = Bound::compile(py, text, PREPARE_FILE)?;
         let bytes = marshal.attr(c"dumps")?.call(&[&code])?;
         let _ = self.marshalled.set(bytes.as_bytes().unwrap_or_default().to_vec());
         Ok(code)
@@ -49,7 +49,7 @@ impl Source {
 }
 
 /// Runs them in a module.
-pub fn run_sources(module: &Obj<'_>) -> Result<()> {
+pub fn run_sources(module: &Bound<'_>) -> Result<()> {
     SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
 }
 
@@ -72,41 +72,41 @@ impl Class for Native {
                     None => host::log(level, &text.lossy()),
                 }
             }
-            Ok(Obj::none(py))
+            Ok(Bound::none(py))
         });
         members.method(c"may_end", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;
             let number = |at: usize| args.get(at).map_or(Ok(0), |number| number.as_int());
-            let Some(act) = Act::of(number(0)?, number(1)?) else { return Ok(Obj::none(py)) };
+            let Some(act) = Act::of(number(0)?, number(1)?) else { return Ok(Bound::none(py)) };
             match exits::rule(act) {
-                Ruling::Harmless => Ok(Obj::none(py)),
-                Ruling::Ends => Ok(Obj::bool(py, true)),
-                Ruling::Refused(why) => Obj::str(py, &why),
+                Ruling::Harmless => Ok(Bound::none(py)),
+                Ruling::Ends => Ok(Bound::bool(py, true)),
+                Ruling::Refused(why) => Bound::str(py, &why),
             }
         });
         members.method(c"application", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
-            exits::caller().map_or_else(|| Ok(Obj::none(py)), |script| Obj::str(py, &script))
+            exits::caller().map_or_else(|| Ok(Bound::none(py)), |script| Bound::str(py, &script))
         });
         members.method(c"interpreters", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
-            Obj::int(py, super::interpreters() as i64)
+            Bound::int(py, super::interpreters() as i64)
         });
         members.method(c"ends", |py, _: &Native, args: Args<'_, '_>| {
             args.count(1, 1)?;
             if let Some(text) = args.get(0) {
                 host::ends(&String::from_utf8_lossy(&text.lossy()));
             }
-            Ok(Obj::none(py))
+            Ok(Bound::none(py))
         });
         members.method(c"django_source", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
-            Obj::str(py, DJANGO)
+            Bound::str(py, DJANGO)
         });
         members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;
-            let (Some(thread), Some(class)) = (args.get(0), args.get(1)) else { return Ok(Obj::none(py)) };
-            Obj::int(py, interrupt(py, thread.as_int()? as u64, &class).into())
+            let (Some(thread), Some(class)) = (args.get(0), args.get(1)) else { return Ok(Bound::none(py)) };
+            Bound::int(py, interrupt(py, thread.as_int()? as u64, &class).into())
         });
     }
 }

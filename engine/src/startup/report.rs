@@ -2,8 +2,8 @@
 
 use super::Runtime;
 use super::attempt::Attempt;
-use super::space::Space;
-use crate::python::{Obj, Py, Result};
+use super::interpreter::Interpreter;
+use crate::python::{Bound, Py, Result};
 use crate::wsgi::Call;
 use std::sync::Arc;
 
@@ -19,23 +19,24 @@ struct Known {
 
 /// Its lines. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
 pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> Vec<String> {
-    let main = runtime.spaces.main();
+    let main = runtime.interpreters.main();
     if over {
         // Stacks are had without the last resort.
         main.visit(|py| {
             main.ask(py, c"cancel_dump", &[]).map(drop).unwrap_or_else(|raised| raised.forget(py))
         });
     }
-    let spaces = runtime.spaces.all();
-    let known: Vec<Known> = spaces.iter().filter_map(|space| space.visit(|py| know(py, space))).collect();
-    main.visit(|py| describe(py, runtime, &spaces, &known, attempt)).unwrap_or_default()
+    let interpreters = runtime.interpreters.all();
+    let known: Vec<Known> =
+        interpreters.iter().filter_map(|interpreter| interpreter.visit(|py| know(py, interpreter))).collect();
+    main.visit(|py| describe(py, runtime, &interpreters, &known, attempt)).unwrap_or_default()
 }
 
-fn know(py: Py<'_>, space: &Arc<Space>) -> Known {
-    let label = String::from_utf8_lossy(space.name()).into_owned();
+fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
+    let label = String::from_utf8_lossy(interpreter.name()).into_owned();
     let read = || -> Result<Known> {
         let (mut threads, mut waits) = (Vec::new(), Vec::new());
-        let list = space.ask(py, c"threads", &[])?;
+        let list = interpreter.ask(py, c"threads", &[])?;
         for at in 0..list.count() {
             let thread = list.item(at)?;
             let native = thread.item(1)?;
@@ -47,7 +48,7 @@ fn know(py: Py<'_>, space: &Arc<Space>) -> Known {
                 thread.item(3)?.is_true()?,
             ));
         }
-        let list = space.ask(py, c"import_waits", &[])?;
+        let list = interpreter.ask(py, c"import_waits", &[])?;
         for at in 0..list.count() {
             let wait = list.item(at)?;
             let owner = wait.item(2)?;
@@ -65,59 +66,59 @@ fn know(py: Py<'_>, space: &Arc<Space>) -> Known {
 fn describe(
     py: Py<'_>,
     runtime: &Runtime,
-    spaces: &[Arc<Space>],
+    interpreters: &[Arc<Interpreter>],
     known: &[Known],
     attempt: Option<&Arc<Attempt>>,
 ) -> Vec<String> {
-    let main = runtime.spaces.main();
+    let main = runtime.interpreters.main();
     let write = || -> Result<Vec<String>> {
-        let label = |frame: &Obj<'_>| {
-            let space = spaces.iter().find(|space| space.owns(frame)).unwrap_or(main);
-            Obj::str(py, &String::from_utf8_lossy(space.name()))
+        let label = |frame: &Bound<'_>| {
+            let interpreter = interpreters.iter().find(|interpreter| interpreter.owns(frame)).unwrap_or(main);
+            Bound::str(py, &String::from_utf8_lossy(interpreter.name()))
         };
         let mut frames = Vec::new();
         for (ident, frame) in frames_of_threads(py, main, attempt)? {
-            frames.push(Obj::tuple(py, &[&label(&frame)?, &Obj::int(py, ident)?, &frame])?);
+            frames.push(Bound::tuple(py, &[&label(&frame)?, &Bound::int(py, ident)?, &frame])?);
         }
         let (mut threads, mut waits) = (Vec::new(), Vec::new());
         for known in known {
-            let label = Obj::str(py, &known.label)?;
+            let label = Bound::str(py, &known.label)?;
             for (ident, native, name, daemon) in &known.threads {
-                let (ident, native) = (Obj::int(py, *ident)?, Obj::int(py, *native)?);
-                threads.push(Obj::tuple(
+                let (ident, native) = (Bound::int(py, *ident)?, Bound::int(py, *native)?);
+                threads.push(Bound::tuple(
                     py,
-                    &[&label, &ident, &native, &Obj::str(py, name)?, &Obj::bool(py, *daemon)],
+                    &[&label, &ident, &native, &Bound::str(py, name)?, &Bound::bool(py, *daemon)],
                 )?);
             }
             for (waiting, module, owner) in &known.waits {
-                let owner = if *owner == 0 { Obj::none(py) } else { Obj::int(py, *owner)? };
-                waits.push(Obj::tuple(
+                let owner = if *owner == 0 { Bound::none(py) } else { Bound::int(py, *owner)? };
+                waits.push(Bound::tuple(
                     py,
-                    &[&label, &Obj::int(py, *waiting)?, &Obj::str(py, module)?, &owner],
+                    &[&label, &Bound::int(py, *waiting)?, &Bound::str(py, module)?, &owner],
                 )?);
             }
         }
         // Threads of requests are Python's only once an application asks for its current thread.
         for call in Call::running() {
-            let label = String::from_utf8_lossy(call.space.name()).into_owned();
+            let label = String::from_utf8_lossy(call.interpreter.name()).into_owned();
             let ident = call.thread() as i64;
             let known = known.iter().filter(|known| known.label == label).flat_map(|known| &known.threads);
             if !known.into_iter().any(|(other, ..)| *other == ident) {
                 let seconds = call.age().as_secs_f64();
                 let name =
                     format!("request of {} since {seconds:.1} s", String::from_utf8_lossy(&call.script));
-                let (label, name) = (Obj::str(py, &label)?, Obj::str(py, &name)?);
-                let native = Obj::int(py, call.native_thread() as i64)?;
-                threads.push(Obj::tuple(
+                let (label, name) = (Bound::str(py, &label)?, Bound::str(py, &name)?);
+                let native = Bound::int(py, call.native_thread() as i64)?;
+                threads.push(Bound::tuple(
                     py,
-                    &[&label, &Obj::int(py, ident)?, &native, &name, &Obj::bool(py, false)],
+                    &[&label, &Bound::int(py, ident)?, &native, &name, &Bound::bool(py, false)],
                 )?);
             }
         }
         let lines = main.ask(
             py,
             c"describe",
-            &[&Obj::list(py, frames)?, &Obj::list(py, threads)?, &Obj::list(py, waits)?],
+            &[&Bound::list(py, frames)?, &Bound::list(py, threads)?, &Bound::list(py, waits)?],
         )?;
         (0..lines.count())
             .map(|at| Ok(String::from_utf8_lossy(&lines.item(at)?.lossy()).into_owned()))
@@ -134,10 +135,10 @@ fn describe(
 /// Python called it, and in the one of the attempt, which is of interest.
 pub fn frames_of_threads<'py>(
     py: Py<'py>,
-    space: &Space,
+    interpreter: &Interpreter,
     attempt: Option<&Arc<Attempt>>,
-) -> Result<Vec<(i64, Obj<'py>)>> {
-    let frames = space.ask(py, c"current_frames", &[])?;
+) -> Result<Vec<(i64, Bound<'py>)>> {
+    let frames = interpreter.ask(py, c"current_frames", &[])?;
     let loader =
         attempt.and_then(|attempt| attempt.standing.frame(py)).map(|(ident, frame)| (ident as i64, frame));
     let mut found = Vec::new();

@@ -1,9 +1,9 @@
 //! Script files as modules: whether they are fresh, and loading them.
 
 use super::app::{App, Seen, Serving};
+use super::interpreter::Interpreter;
 use super::record::Cause;
-use super::space::Space;
-use crate::python::{Obj, Problem, Py, Raised, Result};
+use crate::python::{Bound, Problem, Py, Raised, Result};
 use crate::wsgi::Call;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -33,7 +33,7 @@ pub fn stamp(path: &[u8]) -> Stamp {
     std::fs::metadata(OsStr::from_bytes(path)).map_or(Stamp::UNKNOWN, |data| (&data).into())
 }
 
-impl Space {
+impl Interpreter {
     /// The module of an application; with `any`, whatever is there will do. The error is what is there and too old, for
     /// [`super::start`].
     pub fn module<'py>(
@@ -42,7 +42,7 @@ impl Space {
         serving: &Serving,
         script: &Script<'_>,
         any: bool,
-    ) -> std::result::Result<Obj<'py>, Seen> {
+    ) -> std::result::Result<Bound<'py>, Seen> {
         let module = serving.module(py).ok_or(serving.seen)?;
         let fresh = any
             || !script.reload
@@ -52,20 +52,20 @@ impl Space {
 
     /// The module was made of the script as it is. A request may have waited since httpd looked at the file: then it is
     /// looked at once more.
-    fn is_of(&self, serving: &Serving, module: &Obj<'_>, script: &Script<'_>) -> bool {
+    fn is_of(&self, serving: &Serving, module: &Bound<'_>, script: &Script<'_>) -> bool {
         let is_of =
             |seen: Stamp| seen.is_known() && serving.stamp == seen && is_unchanged(module, seen.modified);
         is_of(script.stamp) || is_of(stamp(script.path))
     }
 
     /// `reload_required(path)` of the script, if it defines one. An exception in it is logged and means no.
-    fn wants_reload(&self, py: Py<'_>, module: &Obj<'_>, path: &[u8]) -> bool {
+    fn wants_reload(&self, py: Py<'_>, module: &Bound<'_>, path: &[u8]) -> bool {
         let ask = || -> Result<bool> {
-            let Some(function) = module.module_dict()?.dict_get(&Obj::interned(py, b"reload_required")?)?
+            let Some(function) = module.module_dict()?.dict_get(&Bound::interned(py, b"reload_required")?)?
             else {
                 return Ok(false);
             };
-            function.call(&[&Obj::path(py, path)?])?.is_true()
+            function.call(&[&Bound::path(py, path)?])?.is_true()
         };
         ask().unwrap_or_else(|raised| {
             let call = Call::current();
@@ -82,8 +82,8 @@ impl Space {
     }
 
     /// The callable of a script's module; `None` when it has none of that name.
-    pub fn callable<'py>(&self, py: Py<'py>, module: &Obj<'py>, name: &[u8]) -> Result<Option<Obj<'py>>> {
-        let name = Obj::interned(py, name)?;
+    pub fn callable<'py>(&self, py: Py<'py>, module: &Bound<'py>, name: &[u8]) -> Result<Option<Bound<'py>>> {
+        let name = Bound::interned(py, name)?;
         match module.module_dict()?.dict_get(&name)? {
             Some(callable) => Ok(Some(callable)),
             // A module may have a __getattr__.
@@ -105,29 +105,29 @@ impl Space {
         app: &App,
         rules: Rules<'_>,
         modified: i64,
-    ) -> std::result::Result<Obj<'py>, (Message, Raised)> {
+    ) -> std::result::Result<Bound<'py>, (Message, Raised)> {
         let script = match &app.plan.django {
             None if !rules.are_none() => Some(open(py, &app.path, rules)?),
             _ => None,
         };
-        let compile = || -> Result<Obj<'py>> {
-            let path = Obj::path(py, &app.path)?;
+        let compile = || -> Result<Bound<'py>> {
+            let path = Bound::path(py, &app.path)?;
             match &app.plan.django {
                 None => {
                     let opened = match &script {
-                        None => Obj::none(py),
-                        Some(file) => Obj::int(py, file.as_raw_fd().into())?,
+                        None => Bound::none(py),
+                        Some(file) => Bound::int(py, file.as_raw_fd().into())?,
                     };
                     self.ask(py, c"compile_script", &[&path, &opened])
                 }
-                Some(django) => Obj::tuple(
+                Some(django) => Bound::tuple(
                     py,
                     &[
-                        &Obj::path(py, &django.project)?,
-                        &Obj::latin1(py, &django.url)?,
-                        &Obj::latin1(py, &django.settings)?,
-                        &Obj::latin1(py, &django.checks)?,
-                        &Obj::bool(py, django.finders),
+                        &Bound::path(py, &django.project)?,
+                        &Bound::latin1(py, &django.url)?,
+                        &Bound::latin1(py, &django.settings)?,
+                        &Bound::latin1(py, &django.checks)?,
+                        &Bound::bool(py, django.finders),
                     ],
                 ),
             }
@@ -136,15 +136,15 @@ impl Space {
         drop(script);
         let execute = || {
             let name = format!("_mod_wsgi_{:x}", md5::compute(&app.name));
-            let (path, name) = (Obj::path(py, &app.path)?, Obj::str(py, &name)?);
-            self.ask(py, c"execute_script", &[&code, &path, &name, &Obj::int(py, modified)?])
+            let (path, name) = (Bound::path(py, &app.path)?, Bound::str(py, &name)?);
+            self.ask(py, c"execute_script", &[&code, &path, &name, &Bound::int(py, modified)?])
         };
         execute().map_err(|raised| {
             (if raised.is_system_exit(py) { msg::SCRIPT_EXITED } else { msg::SCRIPT_RAISED }, raised)
         })
     }
 
-    /// Prepares an attempt to start something here: the answer is what [`Space::roll_back`] goes back to. Should the
+    /// Prepares an attempt to start something here: the answer is what [`Interpreter::roll_back`] goes back to. Should the
     /// attempt last longer than `limit` even the watchdog could not tell where it hangs, so the stacks are written to
     /// the descriptor then, which needs no GIL.
     pub(super) fn begin_attempt<'py>(
@@ -152,20 +152,20 @@ impl Space {
         py: Py<'py>,
         limit: std::time::Duration,
         dump: i32,
-    ) -> Result<Obj<'py>> {
-        let limit = Obj::float(py, limit.as_secs_f64())?;
-        self.ask(py, c"begin_attempt", &[&limit, &Obj::int(py, dump.into())?])
+    ) -> Result<Bound<'py>> {
+        let limit = Bound::float(py, limit.as_secs_f64())?;
+        self.ask(py, c"begin_attempt", &[&limit, &Bound::int(py, dump.into())?])
     }
 
     /// The attempt has ended.
-    pub(super) fn end_attempt(&self, py: Py<'_>, before: &Obj<'_>) {
+    pub(super) fn end_attempt(&self, py: Py<'_>, before: &Bound<'_>) {
         self.ask(py, c"end_attempt", &[before]).map(drop).unwrap_or_else(|raised| raised.forget(py));
     }
 
     /// Files that the application is made of, as far as they are loaded: neither Python's own nor installed ones.
     pub(super) fn own_files(&self, py: Py<'_>, path: &[u8]) -> Vec<String> {
         let read =
-            || -> Result<Vec<String>> { texts(&self.ask(py, c"own_files", &[&Obj::path(py, path)?])?) };
+            || -> Result<Vec<String>> { texts(&self.ask(py, c"own_files", &[&Bound::path(py, path)?])?) };
         read().unwrap_or_else(|raised| {
             raised.forget(py);
             vec![String::from_utf8_lossy(path).into_owned()]
@@ -173,9 +173,9 @@ impl Space {
     }
 
     /// What an attempt failed of, and the files whose change may mend it.
-    pub(super) fn examine(&self, py: Py<'_>, path: &[u8], exception: &Obj<'_>) -> (Cause, Vec<String>) {
+    pub(super) fn examine(&self, py: Py<'_>, path: &[u8], exception: &Bound<'_>) -> (Cause, Vec<String>) {
         let read = || -> Result<(Cause, Vec<String>)> {
-            let found = self.ask(py, c"examine", &[&Obj::path(py, path)?, exception])?;
+            let found = self.ask(py, c"examine", &[&Bound::path(py, path)?, exception])?;
             let mut names = texts(&found.item(0)?)?.into_iter();
             let mut next = || names.next().unwrap_or_default();
             Ok((
@@ -202,8 +202,8 @@ impl Space {
     }
 
     /// Forgets what the attempt imported, but for what cannot be imported twice. `alone`: nobody else imports here.
-    pub(super) fn roll_back(&self, py: Py<'_>, before: &Obj<'_>, alone: bool) {
-        self.ask(py, c"roll_back", &[before, &Obj::bool(py, alone)])
+    pub(super) fn roll_back(&self, py: Py<'_>, before: &Bound<'_>, alone: bool) {
+        self.ask(py, c"roll_back", &[before, &Bound::bool(py, alone)])
             .map(drop)
             .unwrap_or_else(|raised| raised.print(py));
     }
@@ -223,15 +223,15 @@ fn open(py: Py<'_>, path: &[u8], rules: Rules<'_>) -> std::result::Result<File, 
 }
 
 /// A list of `str`.
-fn texts(list: &Obj<'_>) -> Result<Vec<String>> {
+fn texts(list: &Bound<'_>) -> Result<Vec<String>> {
     (0..list.count()).map(|at| Ok(String::from_utf8_lossy(&list.item(at)?.lossy()).into_owned())).collect()
 }
 
 /// The module was made of the file as it is.
-fn is_unchanged(module: &Obj<'_>, modified: i64) -> bool {
+fn is_unchanged(module: &Bound<'_>, modified: i64) -> bool {
     let py = module.py();
     let recorded = || -> Result<Option<i64>> {
-        match module.module_dict()?.dict_get(&Obj::interned(py, b"__mtime__")?)? {
+        match module.module_dict()?.dict_get(&Bound::interned(py, b"__mtime__")?)? {
             Some(time) => time.as_int().map(Some),
             None => Ok(None),
         }

@@ -1,7 +1,7 @@
 //! What the configuration says of every interpreter of the process.
 
 use super::exits::ExitRule;
-use crate::python::{Obj, Py, Result};
+use crate::python::{Bound, Py, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 use wire::scripts::Rules;
@@ -65,10 +65,10 @@ pub struct Settings {
     pub died: Option<(u32, String)>,
     /// WSGIRestrictExit
     pub restrict_exit: ExitRule,
-    /// Descriptor of the start board that the processes of the server share; none: one of this process alone.
-    pub board: Option<i32>,
-    /// Slots of the startup lock; 0: off.
-    pub slots: u32,
+    /// Descriptor of the start registry that the processes of the server share; none: one of this process alone.
+    pub registry: Option<i32>,
+    /// Permits of the startup lock; 0: off.
+    pub permits: u32,
     /// How often the server's configuration was read, or any number that differs each time.
     pub generation: i64,
     /// When this process began to start Python, microseconds of the monotonic clock.
@@ -91,59 +91,59 @@ impl Settings {
     }
 
     /// The dict that `prepare.py` is given for an interpreter.
-    pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Obj<'py>> {
-        let config = Obj::dict(py)?;
-        let set = |name: &str, value: Obj<'py>| config.dict_set(&Obj::str(py, name)?, &value);
-        set("main", Obj::bool(py, name.is_empty()))?;
-        set("application_group", Obj::latin1(py, name)?)?;
-        set("python_path", Obj::path(py, &self.python_path)?)?;
-        set("process_group", Obj::latin1(py, &self.process_group)?)?;
-        set("home", Obj::path(py, &self.home)?)?;
-        set("daemon", Obj::bool(py, self.daemon))?;
-        set("service", Obj::bool(py, self.daemon && self.threads == 0))?;
-        set("restrict_stdin", Obj::bool(py, self.restrict_stdin))?;
-        set("restrict_stdout", Obj::bool(py, self.restrict_stdout))?;
-        set("restrict_signal", Obj::bool(py, self.restrict_signal))?;
-        set("keep_stdout", Obj::bool(py, self.keep_stdout))?;
-        set("multithread", Obj::bool(py, self.multithread))?;
-        set("switch_interval", Obj::float(py, self.switch_interval)?)?;
+    pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
+        let config = Bound::dict(py)?;
+        let set = |name: &str, value: Bound<'py>| config.dict_set(&Bound::str(py, name)?, &value);
+        set("main", Bound::bool(py, name.is_empty()))?;
+        set("application_group", Bound::latin1(py, name)?)?;
+        set("python_path", Bound::path(py, &self.python_path)?)?;
+        set("process_group", Bound::latin1(py, &self.process_group)?)?;
+        set("home", Bound::path(py, &self.home)?)?;
+        set("daemon", Bound::bool(py, self.daemon))?;
+        set("service", Bound::bool(py, self.daemon && self.threads == 0))?;
+        set("restrict_stdin", Bound::bool(py, self.restrict_stdin))?;
+        set("restrict_stdout", Bound::bool(py, self.restrict_stdout))?;
+        set("restrict_signal", Bound::bool(py, self.restrict_signal))?;
+        set("keep_stdout", Bound::bool(py, self.keep_stdout))?;
+        set("multithread", Bound::bool(py, self.multithread))?;
+        set("switch_interval", Bound::float(py, self.switch_interval)?)?;
         set("version", version(py, INTERFACE)?)?;
         set("apache_version", version(py, self.apache_version.map(i64::from))?)?;
-        set("description", Obj::latin1(py, &self.description)?)?;
-        set("build_date", Obj::latin1(py, &self.build_date)?)?;
-        set("mpm_name", Obj::latin1(py, &self.mpm)?)?;
-        set("maximum_processes", Obj::int(py, self.processes.into())?)?;
-        set("threads_per_process", Obj::int(py, self.threads.into())?)?;
-        set("apache_processes", Obj::int(py, self.mpm_numbers[0].into())?)?;
-        set("apache_threads", Obj::int(py, self.mpm_numbers[1].into())?)?;
+        set("description", Bound::latin1(py, &self.description)?)?;
+        set("build_date", Bound::latin1(py, &self.build_date)?)?;
+        set("mpm_name", Bound::latin1(py, &self.mpm)?)?;
+        set("maximum_processes", Bound::int(py, self.processes.into())?)?;
+        set("threads_per_process", Bound::int(py, self.threads.into())?)?;
+        set("apache_processes", Bound::int(py, self.mpm_numbers[0].into())?)?;
+        set("apache_threads", Bound::int(py, self.mpm_numbers[1].into())?)?;
         let pairs = self
             .environ
             .iter()
-            .map(|(name, value)| Obj::tuple(py, &[&Obj::bytes(py, name)?, &Obj::bytes(py, value)?]));
-        set("environ", Obj::list(py, pairs.collect::<Result<_>>()?)?)?;
+            .map(|(name, value)| Bound::tuple(py, &[&Bound::bytes(py, name)?, &Bound::bytes(py, value)?]));
+        set("environ", Bound::list(py, pairs.collect::<Result<_>>()?)?)?;
         Ok(config)
     }
 
     /// The entries that are the same in every request's environ.
-    pub fn environ_template<'py>(&self, py: Py<'py>, file_wrapper: &Obj<'py>) -> Result<Obj<'py>> {
-        let environ = Obj::dict(py)?;
+    pub fn environ_template<'py>(&self, py: Py<'py>, file_wrapper: &Bound<'py>) -> Result<Bound<'py>> {
+        let environ = Bound::dict(py)?;
         let set =
-            |name: &str, value: &Obj<'py>| environ.dict_set(&Obj::interned(py, name.as_bytes())?, value);
-        set("wsgi.version", &Obj::tuple(py, &[&Obj::int(py, 1)?, &Obj::int(py, 0)?])?)?;
-        set("wsgi.multithread", &Obj::bool(py, self.multithread))?;
-        set("wsgi.multiprocess", &Obj::bool(py, self.multiprocess))?;
-        set("wsgi.run_once", &Obj::bool(py, self.run_once))?;
+            |name: &str, value: &Bound<'py>| environ.dict_set(&Bound::interned(py, name.as_bytes())?, value);
+        set("wsgi.version", &Bound::tuple(py, &[&Bound::int(py, 1)?, &Bound::int(py, 0)?])?)?;
+        set("wsgi.multithread", &Bound::bool(py, self.multithread))?;
+        set("wsgi.multiprocess", &Bound::bool(py, self.multiprocess))?;
+        set("wsgi.run_once", &Bound::bool(py, self.run_once))?;
         set("wsgi.file_wrapper", file_wrapper)?;
-        set("wsgi.input_terminated", &Obj::bool(py, true))?;
+        set("wsgi.input_terminated", &Bound::bool(py, true))?;
         set("mod_wsgi.version", &version(py, INTERFACE)?)?;
-        set("mod_wsgi.queue_start", &Obj::float(py, 0.0)?)?;
-        set("mod_wsgi.daemon_start", &Obj::float(py, 0.0)?)?;
+        set("mod_wsgi.queue_start", &Bound::float(py, 0.0)?)?;
+        set("mod_wsgi.daemon_start", &Bound::float(py, 0.0)?)?;
         set("apache.version", &version(py, self.apache_version.map(i64::from))?)?;
         Ok(environ)
     }
 }
 
-fn version(py: Py<'_>, numbers: [i64; 3]) -> Result<Obj<'_>> {
+fn version(py: Py<'_>, numbers: [i64; 3]) -> Result<Bound<'_>> {
     let [major, minor, patch] = numbers;
-    Obj::tuple(py, &[&Obj::int(py, major)?, &Obj::int(py, minor)?, &Obj::int(py, patch)?])
+    Bound::tuple(py, &[&Bound::int(py, major)?, &Bound::int(py, minor)?, &Bound::int(py, patch)?])
 }

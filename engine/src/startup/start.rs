@@ -2,10 +2,10 @@
 
 use super::app::{App, Seen, State};
 use super::attempt::Attempt;
-use super::board::Advice;
-use super::crew::Task;
 use super::first::Waiting;
+use super::loader::Task;
 use super::record::Record;
+use super::registry::Advice;
 use super::{GATE, RUNTIME, Runtime, lock, os, verdict};
 use crate::host::{self, Renewal, Renewed};
 use crate::wsgi::RequestLog;
@@ -68,7 +68,7 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
             if GATE.is_closed() {
                 return Err(Refusal::Stopping);
             }
-            let stalled = log.is_none() && runtime.crew.is_stalled();
+            let stalled = log.is_none() && runtime.loader.is_stalled();
             if stalled || Instant::now() >= until || !may_wait(&mut waiting, app, runtime, log) {
                 return Err(Refusal::Busy);
             }
@@ -102,7 +102,7 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
             Ok(()) if wait() => {
                 mine = true;
                 let attempt = Attempt::new(app, runtime, (ticket, was), stamp, log.cloned());
-                runtime.crew.send(Task::Start(attempt));
+                runtime.loader.send(Task::Start(attempt));
             }
             Ok(()) => {
                 app.leave(ticket, was);
@@ -125,8 +125,8 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
 /// The application failed here: another process tries it again, which is waited for.
 fn replaced(runtime: &Runtime, app: &App, key: u64, renewal: &dyn Renewal, until: Instant) -> Refusal {
     let attempts = |record: Option<Record>| record.map_or(0, |record| record.attempts);
-    let before = attempts(runtime.board.record(key));
-    let failed_again = || GATE.is_closed() || attempts(runtime.board.record(key)) != before;
+    let before = attempts(runtime.registry.record(key));
+    let failed_again = || GATE.is_closed() || attempts(runtime.registry.record(key)) != before;
     match renewal.failed(&app.path, until, &failed_again) {
         Renewed::Elsewhere => Refusal::Elsewhere,
         Renewed::Here => refused(runtime, key),
@@ -151,7 +151,7 @@ fn may_wait(
     waiting.is_some()
 }
 
-/// Asks the board until it advises something else than waiting. Whoever makes the attempt asks it once more: nothing is
+/// Asks the registry until it advises something else than waiting. Whoever makes the attempt asks it once more: nothing is
 /// claimed for a task that waits in a queue.
 fn consult(
     runtime: &Runtime,
@@ -163,19 +163,19 @@ fn consult(
 ) -> Result<(), Refusal> {
     loop {
         runtime.bury(app, key);
-        match runtime.board.consult(key, bold) {
+        match runtime.registry.consult(key, bold) {
             Advice::Refuse(record) => {
                 say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) if hung >= MOST_HUNG && !claim.changed && claim.failed() => {
                 let record = claim.record.clone();
-                runtime.board.give_up(claim);
+                runtime.registry.give_up(claim);
                 say_short(runtime, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) => {
-                runtime.board.give_up(claim);
+                runtime.registry.give_up(claim);
                 return Ok(());
             }
             Advice::Wait if GATE.is_closed() => return Err(Refusal::Stopping),
@@ -186,7 +186,7 @@ fn consult(
 }
 
 fn say_short(runtime: &Runtime, app: &App, key: u64, record: &Record) {
-    if runtime.board.may_say(key, BETWEEN_LINES) {
+    if runtime.registry.may_say(key, BETWEEN_LINES) {
         verdict::say_short(app, record);
     }
 }
@@ -208,5 +208,5 @@ fn say_busy(app: &App, runtime: &Runtime, log: &RequestLog) {
 
 /// The attempt that this request wanted has failed.
 fn refused(runtime: &Runtime, key: u64) -> Refusal {
-    runtime.board.record(key).map_or(Refusal::Busy, |record| Refusal::Failed(Box::new(record)))
+    runtime.registry.record(key).map_or(Refusal::Busy, |record| Refusal::Failed(Box::new(record)))
 }

@@ -1,12 +1,12 @@
 //! The end of an attempt: what it means for requests, for other processes and for whoever reads the log.
 
-use super::app::{App, Place, State};
+use super::app::{App, NextInterpreter, State};
 use super::attempt::Attempt;
-use super::board::Claim;
 use super::deaths::Buried;
 use super::failure::Failure;
+use super::interpreter::Interpreter;
 use super::record::{Cause, Record, Verdict, Watched};
-use super::space::Space;
+use super::registry::Claim;
 use super::{advice, lock, os};
 use crate::host;
 use std::time::Duration;
@@ -58,16 +58,16 @@ impl Attempt {
     fn prove(&self) {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
-        self.runtime.board.conclude(self.key(), claim, |_| proven);
-        self.app.inner().place = Place::Group;
+        self.runtime.registry.conclude(self.key(), claim, |_| proven);
+        self.app.inner().next_interpreter = NextInterpreter::Group;
         self.app.first.close();
         self.app.leave(self.serial, State::Ready);
     }
 
     /// It begins: in the words that mod_wsgi has for it, which people look for in logs.
-    pub(super) fn say_loading(&self, space: &Space) {
+    pub(super) fn say_loading(&self, interpreter: &Interpreter) {
         let verb = if self.app.serving().is_some() { "Reloading" } else { "Loading" };
-        let (script, context) = (self.app.shown(), space.context());
+        let (script, context) = (self.app.shown(), interpreter.context());
         self.say(msg::SCRIPT_LOADING, format_args!("{verb} WSGI script '{script}' into {context}."));
     }
 
@@ -77,7 +77,7 @@ impl Attempt {
         let total = times.lock + times.interpreter + times.import + times.warm_up;
         let failed = self.before.get().map_or(0, |(record, _)| record.attempts);
         let attempt = if failed > 0 { format!(" (attempt {})", failed + 1) } else { String::new() };
-        let context = self.app.serving().map_or_else(String::new, |serving| serving.space.context());
+        let context = self.app.serving().map_or_else(String::new, |serving| serving.interpreter.context());
         let text = format!(
             "loaded '{}' into {context} in {} ms (python {} ms, lock {} ms, interpreter {} ms, import {} ms, warm-up \
              {} ms){attempt}",
@@ -120,7 +120,7 @@ impl Attempt {
                 std::process::id(),
             );
             self.say(failure.number, text);
-            self.app.inner().place = failure.place;
+            self.app.inner().next_interpreter = failure.next_interpreter;
             self.app.leave(self.serial, State::Failed);
             return;
         }
@@ -145,7 +145,7 @@ impl Attempt {
             lines.push(format!("{}: what to do: {advice}", msg::ADVICE));
         }
         self.log_lines(failure.number, lines);
-        self.app.inner().place = failure.place;
+        self.app.inner().next_interpreter = failure.next_interpreter;
         self.app.leave(self.serial, State::Failed);
     }
 
@@ -180,7 +180,7 @@ impl Attempt {
     }
 
     pub(super) fn say_waiting(&self, waited: Duration) {
-        let holders = self.runtime.board.holders();
+        let holders = self.runtime.registry.holders();
         let holders: Vec<String> = holders
             .iter()
             .map(|holder| {
@@ -202,7 +202,7 @@ impl Attempt {
     fn conclude(&self, cause: &Cause, watched: Vec<String>) -> Record {
         let watched = watched.into_iter().map(Watched::new).collect();
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
-        self.runtime.board.conclude(self.key(), claim, |now| {
+        self.runtime.registry.conclude(self.key(), claim, |now| {
             // It may have failed in another process at the same time, where it was proven before.
             let (before, changed) =
                 self.before.get().map_or((now, false), |(before, changed)| (before, *changed));

@@ -2,7 +2,7 @@
 
 use super::link::{Double, Head, Part, Plan, Record, Seen};
 use super::python;
-use crate::startup::{self, Plan as StartPlan, Script};
+use crate::startup::{self, Script, StartPlan};
 use crate::wsgi::{self, Facts, Pages};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

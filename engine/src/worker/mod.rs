@@ -20,7 +20,7 @@ mod watch;
 
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::startup::{self, Plan, Script};
+use crate::startup::{self, Script, StartPlan};
 use once_cell::sync::OnceCell;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -35,7 +35,7 @@ pub struct Worker {
     token: [u8; 16],
     control: OwnedFd,
     voice: voice::Voice,
-    listener: OwnedFd,
+    socket: OwnedFd,
     httpd: OwnedFd,
     signals: OwnedFd,
     wake: OwnedFd,
@@ -43,7 +43,7 @@ pub struct Worker {
     slot: &'static Slot,
     place: u32,
     incarnation: u32,
-    door: serve::Door,
+    listener: serve::Listener,
     changes: renewal::Changes,
     imports: imports::Imports,
     serving: AtomicBool,
@@ -111,7 +111,7 @@ fn begin() -> Result<&'static Worker, String> {
         token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
         control: os::inherited(descriptor::CONTROL),
         voice: voice::Voice::take().map_err(|e| failed("the memory of its messages", e))?,
-        listener: os::inherited(descriptor::LISTENER),
+        socket: os::inherited(descriptor::LISTENER),
         httpd: os::inherited(descriptor::HTTPD),
         signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
         wake: os::wake_descriptor().map_err(|e| failed("eventfd", e))?,
@@ -119,7 +119,7 @@ fn begin() -> Result<&'static Worker, String> {
         slot: &slots[place],
         place: place as u32,
         incarnation,
-        door: serve::Door::new().map_err(|e| failed("epoll", e))?,
+        listener: serve::Listener::new().map_err(|e| failed("epoll", e))?,
         changes: renewal::Changes::default(),
         imports: imports::Imports::default(),
         serving: AtomicBool::new(false),
@@ -132,17 +132,11 @@ fn begin() -> Result<&'static Worker, String> {
         watched: AtomicU64::new(u64::MAX),
         settings,
     };
-    let ours = [
-        &worker.control,
-        worker.voice.bell(),
-        &worker.listener,
-        &worker.httpd,
-        &worker.signals,
-        &worker.wake,
-    ];
+    let ours =
+        [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
     ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
     os::watch_descriptor(descriptor::BOARD, true);
-    os::watch_descriptor(worker.door.descriptor(), true);
+    os::watch_descriptor(worker.listener.descriptor(), true);
     WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
     WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
 }
@@ -197,10 +191,10 @@ impl Worker {
     }
 
     /// How an application starts that is met for the first time.
-    fn plan(&self, key: u64, callable: &[u8]) -> Plan {
+    fn plan(&self, key: u64, callable: &[u8]) -> StartPlan {
         let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
         // The callable is the request's: the plan may be that of an alias which only requests start.
-        Plan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
+        StartPlan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
     }
 
     fn note_activity(&self) {

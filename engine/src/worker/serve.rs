@@ -40,12 +40,12 @@ fn is_due(last: &AtomicI64, between: i64) -> bool {
 }
 
 /// Connections, and what threads wait with.
-pub struct Door {
+pub struct Listener {
     epoll: os::Epoll,
     conns: Mutex<Vec<Option<Arc<Conn>>>>,
 }
 
-impl Door {
+impl Listener {
     /// Without a connection.
     pub fn new() -> io::Result<Self> {
         Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
@@ -64,10 +64,10 @@ impl Door {
 impl Worker {
     /// Starts the request threads; they take requests from now on.
     pub fn serve(&'static self) -> io::Result<()> {
-        os::set_nonblocking(self.listener.as_raw_fd());
-        self.door.epoll.add(self.wake.as_raw_fd(), WAKE)?;
+        os::set_nonblocking(self.socket.as_raw_fd());
+        self.listener.epoll.add(self.wake.as_raw_fd(), WAKE)?;
         self.slot.open(self.incarnation, self.settings.threads, self.failed.load(Ordering::SeqCst));
-        self.door.epoll.add(self.listener.as_raw_fd(), LISTENER)?;
+        self.listener.epoll.add(self.socket.as_raw_fd(), LISTENER)?;
         for number in 1..=self.settings.threads {
             let body = move || {
                 set_thread_number(number as usize);
@@ -83,7 +83,7 @@ impl Worker {
     /// Takes nothing from the queue any more, and no claims; what is claimed is served.
     pub fn stop_accepting(&self) {
         self.slot.close();
-        self.door.epoll.remove(self.listener.as_raw_fd());
+        self.listener.epoll.remove(self.socket.as_raw_fd());
     }
 
     /// Has the threads end.
@@ -95,7 +95,7 @@ impl Worker {
     fn work(&'static self) {
         let mut payload = Vec::new();
         loop {
-            let Some(token) = self.door.epoll.wait() else { continue };
+            let Some(token) = self.listener.epoll.wait() else { continue };
             match token {
                 WAKE => {
                     if self.home.load(Ordering::SeqCst) {
@@ -111,7 +111,7 @@ impl Worker {
                     }
                 }
                 index => {
-                    let conn = self.door.conns().get(index as usize).cloned().flatten();
+                    let conn = self.listener.conns().get(index as usize).cloned().flatten();
                     if let Some(conn) = conn
                         && self.exchange(&conn, &mut payload)
                     {
@@ -127,7 +127,7 @@ impl Worker {
         loop {
             let queued = self.claims.queued.load(Ordering::SeqCst);
             let accepted = if self.slot.is_open() {
-                os::accept(self.listener.as_raw_fd())
+                os::accept(self.socket.as_raw_fd())
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
             };
@@ -174,7 +174,7 @@ impl Worker {
     }
 
     fn welcome(&self, fd: std::os::fd::OwnedFd) -> Arc<Conn> {
-        let mut conns = self.door.conns();
+        let mut conns = self.listener.conns();
         let index = conns.iter().position(Option::is_none).unwrap_or(conns.len());
         let conn = Arc::new(Conn::new(fd, index));
         if index == conns.len() {
@@ -222,7 +222,7 @@ impl Worker {
             Ok(Some(kept)) => {
                 // Not before: a connection that ends while it is served is the business of the thread that serves it.
                 let known = conn.is_waited_for.swap(true, Ordering::SeqCst);
-                if self.door.epoll.add_once(conn.fd(), conn.index as u64, known).is_err() {
+                if self.listener.epoll.add_once(conn.fd(), conn.index as u64, known).is_err() {
                     self.forget(conn);
                 }
                 kept
@@ -244,10 +244,10 @@ impl Worker {
 
     /// The connection has ended. A claim that its child made for it is taken back.
     fn forget(&self, conn: &Arc<Conn>) {
-        self.door.epoll.remove(conn.fd());
+        self.listener.epoll.remove(conn.fd());
         os::shut_down(conn.fd());
         self.unclaim(conn);
-        if let Some(place) = self.door.conns().get_mut(conn.index) {
+        if let Some(place) = self.listener.conns().get_mut(conn.index) {
             *place = None;
         }
     }

@@ -1,6 +1,6 @@
 //! What the supervisor said, in the words of the startup engine.
 
-use crate::startup::{Django, ExitRule, Plan, Settings, WarmUp, seconds};
+use crate::startup::{Django, ExitRule, Settings, StartPlan, WarmUp, seconds};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use wire::worker as told;
@@ -36,8 +36,8 @@ pub fn of(from: &told::Settings) -> Settings {
         daemon: true,
         beside: from.beside,
         died: (from.died != 0).then(|| (from.died, String::from_utf8_lossy(&from.died_by).into_owned())),
-        board: Some(told::descriptor::BOARD),
-        slots: from.slots,
+        registry: Some(told::descriptor::BOARD),
+        permits: from.slots,
         generation: from.generation,
         begun: from.begun,
         startup_timeout: seconds(from.startup_timeout),
@@ -48,8 +48,8 @@ pub fn of(from: &told::Settings) -> Settings {
 }
 
 /// How an application starts.
-pub fn plan(from: &told::Plan) -> Plan {
-    Plan {
+pub fn plan(from: &told::Plan) -> StartPlan {
+    StartPlan {
         django: from.django.as_ref().map(|django| Django {
             project: django.project.clone(),
             url: django.url.clone(),

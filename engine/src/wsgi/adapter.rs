@@ -3,7 +3,7 @@
 use super::answer::{Answer, client_gone};
 use super::call::Call;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Obj, Problem, Py, Raised, Result};
+use crate::python::{Bound, Problem, Py, Raised, Result};
 use std::ffi::CStr;
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Class for Adapter {
     }
 }
 
-fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Obj<'py>> {
+fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Bound<'py>> {
     let ([status, headers], [exc_info]) = args.bind(["status", "headers"], ["exc_info"])?;
     let call = &this.0;
     if call.is_closed() {
@@ -50,7 +50,7 @@ fn no_exc_info(py: Py<'_>) -> Raised {
 }
 
 /// PEP 3333: `raise exc_info[1].with_traceback(exc_info[2])`
-fn raise_again(info: &Obj<'_>) -> Result<Raised> {
+fn raise_again(info: &Bound<'_>) -> Result<Raised> {
     if info.count() != 3 {
         return Err(no_exc_info(info.py()));
     }
@@ -61,10 +61,10 @@ fn raise_again(info: &Obj<'_>) -> Result<Raised> {
     Ok(value.raise())
 }
 
-fn write<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Obj<'py>> {
+fn write<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Bound<'py>> {
     args.count(1, 1)?;
     let call = &this.0;
-    let block = args.get(0).unwrap_or_else(|| Obj::none(py));
+    let block = args.get(0).unwrap_or_else(|| Bound::none(py));
     if block.as_bytes().is_none() {
         return Err(Problem::Type
             .raise(py, format_args!("write() argument must be bytes, not {}", block.type_name())));
@@ -81,5 +81,5 @@ fn write<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Result<Obj<'p
     if call.block(&block)? && !call.flush(py)? {
         return Err(client_gone(call, py));
     }
-    Ok(Obj::none(py))
+    Ok(Bound::none(py))
 }

@@ -4,7 +4,7 @@ use super::call::{Call, after_request};
 use super::hop::HopByHop;
 use super::link::Block;
 use super::validate;
-use crate::python::{Obj, Problem, Py, Raised, Result};
+use crate::python::{Bound, Problem, Py, Raised, Result};
 use std::ops::Range;
 use std::sync::Arc;
 use wire::door::COPY_LIMIT;
@@ -35,7 +35,7 @@ impl Answer {
     }
 
     /// Status and headers, checked.
-    pub fn of(call: &Call, status: &Obj<'_>, headers: &Obj<'_>) -> Result<Self> {
+    pub fn of(call: &Call, status: &Bound<'_>, headers: &Bound<'_>) -> Result<Self> {
         let py = status.py();
         let mut answer = Answer { text: Vec::with_capacity(256), ..Answer::default() };
         if !status.is_str() {
@@ -72,7 +72,7 @@ impl Answer {
         start..self.text.len()
     }
 
-    fn header(&mut self, header: &Obj<'_>) -> Result<()> {
+    fn header(&mut self, header: &Bound<'_>) -> Result<()> {
         let py = header.py();
         if !header.is_tuple() {
             return Err(Problem::Type
@@ -178,7 +178,7 @@ impl Call {
     }
 
     /// Adds a block of the body. What Content-Length does not allow is dropped. False: it was empty.
-    pub fn block(self: &Arc<Self>, block: &Obj<'_>) -> Result<bool> {
+    pub fn block(self: &Arc<Self>, block: &Bound<'_>) -> Result<bool> {
         let py = block.py();
         let bytes = block.as_bytes().unwrap_or_default();
         if bytes.is_empty() {
@@ -199,7 +199,7 @@ impl Call {
         } else {
             let len = bytes.len();
             if let Some(bytes) = block.clone().keep_bytes(len) {
-                let block = Block { bytes, space: self.space.clone() };
+                let block = Block { bytes, interpreter: self.interpreter.clone() };
                 self.quick(py, "write", move |link| link.refer(block))?;
             }
         }
@@ -213,7 +213,7 @@ impl Call {
         }
         let there = self.blocking(py, "write", |link| link.flush())?;
         // Blocks that have just been sent are let go now, while we are attached anyway.
-        self.space.release_pending(py);
+        self.interpreter.release_pending(py);
         self.gone.set(py, !there);
         Ok(there)
     }
@@ -263,5 +263,5 @@ impl Call {
 
 /// Raised when the client has gone: `mod_wsgi.ClientDisconnected`.
 pub fn client_gone(call: &Call, py: Py<'_>) -> Raised {
-    Raised::with(call.space.client_disconnected(py), "mod_wsgi client connection closed")
+    Raised::with(call.interpreter.client_disconnected(py), "mod_wsgi client connection closed")
 }

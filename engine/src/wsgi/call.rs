@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::link::{Link, RequestLog};
 use super::warm::Nobody;
 use crate::python::{GilCell, Problem, Py, Raised, native_id, thread_ident, thread_number};
-use crate::startup::{self, Space, Turn};
+use crate::startup::{self, Interpreter, Turn};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -27,7 +27,7 @@ pub enum Stream {
 /// A request in progress. Objects of the request that Python keeps for longer hold it too, and find it closed.
 pub struct Call {
     /// The interpreter that serves it.
-    pub space: Arc<Space>,
+    pub interpreter: Arc<Interpreter>,
     /// Path of the script.
     pub script: Vec<u8>,
     /// The body's declared length.
@@ -83,7 +83,7 @@ thread_local! {
 impl Call {
     /// A request that has just arrived.
     pub fn new(
-        space: Arc<Space>,
+        interpreter: Arc<Interpreter>,
         script: &[u8],
         length: Option<u64>,
         link: Box<dyn Link>,
@@ -91,7 +91,7 @@ impl Call {
         turn: Option<Turn>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            space,
+            interpreter,
             script: script.to_vec(),
             length,
             answer: GilCell::new(Answer::default()),
@@ -111,8 +111,8 @@ impl Call {
     }
 
     /// The start of an application that a request waits for: what is printed meanwhile goes to that request's log.
-    pub fn of_start(space: Arc<Space>, script: &[u8], log: Arc<RequestLog>) -> Arc<Self> {
-        Self::new(space, script, None, Box::<Nobody>::default(), log, None)
+    pub fn of_start(interpreter: Arc<Interpreter>, script: &[u8], log: Arc<RequestLog>) -> Arc<Self> {
+        Self::new(interpreter, script, None, Box::<Nobody>::default(), log, None)
     }
 
     /// Nothing more comes of it, for it has lasted too long. A thread that is at the link just now comes to its end.

@@ -1,7 +1,7 @@
 //! The environ: a fresh dict for each request, made of cached keys, cached recent values and a template.
 
 use super::call::Call;
-use crate::python::{Kept, Obj, Py, Result, thread_number};
+use crate::python::{Bound, Owned, Py, Result, thread_number};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
@@ -23,21 +23,21 @@ const PATHS: [&[u8]; 2] = [b"DOCUMENT_ROOT", b"SCRIPT_FILENAME"];
 pub struct Keys(FxHashMap<Box<[u8]>, Key>);
 
 struct Key {
-    name: Kept,
+    name: Owned,
     path: bool,
-    value: Option<(Box<[u8]>, Kept)>,
+    value: Option<(Box<[u8]>, Owned)>,
     misses: u8,
 }
 
 impl Keys {
     /// Sets an entry of the dict.
-    fn set<'py>(&mut self, py: Py<'py>, environ: &Obj<'py>, name: &[u8], value: &[u8]) -> Result<()> {
+    fn set<'py>(&mut self, py: Py<'py>, environ: &Bound<'py>, name: &[u8], value: &[u8]) -> Result<()> {
         if !self.0.contains_key(name) {
             if self.0.len() >= MOST_KEYS || name.len() > LONGEST_NAME {
                 return environ
-                    .dict_set(&Obj::latin1(py, name)?, &decoded(py, PATHS.contains(&name), value)?);
+                    .dict_set(&Bound::latin1(py, name)?, &decoded(py, PATHS.contains(&name), value)?);
             }
-            let object = Obj::interned(py, name)?;
+            let object = Bound::interned(py, name)?;
             let key = Key { name: object.keep(), path: PATHS.contains(&name), value: None, misses: 0 };
             self.0.insert(name.into(), key);
         }
@@ -60,8 +60,8 @@ impl Keys {
     }
 }
 
-fn decoded<'py>(py: Py<'py>, path: bool, value: &[u8]) -> Result<Obj<'py>> {
-    if path { Obj::path(py, value) } else { Obj::latin1(py, value) }
+fn decoded<'py>(py: Py<'py>, path: bool, value: &[u8]) -> Result<Bound<'py>> {
+    if path { Bound::path(py, value) } else { Bound::latin1(py, value) }
 }
 
 /// What differs from request to request beside the text entries.
@@ -84,30 +84,30 @@ pub fn build<'a, 'py>(
     call: &Arc<Call>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     facts: &Facts,
-    errors: &Obj<'py>,
-) -> Result<Obj<'py>> {
-    let space = &call.space;
-    let environ = space.environ_template(py).dict_copy()?;
-    let mut keys = space.keys(py);
+    errors: &Bound<'py>,
+) -> Result<Bound<'py>> {
+    let interpreter = &call.interpreter;
+    let environ = interpreter.environ_template(py).dict_copy()?;
+    let mut keys = interpreter.keys(py);
     for (name, value) in pairs {
         keys.set(py, &environ, name, value)?;
     }
     let scheme: &[u8] = if facts.https { b"https" } else { b"http" };
     keys.set(py, &environ, b"wsgi.url_scheme", scheme)?;
     drop(keys);
-    let set = |name: &Kept, value: Obj<'py>| environ.dict_set(name.get(py), &value);
-    let names = space.names();
-    set(&names.input, space.input_instance(py, call)?)?;
+    let set = |name: &Owned, value: Bound<'py>| environ.dict_set(name.get(py), &value);
+    let names = interpreter.names();
+    set(&names.input, interpreter.input_instance(py, call)?)?;
     environ.dict_set(names.errors.get(py), errors)?;
-    set(&names.thread_id, Obj::int(py, thread_number() as i64)?)?;
-    set(&names.request_start, Obj::float(py, facts.received)?)?;
-    set(&names.application_start, Obj::float(py, now())?)?;
+    set(&names.thread_id, Bound::int(py, thread_number() as i64)?)?;
+    set(&names.request_start, Bound::float(py, facts.received)?)?;
+    set(&names.application_start, Bound::float(py, now())?)?;
     if facts.taken > 0.0 {
-        set(&names.queue_start, Obj::float(py, facts.queued)?)?;
-        set(&names.daemon_start, Obj::float(py, facts.taken)?)?;
+        set(&names.queue_start, Bound::float(py, facts.queued)?)?;
+        set(&names.daemon_start, Bound::float(py, facts.taken)?)?;
     }
     if facts.warm_up {
-        environ.dict_set(&Obj::str(py, "mod_wsgi.warmup")?, &Obj::bool(py, true))?;
+        environ.dict_set(&Bound::str(py, "mod_wsgi.warmup")?, &Bound::bool(py, true))?;
     }
     Ok(environ)
 }

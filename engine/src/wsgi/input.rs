@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{GilCell, Obj, Problem, Py, Raised, Result};
+use crate::python::{Bound, GilCell, Problem, Py, Raised, Result};
 use std::ffi::CStr;
 use std::sync::Arc;
 use wire::door::ReadError;
@@ -58,7 +58,7 @@ impl Input {
         };
         let text = format!("mod_wsgi request data read error: {text}");
         match error {
-            ReadError::Disconnected => Raised::with(self.call.space.client_disconnected(py), text),
+            ReadError::Disconnected => Raised::with(self.call.interpreter.client_disconnected(py), text),
             _ => Problem::Os.raise(py, text),
         }
     }
@@ -70,13 +70,13 @@ impl Input {
         usize::try_from(rest).unwrap_or(usize::MAX)
     }
 
-    fn read<'py>(&self, py: Py<'py>, state: &mut State, size: Option<usize>) -> Result<Obj<'py>> {
+    fn read<'py>(&self, py: Py<'py>, state: &mut State, size: Option<usize>) -> Result<Bound<'py>> {
         if self.call.is_closed() {
             return Err(Problem::Runtime.raise(py, "read() called after request completed"));
         }
         let mut data = state.take(size.unwrap_or(usize::MAX));
         if state.ended || size == Some(data.len()) {
-            return Obj::bytes(py, &data);
+            return Bound::bytes(py, &data);
         }
         // An object of the expected size is filled in place, unless that is more than one should trust a client with.
         let expected = size.unwrap_or_else(|| self.rest(state));
@@ -88,13 +88,13 @@ impl Input {
             data.splice(0..0, object.as_bytes().unwrap_or_default().iter().copied());
         }
         self.read_growing(py, state, &mut data, size)?;
-        Obj::bytes(py, &data)
+        Bound::bytes(py, &data)
     }
 
     /// Reads `len` bytes, or fewer if the body ends before.
-    fn read_in_place<'py>(&self, py: Py<'py>, state: &mut State, len: usize) -> Result<Obj<'py>> {
+    fn read_in_place<'py>(&self, py: Py<'py>, state: &mut State, len: usize) -> Result<Bound<'py>> {
         let call = self.call.clone();
-        let filled = Obj::bytes_filled(py, len, |into| {
+        let filled = Bound::bytes_filled(py, len, |into| {
             let mut done = 0;
             while done < into.len() {
                 match call.link_read(&mut into[done..])? {
@@ -152,7 +152,7 @@ impl Input {
         Ok(())
     }
 
-    fn line<'py>(&self, py: Py<'py>, state: &mut State, size: Option<usize>) -> Result<Obj<'py>> {
+    fn line<'py>(&self, py: Py<'py>, state: &mut State, size: Option<usize>) -> Result<Bound<'py>> {
         if self.call.is_closed() {
             return Err(Problem::Runtime.raise(py, "readline() called after request completed"));
         }
@@ -164,12 +164,12 @@ impl Input {
                 pending[searched..].iter().position(|&byte| byte == b'\n').map(|at| searched + at + 1);
             if let Some(end) = newline.or((pending.len() >= limit).then_some(limit)) {
                 let line = state.take(end.min(limit));
-                return Obj::bytes(py, &line);
+                return Bound::bytes(py, &line);
             }
             searched = pending.len();
             if state.ended {
                 let line = state.take(usize::MAX);
-                return Obj::bytes(py, &line);
+                return Bound::bytes(py, &line);
             }
             state.ahead.drain(..state.at);
             state.at = 0;
@@ -237,12 +237,12 @@ impl Class for Input {
                         total += length;
                         lines.push(line);
                     }
-                    Obj::list(py, lines)
+                    Bound::list(py, lines)
                 })
             })
             .method(c"close", |py, _: &Input, args| {
                 args.count(0, 0)?;
-                Ok(Obj::none(py))
+                Ok(Bound::none(py))
             })
             .iterator(|py, this: &Input| {
                 let line = this.with(py, |state| this.line(py, state, None))?;

@@ -1,7 +1,7 @@
 //! What the adapter needs of a request: one trait, so that it does not matter where the request comes from.
 
-use crate::python::KeptBytes;
-use crate::startup::Space;
+use crate::python::OwnedBytes;
+use crate::startup::Interpreter;
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::door::ReadError;
 use wire::{Level, Message};
@@ -70,15 +70,15 @@ impl RequestLog {
 /// A `bytes` object on its way out.
 pub struct Block {
     /// What is sent.
-    pub bytes: KeptBytes,
+    pub bytes: OwnedBytes,
     /// The interpreter it is of, which must let go of it.
-    pub space: Arc<Space>,
+    pub interpreter: Arc<Interpreter>,
 }
 
 impl Block {
     /// The block has been sent, or never will be: its object is released by whoever runs Python next.
     pub fn done(self) {
         let size = self.bytes.bytes().len();
-        Space::release_later(&self.space, self.bytes.into_kept(), size);
+        Interpreter::release_later(&self.interpreter, self.bytes.into_owned(), size);
     }
 }

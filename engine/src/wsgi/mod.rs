@@ -24,8 +24,8 @@ pub use text::TextStreams;
 pub use warm::warm_up;
 
 use crate::host::{self, Renewed};
-use crate::python::{Obj, Py, Raised, Result, forget_interrupt, modules};
-use crate::startup::{self, Plan, Script, Seen};
+use crate::python::{Bound, Py, Raised, Result, forget_interrupt, modules};
+use crate::startup::{self, Script, Seen, StartPlan};
 use std::sync::Arc;
 use wire::door::{End, Outcome, ReadError};
 use wire::message;
@@ -43,7 +43,7 @@ pub struct Request<'a, P> {
     /// The rest of the environ.
     pub facts: Facts,
     /// How the application starts, if it is met for the first time.
-    pub plan: &'a dyn Fn() -> Plan,
+    pub plan: &'a dyn Fn() -> StartPlan,
     /// What is seen of an application that does not start.
     pub pages: Pages,
 }
@@ -68,9 +68,9 @@ where
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
-    let space = loop {
+    let interpreter = loop {
         match app.serving() {
-            Some(serving) => break serving.space.clone(),
+            Some(serving) => break serving.interpreter.clone(),
             None => {
                 if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.stamp, Some(&log)) {
                     return refuse::refuse(&refusal, &app, request.pages, link);
@@ -80,7 +80,7 @@ where
     };
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
-    let call = Call::new(space.clone(), script.path, request.length, link, log.clone(), turn);
+    let call = Call::new(interpreter.clone(), script.path, request.length, link, log.clone(), turn);
     let _running = call.run();
     Call::current_while(Some(call.clone()), || {
         let mut loaded = false;
@@ -88,8 +88,8 @@ where
         loop {
             // An application that is loaded again serves in the same interpreter.
             let Some(serving) = app.serving() else { break error(500) };
-            let attempt = space.attach(|py| {
-                let module = space.module(py, &serving, script, loaded)?;
+            let attempt = interpreter.attach(|py| {
+                let module = interpreter.module(py, &serving, script, loaded)?;
                 let Some(environ) = environ.take() else { return Ok(error(500)) };
                 let before = if first { modules(py) } else { 0 };
                 call.inside.set(py, true);
@@ -151,12 +151,12 @@ fn run<'a, 'py>(
     py: Py<'py>,
     call: &Arc<Call>,
     script: &Script<'_>,
-    module: &Obj<'py>,
+    module: &Bound<'py>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     facts: &Facts,
     head_only: bool,
 ) -> Outcome {
-    let application = match call.space.callable(py, module, script.callable) {
+    let application = match call.interpreter.callable(py, module, script.callable) {
         Ok(Some(application)) => application,
         Ok(None) => {
             let (path, name) =
@@ -181,16 +181,16 @@ fn run<'a, 'py>(
 fn answer<'a, 'py>(
     py: Py<'py>,
     call: &Arc<Call>,
-    application: &Obj<'py>,
+    application: &Bound<'py>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     facts: &Facts,
 ) -> Result<()> {
-    let streams = call.space.streams();
+    let streams = call.interpreter.streams();
     let errors = streams.errors(py, call)?;
     let answered = || {
         let environ = environ::build(py, call, pairs, facts, errors.object(py))?;
         call.quick(py, "start", |link| link.started())?;
-        let start_response = call.space.adapter_instance(py, call)?.attr(c"start_response")?;
+        let start_response = call.interpreter.adapter_instance(py, call)?.attr(c"start_response")?;
         let iterable = application.call(&[&environ, &start_response])?;
         respond::respond(call, &iterable)
     };
@@ -207,7 +207,7 @@ fn answer<'a, 'py>(
 fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     let committed = call.answer.borrow(py).committed;
     let end = |status| if committed { Outcome::of(End::Truncated, 0) } else { error(status) };
-    if raised.is(call.space.client_disconnected(py)) {
+    if raised.is(call.interpreter.client_disconnected(py)) {
         raised.forget(py);
         call.message(
             message::CLIENT_GONE,
@@ -219,7 +219,7 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         // A child that the application forked: sys.exit() ends it.
         return Outcome::of(End::Exit, raised.exit_status(py));
     }
-    if raised.is(call.space.request_timeout(py)) {
+    if raised.is(call.interpreter.request_timeout(py)) {
         raised.forget(py);
         let text = format!(
             "a request of '{}' was interrupted after {:.1} s (request-timeout)",
@@ -237,7 +237,7 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     }
     if call.was_interrupted() == Some(Interrupt::ImportDeadlock) {
         let text = "this request waited for an import that does not get on, and was interrupted";
-        call.space.log_exception(py, raised, Some(call), message::IMPORT_DEADLOCK, text);
+        call.interpreter.log_exception(py, raised, Some(call), message::IMPORT_DEADLOCK, text);
         let outcome = end(503);
         return Outcome { retry_after: 1, ..outcome };
     }
@@ -245,7 +245,7 @@ fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     let number =
         if raised.is_system_exit(py) { message::APPLICATION_EXITED } else { message::APPLICATION_RAISED };
     let what = failure_text(call, py, &raised);
-    call.space.log_exception(py, raised, Some(call), number, what);
+    call.interpreter.log_exception(py, raised, Some(call), number, what);
     end(status)
 }
 
@@ -255,6 +255,6 @@ fn failure_text(call: &Call, py: Py<'_>, raised: &Raised) -> String {
     format!(
         "Exception {} occurred processing WSGI script '{path}' in {}",
         raised.class_name(py),
-        call.space.context()
+        call.interpreter.context()
     )
 }

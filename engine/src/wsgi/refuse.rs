@@ -82,7 +82,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::startup::Plan;
+    use crate::startup::StartPlan;
 
     fn record() -> Record {
         let mut record = Record { id: 0xab, ..Record::default() };
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_page_has_the_id_and_the_traceback_only_if_wanted() {
-        let app = App::new(b"/s.wsgi", b"/s.wsgi", b"", Plan::default(), 0);
+        let app = App::new(b"/s.wsgi", b"/s.wsgi", b"", StartPlan::default(), 0);
         let text = failed(&record(), &app, false);
         assert!(
             text.contains("000000ab") && !text.contains("ValueError") && !text.contains("s.wsgi"),

@@ -1,16 +1,16 @@
 //! Takes what an application answered and sends it (PEP 3333, "Buffering and Streaming").
 
 use super::call::Call;
-use crate::python::{Kind, Obj, Problem, Py, Result};
+use crate::python::{Bound, BuiltinType, Problem, Py, Result};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use wire::message;
 
 /// Sends the application's iterable. `close()` is called in any case, once (PEP 3333, "the close() method").
-pub fn respond(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
+pub fn respond(call: &Arc<Call>, iterable: &Bound<'_>) -> Result<()> {
     let py = iterable.py();
     // Lists and tuples are the whole answer at once, and have no close().
-    if matches!(iterable.kind(), Kind::List | Kind::Tuple) {
+    if matches!(iterable.builtin_type(), BuiltinType::List | BuiltinType::Tuple) {
         for index in 0..iterable.count() {
             block(call, &iterable.item(index)?)?;
         }
@@ -26,9 +26,9 @@ pub fn respond(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
     }
 }
 
-fn send(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
+fn send(call: &Arc<Call>, iterable: &Bound<'_>) -> Result<()> {
     let py = iterable.py();
-    if iterable.is_instance(call.space.file_wrapper(py))? && send_file(call, iterable)? {
+    if iterable.is_instance(call.interpreter.file_wrapper(py))? && send_file(call, iterable)? {
         return Ok(());
     }
     let items = iterable.iter()?;
@@ -41,7 +41,7 @@ fn send(call: &Arc<Call>, iterable: &Obj<'_>) -> Result<()> {
     call.commit(py)
 }
 
-fn block(call: &Arc<Call>, item: &Obj<'_>) -> Result<bool> {
+fn block(call: &Arc<Call>, item: &Bound<'_>) -> Result<bool> {
     if item.as_bytes().is_none() {
         let complaint = format!("response iterable must yield bytes, not {}", item.type_name());
         return Err(Problem::Type.raise(item.py(), complaint));
@@ -50,7 +50,7 @@ fn block(call: &Arc<Call>, item: &Obj<'_>) -> Result<bool> {
 }
 
 /// A file wrapper over a regular file: the file itself goes out, not what reading it yields. False: iterate.
-fn send_file(call: &Arc<Call>, wrapper: &Obj<'_>) -> Result<bool> {
+fn send_file(call: &Arc<Call>, wrapper: &Bound<'_>) -> Result<bool> {
     let py = wrapper.py();
     let answer = call.answer.borrow(py);
     let (committed, status) = (answer.committed, answer.status);
@@ -64,14 +64,14 @@ fn send_file(call: &Arc<Call>, wrapper: &Obj<'_>) -> Result<bool> {
     call.file(py, fd, offset, size)?;
     // A plain file may be closed before it is sent, for the descriptor was duplicated; nobody can tell. Anything
     // else may do more in close(), which must come after the last block.
-    if !call.space.is_plain_file(py, &file) {
+    if !call.interpreter.is_plain_file(py, &file) {
         call.settle(py)?;
     }
     Ok(true)
 }
 
 /// `fileno()` and `tell()` of a file-like object; `None` if it has no such thing.
-fn position(py: Py<'_>, file: &Obj<'_>) -> Option<(RawFd, u64)> {
+fn position(py: Py<'_>, file: &Bound<'_>) -> Option<(RawFd, u64)> {
     let ask = || -> Result<(i64, i64)> {
         Ok((file.attr(c"fileno")?.call(&[])?.as_int()?, file.attr(c"tell")?.call(&[])?.as_int()?))
     };
@@ -92,12 +92,12 @@ fn regular_size(fd: RawFd) -> Option<u64> {
 }
 
 /// Calls `close()` if there is one; what it raises is logged and changes nothing.
-fn close(call: &Arc<Call>, iterable: &Obj<'_>) {
+fn close(call: &Arc<Call>, iterable: &Bound<'_>) {
     let closed = match iterable.attr_if_any(c"close") {
         Ok(Some(close)) => close.call(&[]).map(drop),
         Ok(None) => Ok(()),
         Err(raised) => {
-            call.space.log_exception(
+            call.interpreter.log_exception(
                 iterable.py(),
                 raised,
                 Some(call),
@@ -110,6 +110,6 @@ fn close(call: &Arc<Call>, iterable: &Obj<'_>) {
     if let Err(raised) = closed {
         call.close_raised.set(iterable.py(), true);
         let what = super::failure_text(call, iterable.py(), &raised);
-        call.space.log_exception(iterable.py(), raised, Some(call), message::APPLICATION_RAISED, what);
+        call.interpreter.log_exception(iterable.py(), raised, Some(call), message::APPLICATION_RAISED, what);
     }
 }

@@ -6,7 +6,7 @@
 use super::call::{Call, Stream};
 use crate::host;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{GilCell, Obj, Problem, Py, Raised, Result, thread_number};
+use crate::python::{Bound, GilCell, Problem, Py, Raised, Result, thread_number};
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl LogStream {
 
     /// What a log cannot do.
     fn unsupported(&self, py: Py<'_>, what: &str) -> Result<Raised> {
-        let class = Obj::import(py, c"io")?.attr(c"UnsupportedOperation")?;
+        let class = Bound::import(py, c"io")?.attr(c"UnsupportedOperation")?;
         Ok(Raised::with(&class, format_args!("{what}: {} is Apache's error log", self.name())))
     }
 }
@@ -116,14 +116,14 @@ impl Call {
 }
 
 /// The argument of `write`: anything of bytes, and text too, which mod_wsgi takes here. Answers its length.
-fn write<'py>(py: Py<'py>, this: &LogStream, bytes: &Obj<'py>) -> Result<Obj<'py>> {
+fn write<'py>(py: Py<'py>, this: &LogStream, bytes: &Bound<'py>) -> Result<Bound<'py>> {
     let call = this.call(py);
     if call.as_ref().is_some_and(|call| call.is_closed()) {
         return Err(Problem::Runtime.raise(py, "write() called after request completed"));
     }
     if let Some(plain) = bytes.as_bytes() {
         this.take(py, call, plain, false);
-        return Obj::int(py, plain.len() as i64);
+        return Bound::int(py, plain.len() as i64);
     }
     if bytes.is_str() {
         this.take(py, call, &bytes.lossy(), false);
@@ -132,7 +132,7 @@ fn write<'py>(py: Py<'py>, this: &LogStream, bytes: &Obj<'py>) -> Result<Obj<'py
     let copy = bytes.to_bytes()?;
     let plain = copy.as_bytes().unwrap_or_default();
     this.take(py, call, plain, false);
-    Obj::int(py, plain.len() as i64)
+    Bound::int(py, plain.len() as i64)
 }
 
 impl Class for LogStream {
@@ -143,48 +143,48 @@ impl Class for LogStream {
         members
             .method(c"write", |py, this: &LogStream, args: Args<'_, '_>| {
                 args.count(1, 1)?;
-                write(py, this, &args.get(0).unwrap_or_else(|| Obj::none(py)))
+                write(py, this, &args.get(0).unwrap_or_else(|| Bound::none(py)))
             })
             .method(c"writelines", |py, this: &LogStream, args| {
                 args.count(1, 1)?;
-                let lines = args.get(0).unwrap_or_else(|| Obj::none(py)).iter()?;
+                let lines = args.get(0).unwrap_or_else(|| Bound::none(py)).iter()?;
                 while let Some(line) = lines.next()? {
                     write(py, this, &line)?;
                 }
-                Ok(Obj::none(py))
+                Ok(Bound::none(py))
             })
             .method(c"flush", |py, this: &LogStream, args| {
                 args.count(0, 0)?;
                 this.flush(py);
-                Ok(Obj::none(py))
+                Ok(Bound::none(py))
             })
             // A wrapper that is thrown away closes what is below it, which others go on writing to.
             .method(c"close", |py, this: &LogStream, _| {
                 this.flush(py);
-                Ok(Obj::none(py))
+                Ok(Bound::none(py))
             })
             // At the end of the process: beginnings of lines whose threads may have ended long ago.
             .method(c"_flush_all", |py, this: &LogStream, _| {
                 let loose = this.loose.take(py);
                 py.detached(|| loose.values().for_each(|line| host::log(Level::Error, line)));
-                Ok(Obj::none(py))
+                Ok(Bound::none(py))
             })
-            .method(c"isatty", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
-            .method(c"readable", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
-            .method(c"seekable", |py, _: &LogStream, _| Ok(Obj::bool(py, false)))
-            .method(c"writable", |py, _: &LogStream, _| Ok(Obj::bool(py, true)))
+            .method(c"isatty", |py, _: &LogStream, _| Ok(Bound::bool(py, false)))
+            .method(c"readable", |py, _: &LogStream, _| Ok(Bound::bool(py, false)))
+            .method(c"seekable", |py, _: &LogStream, _| Ok(Bound::bool(py, false)))
+            .method(c"writable", |py, _: &LogStream, _| Ok(Bound::bool(py, true)))
             .method(c"fileno", |py, this: &LogStream, _| Err(this.unsupported(py, "no file descriptor")?))
             .method(c"read", |py, this: &LogStream, _| Err(this.unsupported(py, "not readable")?))
             .method(c"seek", |py, this: &LogStream, _| Err(this.unsupported(py, "not seekable")?))
             .method(c"tell", |py, this: &LogStream, _| Err(this.unsupported(py, "not seekable")?))
             .method(c"truncate", |py, this: &LogStream, _| Err(this.unsupported(py, "cannot be truncated")?))
             .method(c"__enter__", |_, _: &LogStream, args| Ok(args.this()))
-            .method(c"__exit__", |py, _: &LogStream, _| Ok(Obj::none(py)))
-            .getter(c"name", |py, this: &LogStream| Obj::str(py, this.name()))
-            .getter(c"mode", |py, _: &LogStream| Obj::str(py, "wb"))
-            .getter(c"encoding", |py, _: &LogStream| Obj::str(py, "utf-8"))
-            .getter(c"errors", |py, _: &LogStream| Obj::str(py, "replace"))
-            .getter(c"closed", |py, _: &LogStream| Ok(Obj::bool(py, false)));
+            .method(c"__exit__", |py, _: &LogStream, _| Ok(Bound::none(py)))
+            .getter(c"name", |py, this: &LogStream| Bound::str(py, this.name()))
+            .getter(c"mode", |py, _: &LogStream| Bound::str(py, "wb"))
+            .getter(c"encoding", |py, _: &LogStream| Bound::str(py, "utf-8"))
+            .getter(c"errors", |py, _: &LogStream| Bound::str(py, "replace"))
+            .getter(c"closed", |py, _: &LogStream| Ok(Bound::bool(py, false)));
     }
 }
 

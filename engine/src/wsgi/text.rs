@@ -7,7 +7,7 @@
 use super::call::{Call, Stream};
 use super::stream::{LogStream, Owner};
 use crate::python::class;
-use crate::python::{GilCell, Kept, Obj, Py, Result};
+use crate::python::{Bound, GilCell, Owned, Py, Result};
 use std::sync::Arc;
 
 /// Most that wait for a request.
@@ -16,32 +16,32 @@ const MOST_IDLE: usize = 64;
 /// What an interpreter makes its text streams of.
 pub struct TextStreams {
     /// `mod_wsgi.Log`
-    log: Kept,
+    log: Owned,
     /// `io.TextIOWrapper` and what it is called with.
-    wrapper: Kept,
-    arguments: [Kept; 5],
+    wrapper: Owned,
+    arguments: [Owned; 5],
     /// `_weakref.getweakrefcount`
-    weak_count: Kept,
+    weak_count: Owned,
     /// Those of requests that did not use them.
     idle: GilCell<Vec<Errors>>,
 }
 
 /// A `wsgi.errors`.
 pub struct Errors {
-    text: Kept,
+    text: Owned,
     /// What it writes to.
-    log: Kept,
+    log: Owned,
     of: Arc<Owner>,
 }
 
 impl Errors {
     /// The object.
-    pub fn object<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+    pub fn object<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.text.get(py)
     }
 
     /// It is as it was made, and nobody else has it, nor what is below it.
-    fn is_pristine(&self, py: Py<'_>, weak_count: &Obj<'_>) -> Result<bool> {
+    fn is_pristine(&self, py: Py<'_>, weak_count: &Bound<'_>) -> Result<bool> {
         let (text, log) = (self.text.get(py), self.log.get(py));
         // Whatever changes it flushes it first, but for attributes.
         let untouched = !self.of.used.get(py) && text.references() == 1 && log.references() == 2;
@@ -58,10 +58,10 @@ impl Errors {
 impl TextStreams {
     /// Those of the interpreter this thread is attached to.
     pub fn new(py: Py<'_>) -> Result<Self> {
-        let io = Obj::import(py, c"io")?;
+        let io = Bound::import(py, c"io")?;
         let log = class::make::<LogStream>(py)?;
         io.attr(c"RawIOBase")?.attr(c"register")?.call(&[&log])?;
-        let text = |text| Obj::str(py, text).map(Obj::keep);
+        let text = |text| Bound::str(py, text).map(Bound::keep);
         Ok(Self {
             log: log.keep(),
             wrapper: io.attr(c"TextIOWrapper")?.keep(),
@@ -70,18 +70,18 @@ impl TextStreams {
                 text("utf-8")?,
                 text("replace")?,
                 text("\n")?,
-                Obj::bool(py, false).keep(),
-                Obj::bool(py, true).keep(),
+                Bound::bool(py, false).keep(),
+                Bound::bool(py, true).keep(),
             ],
-            weak_count: Obj::import(py, c"_weakref")?.attr(c"getweakrefcount")?.keep(),
+            weak_count: Bound::import(py, c"_weakref")?.attr(c"getweakrefcount")?.keep(),
             idle: GilCell::default(),
         })
     }
 
-    fn make<'py>(&self, py: Py<'py>, kind: Stream, of: Arc<Owner>) -> Result<(Obj<'py>, Obj<'py>)> {
+    fn make<'py>(&self, py: Py<'py>, kind: Stream, of: Arc<Owner>) -> Result<(Bound<'py>, Bound<'py>)> {
         let log = class::instance(self.log.get(py), LogStream::new(kind, of))?;
         let [encoding, errors, newline, line_buffering, write_through] = &self.arguments;
-        let get = |argument: &'_ Kept| argument.get(py).clone();
+        let get = |argument: &'_ Owned| argument.get(py).clone();
         let (encoding, errors, newline) = (get(encoding), get(errors), get(newline));
         let (line_buffering, write_through) = (get(line_buffering), get(write_through));
         let text = self.wrapper.get(py).call(&[
@@ -96,9 +96,9 @@ impl TextStreams {
     }
 
     /// `sys.stderr` or `sys.stdout`.
-    pub fn standard<'py>(&self, py: Py<'py>, kind: Stream) -> Result<Obj<'py>> {
+    pub fn standard<'py>(&self, py: Py<'py>, kind: Stream) -> Result<Bound<'py>> {
         let (text, _) = self.make(py, kind, Arc::default())?;
-        text.set_attr(c"mode", &Obj::str(py, "w")?)?;
+        text.set_attr(c"mode", &Bound::str(py, "w")?)?;
         Ok(text)
     }
 

@@ -4,8 +4,8 @@ use super::call::Call;
 use super::environ::{Facts, now};
 use super::link::{Block, Link, Log, RequestLog};
 use crate::host;
-use crate::python::{Obj, Py};
-use crate::startup::{Script, Space, WarmUp};
+use crate::python::{Bound, Py};
+use crate::startup::{Interpreter, Script, WarmUp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::Level;
@@ -55,15 +55,15 @@ impl Log for Process {
 /// Runs a warm-up request; answers the status. On a loader, attached to the application's interpreter.
 pub fn warm_up(
     py: Py<'_>,
-    space: &Arc<Space>,
+    interpreter: &Arc<Interpreter>,
     script: &Script<'_>,
-    module: &Obj<'_>,
+    module: &Bound<'_>,
     request: &WarmUp,
     log: Option<Arc<RequestLog>>,
 ) -> i32 {
     let status = Arc::new(AtomicI32::new(0));
     let log = log.unwrap_or_else(|| RequestLog::new(Box::new(Process)));
-    let call = Call::new(space.clone(), script.path, None, Box::new(Nobody(status.clone())), log, None);
+    let call = Call::new(interpreter.clone(), script.path, None, Box::new(Nobody(status.clone())), log, None);
     let pairs = request.environ.iter().map(|(name, value)| (&name[..], &value[..]));
     let facts = Facts { https: request.https, received: now(), warm_up: true, queued: 0.0, taken: 0.0 };
     let outcome = Call::current_while(Some(call.clone()), || {

@@ -1,10 +1,10 @@
 //! The interpreters of this process: one for each application group, and those that a failed start has spoiled.
 
-use super::app::{App, Place};
+use super::app::{App, NextInterpreter};
+use super::interpreter::Interpreter;
 use super::settings::Settings;
-use super::space::Space;
 use crate::host;
-use crate::python::Interpreter;
+use crate::python::InterpreterState;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,36 +14,36 @@ use wire::message as msg;
 const MOST_LEFT: u32 = 8;
 
 /// The interpreters.
-pub struct Spaces {
-    main: Arc<Space>,
+pub struct Interpreters {
+    main: Arc<Interpreter>,
     settings: Settings,
     /// The interpreter of each group.
-    current: RwLock<FxHashMap<Box<[u8]>, Arc<Space>>>,
+    current: RwLock<FxHashMap<Box<[u8]>, Arc<Interpreter>>>,
     /// All that live.
-    all: RwLock<Vec<Arc<Space>>>,
+    all: RwLock<Vec<Arc<Interpreter>>>,
     left: AtomicU32,
 }
 
-impl Spaces {
+impl Interpreters {
     /// The main interpreter alone.
-    pub fn new(main: Arc<Space>, settings: Settings) -> Self {
+    pub fn new(main: Arc<Interpreter>, settings: Settings) -> Self {
         let current = FxHashMap::from_iter([(Box::from(&b""[..]), main.clone())]);
         let all = RwLock::new(vec![main.clone()]);
         Self { main, settings, current: RwLock::new(current), all, left: AtomicU32::new(0) }
     }
 
     /// The main interpreter.
-    pub fn main(&self) -> &Arc<Space> {
+    pub fn main(&self) -> &Arc<Interpreter> {
         &self.main
     }
 
     /// All of them, the main one first.
-    pub fn all(&self) -> Vec<Arc<Space>> {
+    pub fn all(&self) -> Vec<Arc<Interpreter>> {
         self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The interpreter that a group has now.
-    pub fn current(&self, group: &[u8]) -> Option<Arc<Space>> {
+    pub fn current(&self, group: &[u8]) -> Option<Arc<Interpreter>> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).get(group).cloned()
     }
 
@@ -56,30 +56,35 @@ impl Spaces {
     ///
     /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
     /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
-    pub fn place(&self, app: &App) -> Result<Arc<Space>, String> {
+    pub fn place(&self, app: &App) -> Result<Arc<Interpreter>, String> {
         if let Some(serving) = app.serving() {
             // Requests are at it there, maybe.
-            return Ok(serving.space.clone());
+            return Ok(serving.interpreter.clone());
         }
-        if let Some(space) = self.current(&app.group) {
-            if app.inner().place == Place::Group || space.attach(|py| space.has_extensions(py)) {
-                return Ok(space);
+        if let Some(interpreter) = self.current(&app.group) {
+            if app.inner().next_interpreter == NextInterpreter::Group
+                || interpreter.attach(|py| interpreter.has_extensions(py))
+            {
+                return Ok(interpreter);
             }
             self.left.fetch_add(1, Ordering::Relaxed);
         }
         say_making(&app.group);
-        let interpreter = self
+        let state = self
             .main
-            .attach(Interpreter::new)
+            .attach(InterpreterState::new)
             .ok_or_else(|| "Python makes no more interpreters".to_owned())?;
-        let space = Space::prepare(interpreter, &app.group, &self.settings).inspect_err(|_| {
+        let interpreter = Interpreter::prepare(state, &app.group, &self.settings).inspect_err(|_| {
             // It is left as it is.
             self.left.fetch_add(1, Ordering::Relaxed);
         })?;
-        self.all.write().unwrap_or_else(PoisonError::into_inner).push(space.clone());
-        self.current.write().unwrap_or_else(PoisonError::into_inner).insert(app.group.clone(), space.clone());
-        app.inner().place = Place::Group;
-        Ok(space)
+        self.all.write().unwrap_or_else(PoisonError::into_inner).push(interpreter.clone());
+        self.current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(app.group.clone(), interpreter.clone());
+        app.inner().next_interpreter = NextInterpreter::Group;
+        Ok(interpreter)
     }
 }
 

@@ -1,29 +1,29 @@
-//! The start board: a file in memory that processes of one user share, Apache's children or those of his process groups.
-//! It holds the slots of the startup lock (`slots.rs`) and the start records.
+//! The start registry: a file in memory that processes of one user share, Apache's children or those of his process groups.
+//! It holds the permits of the startup lock (`permits.rs`) and the start records.
 //!
 //! Every access is a read or write of the file under a lock of it, so a process that was killed in the middle leaves at
 //! worst a record that decodes to less.
 //!
 //! Applications have the descriptor too: one may hold each lock for ever and write what it likes. So no wait is without
-//! a bound, and a process that cannot have the lock does without the board; times of records are believed only if they
+//! a bound, and a process that cannot have the lock does without the registry; times of records are believed only if they
 //! may be true. The size of the file is fixed.
 
 use super::deaths::Note;
 use super::os::{LockFile, now};
+use super::permits::PERMIT;
 use super::record::{Record, Verdict, Watched};
-use super::slots::SLOT;
 use crate::host;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use wire::message as msg;
 
-/// Most slots of the startup lock.
-pub const MOST_SLOTS: u32 = 256;
+/// Most permits of the startup lock.
+pub const MOST_PERMITS: u32 = 256;
 /// Most applications with a record; the oldest makes place.
 const RECORDS: u64 = 256;
 /// Where the index of records lies: key and time of each.
-const INDEX: u64 = MOST_SLOTS as u64 * SLOT;
+const INDEX: u64 = MOST_PERMITS as u64 * PERMIT;
 /// Where the records lie, and bytes of each; the file is sparse.
 const BLOCKS: u64 = INDEX + RECORDS * 16;
 const BLOCK: u64 = 64 * 1024;
@@ -35,10 +35,10 @@ const TRY_LOCK: i64 = TABLE_LOCK + 1;
 /// How often a process looks whether the table is free, which takes 0.2 s. Whoever works on it takes a moment.
 const LOOKS: u32 = 100;
 
-/// The board.
-pub struct Board {
+/// The registry.
+pub struct Registry {
     pub(super) file: LockFile,
-    pub(super) slots: u32,
+    pub(super) permits: u32,
     /// What this process is at.
     pub(super) notes: Mutex<Vec<Note>>,
     /// Locks of the file do not exclude threads of one process.
@@ -53,7 +53,7 @@ pub struct Board {
 pub enum Advice {
     /// Start it.
     Start(Claim),
-    /// Another process is at it; its number is known from its slot, if it has one.
+    /// Another process is at it; its number is known from its permit, if it has one.
     Wait,
     /// It failed, and it is not the time for another attempt.
     Refuse(Record),
@@ -80,12 +80,12 @@ impl Claim {
     }
 }
 
-impl Board {
-    /// The board in a file that the parent process made. No slots: the startup lock is off.
-    pub fn new(file: LockFile, slots: u32) -> Self {
+impl Registry {
+    /// The registry in a file that the parent process made. No permits: the startup lock is off.
+    pub fn new(file: LockFile, permits: u32) -> Self {
         Self {
             file,
-            slots: slots.min(MOST_SLOTS),
+            permits: permits.min(MOST_PERMITS),
             notes: Mutex::default(),
             table: Mutex::new(()),
             held: AtomicBool::new(false),
@@ -262,12 +262,12 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    fn board(slots: u32) -> Board {
-        Board::new(LockFile::new(c"board").unwrap(), slots)
+    fn registry(permits: u32) -> Registry {
+        Registry::new(LockFile::new(c"board").unwrap(), permits)
     }
 
-    fn start(board: &Board, key: u64) -> Claim {
-        match board.consult(key, false) {
+    fn start(registry: &Registry, key: u64) -> Claim {
+        match registry.consult(key, false) {
             Advice::Start(claim) => claim,
             _ => panic!("it may be started"),
         }
@@ -280,81 +280,82 @@ mod tests {
 
     #[test]
     fn a_failure_is_known_until_the_next_attempt_is_due() {
-        let board = board(1);
-        let claim = start(&board, 1);
-        board.conclude(1, claim, |_| failed(now() + 60_000_000));
-        let Advice::Refuse(record) = board.consult(1, false) else { panic!("refused") };
+        let registry = registry(1);
+        let claim = start(&registry, 1);
+        registry.conclude(1, claim, |_| failed(now() + 60_000_000));
+        let Advice::Refuse(record) = registry.consult(1, false) else { panic!("refused") };
         assert_eq!((record.id, record.attempts), (5, 1));
-        let claim = start(&board, 2);
-        board.conclude(2, claim, |_| failed(now() - 1));
-        assert_eq!(start(&board, 2).record.attempts, 1);
+        let claim = start(&registry, 2);
+        registry.conclude(2, claim, |_| failed(now() - 1));
+        assert_eq!(start(&registry, 2).record.attempts, 1);
     }
 
     #[test]
     fn a_change_of_a_file_makes_it_due_at_once() {
         let path = std::env::temp_dir().join(format!("mod_wsgi-board-{}", std::process::id()));
-        let board = board(1);
+        let registry = registry(1);
         let mut record = failed(now() + 60_000_000);
         record.watched.push(Watched::new(path.to_str().unwrap().to_owned()));
-        let claim = start(&board, 1);
-        board.conclude(1, claim, |_| record);
-        assert!(matches!(board.consult(1, false), Advice::Refuse(_)));
+        let claim = start(&registry, 1);
+        registry.conclude(1, claim, |_| record);
+        assert!(matches!(registry.consult(1, false), Advice::Refuse(_)));
         std::fs::write(&path, "").unwrap();
-        assert!(start(&board, 1).changed);
+        assert!(start(&registry, 1).changed);
         std::fs::remove_file(&path).unwrap();
     }
 
     #[test]
     fn the_oldest_record_makes_place() {
-        let board = board(1);
+        let registry = registry(1);
         for key in 1..=RECORDS + 1 {
-            let claim = start(&board, key);
-            board.conclude(key, claim, |_| failed(now() + 60_000_000));
+            let claim = start(&registry, key);
+            registry.conclude(key, claim, |_| failed(now() + 60_000_000));
         }
-        assert!(matches!(board.consult(RECORDS + 1, false), Advice::Refuse(_)));
-        assert!(matches!(board.consult(1, false), Advice::Start(_)), "the first is forgotten");
+        assert!(matches!(registry.consult(RECORDS + 1, false), Advice::Refuse(_)));
+        assert!(matches!(registry.consult(1, false), Advice::Start(_)), "the first is forgotten");
     }
 
     #[test]
     fn who_holds_the_board_for_ever_keeps_nobody_waiting() {
-        let board = board(2);
-        let claim = start(&board, 1);
-        board.conclude(1, claim, |_| failed(now() + 60_000_000));
-        let holder = Holder::of(&board.file);
+        let registry = registry(2);
+        let claim = start(&registry, 1);
+        registry.conclude(1, claim, |_| failed(now() + 60_000_000));
+        let holder = Holder::of(&registry.file);
         let begun = Instant::now();
         for key in 0..50 {
-            let claim = start(&board, key);
-            board.begin(key);
-            let slot = board.slot("/a.wsgi", || panic!("nobody waits for a slot of a board that is held"));
-            assert!(slot.is_some());
-            assert_eq!(board.conclude(key, claim, |_| failed(7)).next, 7);
-            board.finish(key);
-            assert!(board.record(key).is_none() && !board.may_say(key, Duration::ZERO));
+            let claim = start(&registry, key);
+            registry.begin(key);
+            let permit =
+                registry.permit("/a.wsgi", || panic!("nobody waits for a permit of a board that is held"));
+            assert!(permit.is_some());
+            assert_eq!(registry.conclude(key, claim, |_| failed(7)).next, 7);
+            registry.finish(key);
+            assert!(registry.record(key).is_none() && !registry.may_say(key, Duration::ZERO));
         }
         let waited = begun.elapsed();
         assert!(waited < Duration::from_secs(3), "it waits once, not each time: {waited:?}");
         drop(holder);
-        assert!(matches!(board.consult(1, false), Advice::Refuse(_)), "it is believed again");
+        assert!(matches!(registry.consult(1, false), Advice::Refuse(_)), "it is believed again");
     }
 
     #[test]
     fn forged_records_shut_nobody_out() {
-        let board = board(1);
+        let registry = registry(1);
         for next in [i64::MAX, i64::MIN, now() + 3_600_000_000] {
-            let claim = start(&board, 1);
-            board.conclude(1, claim, |_| Record { said: i64::MIN, ..failed(next) });
+            let claim = start(&registry, 1);
+            registry.conclude(1, claim, |_| Record { said: i64::MIN, ..failed(next) });
         }
-        assert!(board.may_say(1, Duration::from_secs(10)));
-        assert!(matches!(board.consult(1, false), Advice::Start(_)));
+        assert!(registry.may_say(1, Duration::from_secs(10)));
+        assert!(matches!(registry.consult(1, false), Advice::Start(_)));
     }
 
     #[test]
     fn the_short_line_is_due_once() {
-        let board = board(1);
-        let claim = start(&board, 1);
-        board.conclude(1, claim, |_| failed(0));
-        assert!(board.may_say(1, Duration::from_secs(10)));
-        assert!(!board.may_say(1, Duration::from_secs(10)));
-        assert!(!board.may_say(7, Duration::from_secs(10)), "unknown");
+        let registry = registry(1);
+        let claim = start(&registry, 1);
+        registry.conclude(1, claim, |_| failed(0));
+        assert!(registry.may_say(1, Duration::from_secs(10)));
+        assert!(!registry.may_say(1, Duration::from_secs(10)));
+        assert!(!registry.may_say(7, Duration::from_secs(10)), "unknown");
     }
 }

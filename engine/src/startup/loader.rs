@@ -5,7 +5,7 @@
 //! place back when the import has ended after all.
 
 use super::attempt::Attempt;
-use super::space::Space;
+use super::interpreter::Interpreter;
 use super::{ending, lock};
 use crate::python::keep_gil_for_ever;
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ pub enum Task {
 }
 
 /// The queue.
-pub struct Crew {
+pub struct Loader {
     queue: Mutex<Queue>,
     changed: Condvar,
 }
@@ -59,7 +59,7 @@ struct Queue {
     replaced: Option<Instant>,
 }
 
-impl Crew {
+impl Loader {
     /// Python-main alone, with nothing to do.
     pub fn new() -> Self {
         let queue = Queue {
@@ -112,7 +112,7 @@ impl Crew {
     }
 
     /// Serves the queue until the process ends. On a loader, not attached.
-    pub fn work(&self, me: u64, main: &Arc<Space>) -> ! {
+    pub fn work(&self, me: u64, main: &Arc<Interpreter>) -> ! {
         loop {
             match self.next(me) {
                 (number, Task::Start(attempt)) => attempt.run((me, number)),
@@ -137,7 +137,7 @@ impl Crew {
     }
 
     /// This loader hangs in this task: another thread goes on with the queue, unless it has come back in the last moment.
-    pub fn replace(&'static self, (hung, task): (u64, u64), main: &Arc<Space>) {
+    pub fn replace(&'static self, (hung, task): (u64, u64), main: &Arc<Interpreter>) {
         let me = {
             let mut queue = lock(&self.queue);
             if queue.busy != Some(hung) || queue.number != task {
@@ -168,17 +168,17 @@ impl Crew {
 mod tests {
     use super::*;
 
-    fn crew() -> (Crew, impl Fn(&Crew)) {
-        let send = |crew: &Crew| {
+    fn loader() -> (Loader, impl Fn(&Loader)) {
+        let send = |loader: &Loader| {
             let (reply, _) = std::sync::mpsc::sync_channel(1);
-            crew.send(Task::End { until: Instant::now(), whole: true, reply });
+            loader.send(Task::End { until: Instant::now(), whole: true, reply });
         };
-        (Crew::new(), send)
+        (Loader::new(), send)
     }
 
     /// As `replace` does, without a thread.
-    fn take_over(crew: &Crew, hung: u64) -> u64 {
-        let mut queue = lock(&crew.queue);
+    fn take_over(loader: &Loader, hung: u64) -> u64 {
+        let mut queue = lock(&loader.queue);
         assert_eq!(queue.busy.take(), Some(hung));
         queue.loader = queue.loaders;
         queue.loaders += 1;
@@ -187,30 +187,30 @@ mod tests {
 
     #[test]
     fn python_main_has_its_place_back_and_whoever_hangs_is_not_chosen() {
-        let (crew, send) = crew();
-        send(&crew);
-        crew.next(PYTHON_MAIN);
-        let second = take_over(&crew, PYTHON_MAIN);
-        send(&crew);
-        crew.next(second);
-        assert!(crew.hung(), "python-main hangs");
+        let (loader, send) = loader();
+        send(&loader);
+        loader.next(PYTHON_MAIN);
+        let second = take_over(&loader, PYTHON_MAIN);
+        send(&loader);
+        loader.next(second);
+        assert!(loader.hung(), "python-main hangs");
         std::thread::scope(|scope| {
             let main = scope.spawn(|| {
                 // It comes back while the second is at a task: it waits, and goes on when that hangs.
-                crew.next(PYTHON_MAIN);
+                loader.next(PYTHON_MAIN);
             });
-            while lock(&crew.queue).waiting.is_empty() {
+            while lock(&loader.queue).waiting.is_empty() {
                 std::thread::yield_now();
             }
-            let mut queue = lock(&crew.queue);
+            let mut queue = lock(&loader.queue);
             queue.busy = None;
             assert_eq!(queue.waiting, [PYTHON_MAIN]);
             queue.loader = queue.waiting[0];
             drop(queue);
-            send(&crew);
+            send(&loader);
             main.join().expect("python-main took the task");
         });
-        assert!(crew.hung(), "the second does");
-        assert_eq!(lock(&crew.queue).busy, Some(PYTHON_MAIN));
+        assert!(loader.hung(), "the second does");
+        assert_eq!(lock(&loader.queue).busy, Some(PYTHON_MAIN));
     }
 }

@@ -5,7 +5,7 @@ use super::native::{self, Native};
 use super::settings::Settings;
 use crate::host;
 use crate::python::class;
-use crate::python::{GilCell, Interpreter, Kept, Obj, Py, Raised, Result};
+use crate::python::{Bound, GilCell, InterpreterState, Owned, Py, Raised, Result};
 use crate::wsgi::{Adapter, Call, Input, Keys, Stream, TextStreams};
 use once_cell::sync::OnceCell;
 use std::cell::RefMut;
@@ -14,10 +14,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use wire::Message;
 
 /// An interpreter of ours.
-pub struct Space {
-    interpreter: Interpreter,
+pub struct Interpreter {
+    state: InterpreterState,
     name: Vec<u8>,
-    /// Set once, before anybody else sees the space.
+    /// Set once, before anybody else sees the interpreter.
     contents: OnceCell<Contents>,
     keys: GilCell<Keys>,
     /// What the watchdog saw of imports.
@@ -28,76 +28,76 @@ pub struct Space {
 
 /// Objects of the interpreter.
 struct Contents {
-    adapter: Kept,
-    input: Kept,
+    adapter: Owned,
+    input: Owned,
     streams: TextStreams,
-    template: Kept,
+    template: Owned,
     names: Names,
-    file_wrapper: Kept,
-    client_disconnected: Kept,
-    request_timeout: Kept,
-    plain_files: [Kept; 2],
+    file_wrapper: Owned,
+    client_disconnected: Owned,
+    request_timeout: Owned,
+    plain_files: [Owned; 2],
     /// The module of `prepare.py` and of `report.py`.
-    support: Kept,
+    support: Owned,
     /// What `import builtins` answers: frames tell by it which interpreter they are of.
-    builtins: Kept,
+    builtins: Owned,
 }
 
 /// Keys of the environ whose values are not text.
 pub struct Names {
     /// `wsgi.input`
-    pub input: Kept,
+    pub input: Owned,
     /// `wsgi.errors`
-    pub errors: Kept,
+    pub errors: Owned,
     /// `mod_wsgi.thread_id`
-    pub thread_id: Kept,
+    pub thread_id: Owned,
     /// `mod_wsgi.request_start`
-    pub request_start: Kept,
+    pub request_start: Owned,
     /// `mod_wsgi.application_start`
-    pub application_start: Kept,
+    pub application_start: Owned,
     /// `mod_wsgi.queue_start`
-    pub queue_start: Kept,
+    pub queue_start: Owned,
     /// `mod_wsgi.daemon_start`
-    pub daemon_start: Kept,
+    pub daemon_start: Owned,
 }
 
-impl Space {
+impl Interpreter {
     /// Fills an interpreter. On python-main, not attached.
     pub fn prepare(
-        interpreter: Interpreter,
+        state: InterpreterState,
         name: &[u8],
         settings: &Settings,
     ) -> std::result::Result<Arc<Self>, String> {
-        let space = Arc::new(Self {
-            interpreter,
+        let interpreter = Arc::new(Self {
+            state,
             name: name.to_vec(),
             contents: OnceCell::new(),
             keys: GilCell::new(Keys::default()),
             sight: GilCell::default(),
             ended: RwLock::new(false),
         });
-        let filled = space.attach(|py| {
-            let contents = space.fill(py, settings);
-            contents.map(|contents| space.contents.set(contents).is_ok()).map_err(|raised| {
+        let filled = interpreter.attach(|py| {
+            let contents = interpreter.fill(py, settings);
+            contents.map(|contents| interpreter.contents.set(contents).is_ok()).map_err(|raised| {
                 let name = raised.class_name(py);
                 Raised.print(py);
                 name
             })
         });
-        filled.map(|_| space)
+        filled.map(|_| interpreter)
     }
 
     fn fill(self: &Arc<Self>, py: Py<'_>, settings: &Settings) -> Result<Contents> {
-        let support = Obj::module(py, c"_mod_wsgi_support")?;
-        support.set_attr(c"__file__", &Obj::str(py, "<mod_wsgi>")?)?;
+        let support = Bound::module(py, c"_mod_wsgi_support")?;
+        support.set_attr(c"__file__", &Bound::str(py, "<mod_wsgi>")?)?;
         support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
         native::run_sources(&support)?;
         let streams = TextStreams::new(py)?;
         let config = settings.config(py, &self.name)?;
         let (stderr, stdout) = (streams.standard(py, Stream::Stderr)?, streams.standard(py, Stream::Stdout)?);
         support.attr(c"prepare")?.call(&[&config, &stderr, &stdout])?;
-        let interned = |name: &str| Obj::interned(py, name.as_bytes()).map(Obj::keep);
-        let io = Obj::import(py, c"_io")?;
+        let interned = |name: &str| Bound::interned(py, name.as_bytes()).map(Bound::keep);
+        let io = Bound::import(py, c"_io")?;
         let file_wrapper = support.attr(c"FileWrapper")?;
         Ok(Contents {
             adapter: class::make::<Adapter>(py)?.keep(),
@@ -117,18 +117,18 @@ impl Space {
             client_disconnected: support.attr(c"ClientDisconnected")?.keep(),
             request_timeout: support.attr(c"RequestTimeout")?.keep(),
             plain_files: [io.attr(c"BufferedReader")?.keep(), io.attr(c"FileIO")?.keep()],
-            builtins: Obj::import(py, c"builtins")?.module_dict()?.keep(),
+            builtins: Bound::import(py, c"builtins")?.module_dict()?.keep(),
             support: support.keep(),
         })
     }
 
     fn contents(&self) -> &Contents {
-        self.contents.get().expect("a space is filled before it is shared")
+        self.contents.get().expect("an interpreter is filled before it is shared")
     }
 
     /// Runs `work` attached to the interpreter.
     pub fn attach<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> T {
-        self.interpreter.attach(work)
+        self.state.attach(work)
     }
 
     /// The interpreter's name; empty is the main one.
@@ -145,49 +145,49 @@ impl Space {
     }
 
     /// Has an object of so many bytes released by the next thread that attaches here.
-    pub fn release_later(space: &Arc<Space>, object: Kept, size: usize) {
+    pub fn release_later(interpreter: &Arc<Interpreter>, object: Owned, size: usize) {
         /// When more than this waits, a thread is made to see to it, for none may come for long.
         const MUCH: usize = 1 << 20;
-        let waiting = space.interpreter.release_later(object, size);
+        let waiting = interpreter.state.release_later(object, size);
         if waiting >= MUCH && waiting - size < MUCH {
-            super::release_soon(space);
+            super::release_soon(interpreter);
         }
     }
 
     /// Releases what waits.
     pub fn release_pending(&self, py: Py<'_>) {
-        self.interpreter.release_pending(py);
+        self.state.release_pending(py);
     }
 
-    /// Ends the interpreter if no other thread has a state in it. On a loader, not attached; nothing may use the space
+    /// Ends the interpreter if no other thread has a state in it. On a loader, not attached; nothing may use the interpreter
     /// afterwards.
     pub(super) fn end_if_alone(&self) -> bool {
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
-        if !*ended && self.attach(|py| self.interpreter.is_alone(py)) {
-            self.interpreter.end();
+        if !*ended && self.attach(|py| self.state.is_alone(py)) {
+            self.state.end();
             *ended = true;
         }
         *ended
     }
 
-    /// As [`Space::attach`], for a thread that comes from outside and may come too late.
+    /// As [`Interpreter::attach`], for a thread that comes from outside and may come too late.
     pub(super) fn visit<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> Option<T> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         (!*ended).then(|| self.attach(work))
     }
 
     /// Calls a function of `prepare.py` or `report.py`.
-    pub(super) fn ask<'py>(&self, py: Py<'py>, name: &CStr, arguments: &[&Obj<'py>]) -> Result<Obj<'py>> {
+    pub(super) fn ask<'py>(&self, py: Py<'py>, name: &CStr, arguments: &[&Bound<'py>]) -> Result<Bound<'py>> {
         self.contents().support.get(py).attr(name)?.call(arguments)
     }
 
     /// A class that `prepare.py` defines.
-    pub(super) fn class<'py>(&self, py: Py<'py>, name: &CStr) -> Result<Obj<'py>> {
+    pub(super) fn class<'py>(&self, py: Py<'py>, name: &CStr) -> Result<Bound<'py>> {
         self.contents().support.get(py).attr(name)
     }
 
     /// This frame is one of the interpreter's.
-    pub(super) fn owns(&self, frame: &Obj<'_>) -> bool {
+    pub(super) fn owns(&self, frame: &Bound<'_>) -> bool {
         let builtins = frame.attr(c"f_builtins");
         builtins.map_or_else(
             |raised| {
@@ -199,7 +199,7 @@ impl Space {
     }
 
     /// The environ that every request's begins as.
-    pub fn environ_template<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+    pub fn environ_template<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.contents().template.get(py)
     }
 
@@ -214,32 +214,32 @@ impl Space {
     }
 
     /// `mod_wsgi.FileWrapper`
-    pub fn file_wrapper<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+    pub fn file_wrapper<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.contents().file_wrapper.get(py)
     }
 
     /// `mod_wsgi.ClientDisconnected`
-    pub fn client_disconnected<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+    pub fn client_disconnected<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.contents().client_disconnected.get(py)
     }
 
     /// `mod_wsgi.RequestTimeout`
-    pub fn request_timeout<'a, 'py>(&'a self, py: Py<'py>) -> &'a Obj<'py> {
+    pub fn request_timeout<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.contents().request_timeout.get(py)
     }
 
     /// A file object of Python's own, whose `close()` does nothing but close.
-    pub fn is_plain_file(&self, py: Py<'_>, file: &Obj<'_>) -> bool {
+    pub fn is_plain_file(&self, py: Py<'_>, file: &Bound<'_>) -> bool {
         self.contents().plain_files.iter().any(|class| file.is_exactly(class.get(py)))
     }
 
     /// A new `start_response` object.
-    pub fn adapter_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
+    pub fn adapter_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Bound<'py>> {
         class::instance(self.contents().adapter.get(py), Adapter(call.clone()))
     }
 
     /// A new `wsgi.input`.
-    pub fn input_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Obj<'py>> {
+    pub fn input_instance<'py>(&self, py: Py<'py>, call: &Arc<Call>) -> Result<Bound<'py>> {
         class::instance(self.contents().input.get(py), Input::new(call.clone()))
     }
 
@@ -250,7 +250,7 @@ impl Space {
 
     /// Waits for the application's threads and runs exit functions; answers the names of threads that are left.
     pub(super) fn run_exit_functions(&self, py: Py<'_>, seconds: f64) -> Vec<String> {
-        let names = Obj::float(py, seconds).and_then(|seconds| {
+        let names = Bound::float(py, seconds).and_then(|seconds| {
             let names = self.ask(py, c"end", &[&seconds])?;
             (0..names.count()).map(|index| names.item(index)?.text()).collect()
         });
@@ -290,7 +290,7 @@ impl Space {
         });
     }
 
-    fn traceback(&self, py: Py<'_>, exception: &Obj<'_>) -> Result<Vec<Vec<u8>>> {
+    fn traceback(&self, py: Py<'_>, exception: &Bound<'_>) -> Result<Vec<Vec<u8>>> {
         let lines = self.ask(py, c"format_exception", &[exception])?;
         (0..lines.count()).map(|index| Ok(lines.item(index)?.lossy().into_owned())).collect()
     }

@@ -1,0 +1,117 @@
+//! The startup lock: permits on the start registry, each with who loads what since when.
+
+use super::os::now;
+use super::registry::Registry;
+use crate::host;
+use std::time::{Duration, Instant};
+use wire::message as msg;
+
+/// Bytes of a permit's text.
+pub const PERMIT: u64 = 512;
+/// Which byte's lock, plus the permit's number, is the permit.
+const PERMIT_LOCK: i64 = 1 << 41;
+/// How often a waiter looks again.
+const PAUSE: Duration = Duration::from_millis(15);
+/// Longest wait for a permit: who has one may never give it back.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who has a permit.
+pub struct Holder {
+    /// Number of the process.
+    pub pid: u32,
+    /// Since when, microseconds.
+    pub since: i64,
+    /// What it loads.
+    pub what: String,
+}
+
+impl Registry {
+    /// Waits for a permit of the startup lock, but not for ever, and not on a registry that another process holds: it goes on
+    /// without one then. `waiting` is called each time all are taken, and answers whether to go on.
+    pub fn permit(&self, what: &str, mut waiting: impl FnMut() -> bool) -> Option<Permit<'_>> {
+        if self.permits == 0 {
+            return Some(Permit { registry: self, number: None });
+        }
+        let begun = Instant::now();
+        loop {
+            for number in 0..self.permits {
+                if self.file.try_lock(PERMIT_LOCK + i64::from(number)) {
+                    let text = format!("{} {} {what}", std::process::id(), now());
+                    self.write_permit(number, &text);
+                    return Some(Permit { registry: self, number: Some(number) });
+                }
+            }
+            if self.is_held() {
+                return Some(Permit { registry: self, number: None });
+            }
+            if begun.elapsed() >= PATIENCE {
+                let seconds = PATIENCE.as_secs();
+                let text = format!(
+                    "'{what}' has waited {seconds} s for the startup lock, and is started without it"
+                );
+                host::message(msg::LOCK_MISSED, text);
+                return Some(Permit { registry: self, number: None });
+            }
+            if !waiting() {
+                return None;
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn write_permit(&self, number: u32, text: &str) {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(PERMIT as usize, b'\n');
+        // A permit without its text is still a permit.
+        let _ = self.file.write(u64::from(number) * PERMIT, &bytes);
+    }
+
+    /// Who has the permits. One that was killed has left its text, but not its lock.
+    pub fn holders(&self) -> Vec<Holder> {
+        let holder = |number: u32| {
+            let bytes = self.file.read(u64::from(number) * PERMIT, PERMIT as usize);
+            let text = String::from_utf8_lossy(&bytes);
+            let mut words = text.trim().splitn(3, ' ');
+            let pid = words.next()?.parse().ok()?;
+            let holds =
+                self.file.holder(PERMIT_LOCK + i64::from(number)) == Some(pid) || pid == std::process::id();
+            let (since, what) = (words.next()?.parse().ok()?, words.next()?.to_owned());
+            holds.then_some(Holder { pid, since, what })
+        };
+        (0..self.permits).filter_map(holder).collect()
+    }
+}
+
+/// A permit of the startup lock, until it is dropped.
+pub struct Permit<'b> {
+    registry: &'b Registry,
+    number: Option<u32>,
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            self.registry.write_permit(number, "");
+            self.registry.file.unlock(PERMIT_LOCK + i64::from(number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::os::LockFile;
+    use super::*;
+
+    #[test]
+    fn permits_say_who_has_them() {
+        let registry = Registry::new(LockFile::new(c"board").unwrap(), 2);
+        let permit = registry.permit("/a b.wsgi", || panic!("free"));
+        let holders = registry.holders();
+        assert_eq!(
+            (holders.len(), holders[0].pid, holders[0].what.as_str()),
+            (1, std::process::id(), "/a b.wsgi")
+        );
+        drop(permit);
+        assert!(registry.holders().is_empty());
+    }
+}
