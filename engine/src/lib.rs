@@ -1,12 +1,18 @@
 //! The Python half of mod_wsgi, "the engine": interpreters, thread states and WSGI.
 //!
 //! It is an extension module on the stable ABI that Python itself loads (`_mod_wsgi.abi3.so`), one file for every
-//! CPython from 3.11 on. It knows nothing of httpd; requests reach it through [`wsgi::Link`].
+//! CPython from 3.11 on. It knows nothing of httpd; requests reach it through [`requests::Link`].
+//!
+//! The folders, each of which knows only those before it: `python`, `host`, `runtime`, `requests`, `startup`, `watchdog`,
+//! `wsgi`, and then `worker` and `embedded`. `tests/artifacts/layers.rs` sees to that.
 
 pub mod embedded;
 pub mod host;
 pub mod python;
+pub mod requests;
+pub mod runtime;
 pub mod startup;
+pub mod watchdog;
 pub mod worker;
 pub mod wsgi;
 

@@ -4,8 +4,10 @@
 use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::startup::{self, Django, ExitRule, Script, Settings, StartPlan, WarmUp, seconds};
-use crate::wsgi::{self, Block, Facts, Pages};
+use crate::requests::Block;
+use crate::runtime::{self, ExitRule, Settings, seconds};
+use crate::startup::{self, Django, Script, StartPlan, WarmUp};
+use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,7 +61,7 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     let result = python::initialise().and_then(|()| {
         // SAFETY: the settings live as the process.
         let settings = settings(unsafe { &*host.settings });
-        startup::run(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
+        wsgi::start(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
     });
     result.map_err(|why| {
         (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
@@ -205,7 +207,7 @@ extern "C" fn release(owner: *mut c_void) {
 }
 
 extern "C" fn thread_exit_c() {
-    guard((), startup::thread_exit);
+    guard((), runtime::thread_exit);
 }
 
 extern "C" fn stop(deadline_ms: u32) -> Ended {

@@ -6,7 +6,8 @@ mod door;
 pub use door::embed;
 
 use crate::host::Host;
-use crate::wsgi::{Block, Link, Log};
+use crate::requests::{Block, Link};
+use crate::runtime::Log;
 use wire::door::{self as table, Exchange, ReadError};
 use wire::{Level, Pair, Slice};
 

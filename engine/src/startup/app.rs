@@ -6,10 +6,9 @@
 //! ```
 
 use super::first::FirstRequests;
-use super::interpreter::Interpreter;
 use super::record::Record;
-use super::{lock, os};
 use crate::python::{Bound, Owned, Py};
+use crate::runtime::{Interpreter, lock, os};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};

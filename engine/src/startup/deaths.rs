@@ -4,31 +4,17 @@
 //! An application whose start has killed three processes in a row is *held apart*: its record says Failed, so that those
 //! that start now do without it and its neighbours serve; another attempt is made where nobody loses by it.
 
-use super::os::now;
-use super::record::{Cause, Record, Verdict, Watched};
+use super::delay::{delay, fresh_id};
+use super::record::{AtIt, Cause, MOST_AT_IT, Record, Verdict, Watched};
 use super::registry::Registry;
-use super::verdict::{delay, fresh_id};
+use crate::runtime::lock;
+use crate::runtime::os::now;
 use std::path::Path;
-use wire::control::MOST_DEATHS;
 
 /// Which byte's lock, plus the record's place and the process's number, says that the process is at it.
 const AT_IT_LOCK: i64 = 1 << 42;
-/// Processes that may be at one application.
-pub(super) const MOST_AT_IT: usize = 512;
 /// Files beside the script whose change makes another attempt due: what a dead process had imported, nobody knows.
 const MOST_FILES: usize = 200;
-
-/// A process that is at the start of an application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AtIt {
-    /// Its number.
-    pub pid: u32,
-    /// Since when, microseconds.
-    pub since: i64,
-}
-
-/// The application that a process is at, and the byte that it holds.
-pub type Note = (u64, i64);
 
 /// Processes have died at it.
 pub struct Buried {
@@ -36,13 +22,6 @@ pub struct Buried {
     pub record: Record,
     /// Their numbers.
     pub pids: Vec<u32>,
-}
-
-impl Record {
-    /// It has killed so many processes in a row that those that start now do without it.
-    pub fn is_deadly(&self) -> bool {
-        self.deaths >= MOST_DEATHS
-    }
 }
 
 impl Registry {
@@ -61,7 +40,7 @@ impl Registry {
                 record.at_it.retain(|other| other.pid != pid);
                 record.at_it.push(AtIt { pid, since: now() });
                 self.write(place, &record);
-                super::lock(&self.notes).push((key, byte));
+                lock(&self.notes).push((key, byte));
             }
         });
     }
@@ -69,7 +48,7 @@ impl Registry {
     /// It is not at it any more, in the record that is about to be written.
     pub(super) fn forget(&self, key: u64, record: &mut Record) {
         let pid = std::process::id();
-        super::lock(&self.notes).retain(|(noted, byte)| {
+        lock(&self.notes).retain(|(noted, byte)| {
             if *noted == key {
                 record.at_it.retain(|other| other.pid != pid);
                 self.file.unlock(*byte);
@@ -80,7 +59,7 @@ impl Registry {
 
     /// This process is not at it any more, whatever came of it.
     pub fn finish(&self, key: u64) {
-        if super::lock(&self.notes).iter().any(|(noted, _)| *noted == key) {
+        if lock(&self.notes).iter().any(|(noted, _)| *noted == key) {
             self.locked(|| {
                 if let Some(place) = self.place(key, false) {
                     let mut record = self.read(place);
@@ -93,7 +72,7 @@ impl Registry {
 
     /// This process ends as it should: whatever it starts just now has not killed it.
     pub fn finish_all(&self) {
-        let keys: Vec<u64> = super::lock(&self.notes).iter().map(|(key, _)| *key).collect();
+        let keys: Vec<u64> = lock(&self.notes).iter().map(|(key, _)| *key).collect();
         keys.into_iter().for_each(|key| self.finish(key));
     }
 
@@ -107,7 +86,7 @@ impl Registry {
         how: impl Fn(u32) -> Option<String>,
     ) -> Option<Buried> {
         let me = std::process::id();
-        let mine = super::lock(&self.notes).iter().any(|(noted, _)| *noted == key);
+        let mine = lock(&self.notes).iter().any(|(noted, _)| *noted == key);
         let buried = self.locked(|| {
             let place = self.place(key, false)?;
             let mut record = self.read(place);
@@ -163,9 +142,9 @@ fn files_of(path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::os::LockFile;
     use super::super::registry::Advice;
     use super::*;
+    use crate::runtime::os::LockFile;
 
     /// No process has this number.
     const DEAD: u32 = u32::MAX / 2;

@@ -5,7 +5,8 @@
 //! of requests in a row has imported nothing new. The turn goes on when a request has sent its headers or waits for its
 //! body, and after some seconds: a gate must not make a site slower than it is.
 
-use super::lock;
+use super::app::App;
+use crate::runtime::lock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +59,7 @@ struct Inner {
 
 /// A request has its turn.
 pub struct Turn {
-    app: Arc<super::App>,
+    app: Arc<App>,
     number: u64,
     given: AtomicBool,
 }
@@ -87,7 +88,7 @@ impl FirstRequests {
     }
 }
 
-impl super::App {
+impl App {
     /// Waits for a turn. `None`: none is needed any more; or too many threads wait (`most`), and one more would keep
     /// files from being served.
     pub fn turn(self: &Arc<Self>, most: usize) -> Option<Turn> {
@@ -158,8 +159,8 @@ impl Drop for Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{App, StartPlan};
     use super::*;
+    use crate::startup::StartPlan;
 
     fn app(enough: u32) -> Arc<App> {
         App::new(b"/x", b"/x", b"", StartPlan::default(), enough)

@@ -1,8 +1,8 @@
 //! The startup lock: permits on the start registry, each with who loads what since when.
 
-use super::os::now;
 use super::registry::Registry;
 use crate::host;
+use crate::runtime::os::now;
 use std::time::{Duration, Instant};
 use wire::message as msg;
 
@@ -99,8 +99,8 @@ impl Drop for Permit<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::os::LockFile;
     use super::*;
+    use crate::runtime::os::LockFile;
 
     #[test]
     fn permits_say_who_has_them() {

@@ -1,10 +1,10 @@
 //! What the processes of a server know of the start of an application, and how that is written down.
 
-use super::deaths::{AtIt, MOST_AT_IT};
-use super::verdict::LONGEST_DELAY;
+use super::delay::LONGEST_DELAY;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use wire::control::MOST_DEATHS;
 
 /// The longest text of a field that is kept.
 const LONGEST: usize = 2000;
@@ -12,6 +12,8 @@ const LONGEST: usize = 2000;
 const MOST_FILES: usize = 300;
 /// The most lines of a traceback that are kept.
 const MOST_LINES: usize = 120;
+/// Processes that may be at one application.
+pub const MOST_AT_IT: usize = 512;
 
 /// How the last attempt to start it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +73,15 @@ impl Watched {
     }
 }
 
+/// A process that is at the start of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtIt {
+    /// Its number.
+    pub pid: u32,
+    /// Since when, microseconds.
+    pub since: i64,
+}
+
 /// The start record of one application as one script file: what one process learned, all know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -80,7 +91,7 @@ pub struct Record {
     pub id: u32,
     /// Number of attempts that failed.
     pub attempts: u32,
-    /// When the next attempt is due; microseconds of [`super::os::now`], as all times here.
+    /// When the next attempt is due; microseconds of [`crate::runtime::clock`], as all times here.
     pub next: i64,
     /// When the short line was last written.
     pub said: i64,
@@ -95,6 +106,11 @@ pub struct Record {
 }
 
 impl Record {
+    /// It has killed so many processes in a row that those that start now do without it.
+    pub fn is_deadly(&self) -> bool {
+        self.deaths >= MOST_DEATHS
+    }
+
     /// Something changed since the failure.
     pub fn has_changed(&self) -> bool {
         self.watched.iter().any(Watched::has_changed)

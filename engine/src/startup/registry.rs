@@ -8,11 +8,10 @@
 //! a bound, and a process that cannot have the lock does without the registry; times of records are believed only if they
 //! may be true. The size of the file is fixed.
 
-use super::deaths::Note;
-use super::os::{LockFile, now};
 use super::permits::PERMIT;
 use super::record::{Record, Verdict, Watched};
 use crate::host;
+use crate::runtime::os::{LockFile, now};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +33,9 @@ const TABLE_LOCK: i64 = 1 << 40;
 const TRY_LOCK: i64 = TABLE_LOCK + 1;
 /// How often a process looks whether the table is free, which takes 0.2 s. Whoever works on it takes a moment.
 const LOOKS: u32 = 100;
+
+/// The application that a process is at, and the byte that it holds.
+pub type Note = (u64, i64);
 
 /// The registry.
 pub struct Registry {
@@ -257,9 +259,9 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use super::super::os::Holder;
-    use super::super::record::Cause;
     use super::*;
+    use crate::runtime::os::Holder;
+    use crate::startup::record::Cause;
     use std::time::Instant;
 
     fn registry(permits: u32) -> Registry {

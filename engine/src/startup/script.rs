@@ -1,10 +1,9 @@
 //! Script files as modules: whether they are fresh, and loading them.
 
 use super::app::{App, Seen, Serving};
-use super::interpreter::Interpreter;
 use super::record::Cause;
 use crate::python::{Bound, Problem, Py, Raised, Result};
-use crate::wsgi::Call;
+use crate::runtime::{Interpreter, Output};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -68,12 +67,12 @@ impl Interpreter {
             function.call(&[&Bound::path(py, path)?])?.is_true()
         };
         ask().unwrap_or_else(|raised| {
-            let call = Call::current();
+            let output = Output::current();
             let path = String::from_utf8_lossy(path);
             self.log_exception(
                 py,
                 raised,
-                call.as_ref(),
+                output.as_deref(),
                 msg::SCRIPT_RAISED,
                 format_args!("reload_required() of '{path}' raised an exception"),
             );
@@ -163,7 +162,7 @@ impl Interpreter {
     }
 
     /// Files that the application is made of, as far as they are loaded: neither Python's own nor installed ones.
-    pub(super) fn own_files(&self, py: Py<'_>, path: &[u8]) -> Vec<String> {
+    pub fn own_files(&self, py: Py<'_>, path: &[u8]) -> Vec<String> {
         let read =
             || -> Result<Vec<String>> { texts(&self.ask(py, c"own_files", &[&Bound::path(py, path)?])?) };
         read().unwrap_or_else(|raised| {

@@ -1,14 +1,16 @@
 //! What a request does about an application that does not serve yet: have it started, wait, or be refused.
 
-use super::app::{App, Seen, State};
+use super::app::{App, Seen, StartPlan, State};
+use super::applications::{Applications, application};
 use super::attempt::Attempt;
 use super::first::Waiting;
-use super::loader::Task;
 use super::record::Record;
 use super::registry::Advice;
-use super::{GATE, RUNTIME, Runtime, lock, os, verdict};
+use super::script::{Script, stamp};
+use super::{applications, notices};
 use crate::host::{self, Renewal, Renewed};
-use crate::wsgi::RequestLog;
+use crate::runtime::loader::Task;
+use crate::runtime::{RequestLog, gate, lock, os};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::{Stamp, message as msg};
@@ -53,7 +55,8 @@ impl Refusal {
 /// than a start may take, and not with too many other threads of the process; without a log, for a process that starts,
 /// as long as it takes. Not attached.
 pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestLog>>) -> Result<(), Refusal> {
-    let runtime = RUNTIME.get().ok_or(Refusal::Stopping)?;
+    let applications = applications::get().ok_or(Refusal::Stopping)?;
+    let runtime = applications.runtime;
     let patience =
         if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
     let until = Instant::now() + patience;
@@ -65,11 +68,11 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
     loop {
         let mut inner = app.inner();
         while inner.state.is_moving() {
-            if GATE.is_closed() {
+            if gate().is_closed() {
                 return Err(Refusal::Stopping);
             }
             let stalled = log.is_none() && runtime.loader.is_stalled();
-            if stalled || Instant::now() >= until || !may_wait(&mut waiting, app, runtime, log) {
+            if stalled || Instant::now() >= until || !may_wait(&mut waiting, app, applications, log) {
                 return Err(Refusal::Busy);
             }
             inner = app.wait(inner, until);
@@ -79,30 +82,31 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
         }
         if mine && inner.state == State::Failed {
             drop(inner);
-            return Err(refused(runtime, key));
+            return Err(refused(applications, key));
         }
         if let Some(record) = inner.refused(key, BETWEEN_LOOKS) {
             drop(inner);
-            say_short(runtime, app, key, &record);
+            say_short(applications, app, key, &record);
             return Err(Refusal::Failed(Box::new(record)));
         }
         let hung = inner.hung;
         let (ticket, was) = inner.own();
         drop(inner);
-        let mut wait = || may_wait(&mut waiting, app, runtime, log);
-        match consult(runtime, app, key, (hung, runtime.is_bold(log.is_none())), others, &mut wait) {
+        let mut wait = || may_wait(&mut waiting, app, applications, log);
+        match consult(applications, app, key, (hung, applications.is_bold(log.is_none())), others, &mut wait)
+        {
             // What failed here once is tried in a process that knows nothing of it.
             Ok(())
                 if was == State::Failed
                     && let Some(renewal) = host::renewal() =>
             {
                 app.leave(ticket, was);
-                return Err(replaced(runtime, app, key, renewal, until));
+                return Err(replaced(applications, app, key, renewal, until));
             }
             Ok(()) if wait() => {
                 mine = true;
-                let attempt = Attempt::new(app, runtime, (ticket, was), stamp, log.cloned());
-                runtime.loader.send(Task::Start(attempt));
+                let attempt = Attempt::new(app, applications, (ticket, was), stamp, log.cloned());
+                runtime.loader.send(Task::Do(Box::new(move |task| attempt.run(task))));
             }
             Ok(()) => {
                 app.leave(ticket, was);
@@ -122,14 +126,26 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
     }
 }
 
+/// Starts an application before any request asks for it; what goes wrong is logged. False: it does not serve.
+pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> bool {
+    let app = application(script, plan);
+    app.is_some_and(|app| start(&app, Seen::NOTHING, stamp(script.path), None).is_ok())
+}
+
 /// The application failed here: another process tries it again, which is waited for.
-fn replaced(runtime: &Runtime, app: &App, key: u64, renewal: &dyn Renewal, until: Instant) -> Refusal {
+fn replaced(
+    applications: &Applications,
+    app: &App,
+    key: u64,
+    renewal: &dyn Renewal,
+    until: Instant,
+) -> Refusal {
     let attempts = |record: Option<Record>| record.map_or(0, |record| record.attempts);
-    let before = attempts(runtime.registry.record(key));
-    let failed_again = || GATE.is_closed() || attempts(runtime.registry.record(key)) != before;
+    let before = attempts(applications.registry.record(key));
+    let failed_again = || gate().is_closed() || attempts(applications.registry.record(key)) != before;
     match renewal.failed(&app.path, until, &failed_again) {
         Renewed::Elsewhere => Refusal::Elsewhere,
-        Renewed::Here => refused(runtime, key),
+        Renewed::Here => refused(applications, key),
     }
 }
 
@@ -138,14 +154,14 @@ fn replaced(runtime: &Runtime, app: &App, key: u64, renewal: &dyn Renewal, until
 fn may_wait(
     waiting: &mut Option<Waiting>,
     app: &App,
-    runtime: &Runtime,
+    applications: &Applications,
     log: Option<&Arc<RequestLog>>,
 ) -> bool {
     let Some(log) = log else { return true };
     if waiting.is_none() {
-        *waiting = Waiting::begin(runtime.may_wait());
+        *waiting = Waiting::begin(applications.runtime.settings.may_wait());
         if waiting.is_none() {
-            say_busy(app, runtime, log);
+            say_busy(app, applications, log);
         }
     }
     waiting.is_some()
@@ -154,7 +170,7 @@ fn may_wait(
 /// Asks the registry until it advises something else than waiting. Whoever makes the attempt asks it once more: nothing is
 /// claimed for a task that waits in a queue.
 fn consult(
-    runtime: &Runtime,
+    applications: &Applications,
     app: &App,
     key: u64,
     (hung, bold): (u32, bool),
@@ -162,37 +178,37 @@ fn consult(
     may_wait: &mut dyn FnMut() -> bool,
 ) -> Result<(), Refusal> {
     loop {
-        runtime.bury(app, key);
-        match runtime.registry.consult(key, bold) {
+        applications.bury(app, key);
+        match applications.registry.consult(key, bold) {
             Advice::Refuse(record) => {
-                say_short(runtime, app, key, &record);
+                say_short(applications, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) if hung >= MOST_HUNG && !claim.changed && claim.failed() => {
                 let record = claim.record.clone();
-                runtime.registry.give_up(claim);
-                say_short(runtime, app, key, &record);
+                applications.registry.give_up(claim);
+                say_short(applications, app, key, &record);
                 return Err(Refusal::Failed(Box::new(record)));
             }
             Advice::Start(claim) => {
-                runtime.registry.give_up(claim);
+                applications.registry.give_up(claim);
                 return Ok(());
             }
-            Advice::Wait if GATE.is_closed() => return Err(Refusal::Stopping),
+            Advice::Wait if gate().is_closed() => return Err(Refusal::Stopping),
             Advice::Wait if Instant::now() >= until || !may_wait() => return Err(Refusal::Busy),
             Advice::Wait => std::thread::sleep(Duration::from_millis(20)),
         }
     }
 }
 
-fn say_short(runtime: &Runtime, app: &App, key: u64, record: &Record) {
-    if runtime.registry.may_say(key, BETWEEN_LINES) {
-        verdict::say_short(app, record);
+fn say_short(applications: &Applications, app: &App, key: u64, record: &Record) {
+    if applications.registry.may_say(key, BETWEEN_LINES) {
+        notices::say_short(app, record);
     }
 }
 
 /// Too many threads wait for applications that start.
-fn say_busy(app: &App, runtime: &Runtime, log: &RequestLog) {
+fn say_busy(app: &App, applications: &Applications, log: &RequestLog) {
     static SAID: Mutex<Option<Instant>> = Mutex::new(None);
     let mut said = lock(&SAID);
     if said.is_none_or(|said| said.elapsed() >= BETWEEN_LINES) {
@@ -200,13 +216,13 @@ fn say_busy(app: &App, runtime: &Runtime, log: &RequestLog) {
         let text = format!(
             "'{}' is being started and {} threads of this process wait for applications that start: requests get 503",
             app.shown(),
-            runtime.may_wait()
+            applications.runtime.settings.may_wait()
         );
         log.message(msg::TOO_MANY_WAIT, text);
     }
 }
 
 /// The attempt that this request wanted has failed.
-fn refused(runtime: &Runtime, key: u64) -> Refusal {
-    runtime.registry.record(key).map_or(Refusal::Busy, |record| Refusal::Failed(Box::new(record)))
+fn refused(applications: &Applications, key: u64) -> Refusal {
+    applications.registry.record(key).map_or(Refusal::Busy, |record| Refusal::Failed(Box::new(record)))
 }

@@ -1,19 +1,16 @@
 //! The end of an attempt: what it means for requests, for other processes and for whoever reads the log.
 
-use super::app::{App, NextInterpreter, State};
+use super::advice;
+use super::app::{NextInterpreter, State};
 use super::attempt::Attempt;
-use super::deaths::Buried;
+use super::delay::{delay, fresh_id};
 use super::failure::Failure;
-use super::interpreter::Interpreter;
 use super::record::{Cause, Record, Verdict, Watched};
 use super::registry::Claim;
-use super::{advice, lock, os};
 use crate::host;
+use crate::runtime::{Interpreter, is_stop_asked, lock, os};
 use std::time::Duration;
 use wire::{Message, message as msg};
-
-/// Longest time between two attempts.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 impl Attempt {
     /// It has ended in time.
@@ -58,7 +55,7 @@ impl Attempt {
     fn prove(&self) {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
-        self.runtime.registry.conclude(self.key(), claim, |_| proven);
+        self.applications.registry.conclude(self.key(), claim, |_| proven);
         self.app.inner().next_interpreter = NextInterpreter::Group;
         self.app.first.close();
         self.app.leave(self.serial, State::Ready);
@@ -83,7 +80,7 @@ impl Attempt {
              {} ms){attempt}",
             self.app.shown(),
             ms(total),
-            ms(self.runtime.python_took()),
+            ms(self.applications.runtime.python_took()),
             ms(times.lock),
             ms(times.interpreter),
             ms(times.import),
@@ -93,10 +90,10 @@ impl Attempt {
     }
 
     fn failed(&self, failure: &Failure) {
-        let settings = &self.runtime.settings;
-        if settings.daemon && settings.threads == 0 && failure.number == msg::PRELOAD_EXITED {
+        let settings = &self.applications.runtime.settings;
+        if settings.is_service() && failure.number == msg::PRELOAD_EXITED {
             // A service ends as it likes.
-            let asked = super::is_stop_asked();
+            let asked = is_stop_asked();
             let level = if asked { wire::Level::Info } else { failure.number.level() };
             let text = format!("{}: {} ({})", failure.number, failure.what, failure.cause.summary());
             host::log(level, text.as_bytes());
@@ -105,7 +102,7 @@ impl Attempt {
         }
         let record = self.conclude(&failure.cause, failure.watched.clone());
         let took = lock(&self.times).import;
-        if self.runtime.settings.daemon
+        if self.applications.runtime.settings.daemon
             && record.attempts > 1
             && record.cause.summary() == failure.cause.summary()
         {
@@ -160,7 +157,7 @@ impl Attempt {
 
     /// Its time is over.
     pub(super) fn timed_out(&self) -> Record {
-        let limit = self.runtime.settings.startup_timeout.as_secs_f64();
+        let limit = self.applications.runtime.settings.startup_timeout.as_secs_f64();
         let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
         let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
         self.conclude(&cause, vec![self.app.shown().into_owned()])
@@ -168,7 +165,7 @@ impl Attempt {
 
     /// Its time is over, and requests know it already.
     pub(super) fn say_timed_out(&self, record: &Record) {
-        let limit = self.runtime.settings.startup_timeout.as_secs_f64();
+        let limit = self.applications.runtime.settings.startup_timeout.as_secs_f64();
         let text = format!(
             "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
              and the stacks of all threads follow",
@@ -180,7 +177,7 @@ impl Attempt {
     }
 
     pub(super) fn say_waiting(&self, waited: Duration) {
-        let holders = self.runtime.registry.holders();
+        let holders = self.applications.registry.holders();
         let holders: Vec<String> = holders
             .iter()
             .map(|holder| {
@@ -202,7 +199,7 @@ impl Attempt {
     fn conclude(&self, cause: &Cause, watched: Vec<String>) -> Record {
         let watched = watched.into_iter().map(Watched::new).collect();
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
-        self.runtime.registry.conclude(self.key(), claim, |now| {
+        self.applications.registry.conclude(self.key(), claim, |now| {
             // It may have failed in another process at the same time, where it was proven before.
             let (before, changed) =
                 self.before.get().map_or((now, false), |(before, changed)| (before, *changed));
@@ -224,62 +221,5 @@ impl Attempt {
                 ..Record::default()
             }
         })
-    }
-}
-
-/// The short line on an application that is down.
-pub fn say_short(app: &App, record: &Record) {
-    let rest = ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000);
-    host::message(
-        msg::NOT_STARTED,
-        format_args!(
-            "'{}' cannot be started (id {:08x}, attempt {}): {}; next attempt in {rest} s",
-            app.shown(),
-            record.id,
-            record.attempts,
-            record.cause.summary(),
-        ),
-    );
-}
-
-/// Processes have died at the start of an application.
-pub fn say_buried(app: &App, buried: &Buried, daemon: bool) {
-    let Buried { record, pids } = buried;
-    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
-    let (pids, shown, id) = (pids.join(", "), app.shown(), record.id);
-    if record.is_deadly() {
-        let rest = ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000);
-        let text = format!(
-            "'{shown}' is held apart: {} (pid {pids}; id {id:08x}, attempt {}); the others start without it, and it is \
-             tried again in {rest} s, in a process that nobody waits for, or as soon as one of its files changes",
-            record.cause.text, record.attempts
-        );
-        host::message(msg::HELD_APART, text);
-    } else if !daemon {
-        // Of a process of a group the supervisor has said so.
-        let text = format!("process {pids} died while it started '{shown}' ({} in a row)", record.deaths);
-        host::message(msg::DIED_AT_START, text);
-    }
-}
-
-/// Time from a failed attempt to the next: 1, 2, 4 … 60 s.
-pub fn delay(attempts: u32) -> Duration {
-    Duration::from_secs(1 << attempts.saturating_sub(1).min(6)).min(LONGEST_DELAY)
-}
-
-/// A number that a person can look for in the log.
-pub fn fresh_id(key: u64) -> u32 {
-    let mixed = key ^ (os::now() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
-    ((mixed >> 32) as u32 ^ mixed as u32).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn attempts_come_ever_more_slowly() {
-        let delays: Vec<u64> = (1..=9).map(|attempts| delay(attempts).as_secs()).collect();
-        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }

@@ -1,7 +1,7 @@
 //! Interpreters beside the main one, and the thread states in them.
 
 use super::{Site, on_threads, rounds};
-use crate::startup;
+use crate::runtime;
 
 #[test]
 fn each_group_has_an_interpreter_with_modules_of_its_own() {
@@ -95,8 +95,8 @@ fn threads_start_and_end_without_a_trace() {
         on_threads(2, |_| drop(site.get().ok()));
     }
     // Twice in a row, and without ever having served, it does no harm.
-    startup::thread_exit();
-    startup::thread_exit();
+    runtime::thread_exit();
+    runtime::thread_exit();
     site.get().ok();
 }
 

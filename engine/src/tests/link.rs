@@ -1,6 +1,7 @@
 //! The server's side of a request, in memory.
 
-use crate::wsgi::{Block, Link, Log};
+use crate::requests::{Block, Link};
+use crate::runtime::Log;
 use std::collections::VecDeque;
 use std::io;
 use std::os::unix::fs::FileExt;

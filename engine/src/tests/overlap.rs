@@ -138,7 +138,7 @@ fn python_runs_while_a_request_waits_for_its_client() {
             // Served while the flush below blocks: without the GIL free this would wait for ever.
             other.get().ok();
             drop(done);
-            crate::startup::thread_exit();
+            crate::runtime::thread_exit();
         });
         let ask = site.ask().plan(|plan| {
             plan.during_flush = Some(Box::new(move || {

@@ -3,7 +3,8 @@
 
 use crate::host::{self, Host};
 use crate::python::{self, Entry, Problem, Py, ffi};
-use crate::startup::{self, Settings};
+use crate::runtime::Settings;
+use crate::wsgi;
 use std::ffi::{CStr, c_void};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, Once, PoisonError};
@@ -46,7 +47,7 @@ impl Entry for Begin {
         let ready = READY.lock().unwrap_or_else(PoisonError::into_inner).take();
         let begun = || ready.into_iter().for_each(|ready| ready.send(()).unwrap_or_default());
         python::initialise()
-            .and_then(|()| startup::run(py, settings(), begun))
+            .and_then(|()| wsgi::start(py, settings(), begun))
             .map_err(|why| Problem::Runtime.raise(py, why))
     }
 }

@@ -2,7 +2,8 @@
 
 use super::link::{Double, Head, Part, Plan, Record, Seen};
 use super::python;
-use crate::startup::{self, Script, StartPlan};
+use crate::runtime;
+use crate::startup::{Script, StartPlan};
 use crate::wsgi::{self, Facts, Pages};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -101,7 +102,7 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        startup::thread_exit();
+        runtime::thread_exit();
         let _ = std::fs::remove_file(&self.path);
         // Succeeds when the last of the scripts is gone.
         let _ = std::fs::remove_dir(&*directory());
@@ -283,7 +284,7 @@ pub fn on_threads(count: usize, work: impl Fn(usize) + Sync) {
         for number in 0..count {
             scope.spawn(move || {
                 work(number);
-                startup::thread_exit();
+                runtime::thread_exit();
             });
         }
     });

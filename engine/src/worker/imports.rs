@@ -6,7 +6,8 @@
 use super::Worker;
 use super::watch::Watch;
 use crate::host;
-use crate::startup::{self, lock};
+use crate::runtime::{self, lock};
+use crate::startup;
 use std::collections::HashSet;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -144,7 +145,7 @@ impl Worker {
         if self.settings.reload == 2 && self.watched.swap(served, Ordering::SeqCst) != served {
             self.in_a_thread(move || {
                 self.watch_imports(false);
-                startup::thread_exit();
+                runtime::thread_exit();
             });
         }
     }

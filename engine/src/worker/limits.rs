@@ -3,8 +3,9 @@
 use super::control::limit as seconds;
 use super::{Worker, os};
 use crate::host;
-use crate::startup;
-use crate::wsgi::{Call, Interrupt};
+use crate::requests::{ActiveRequest, Interrupt};
+use crate::runtime;
+use crate::watchdog;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ pub struct Limits {
     begun: Instant,
     /// Why a successor was asked for.
     asked: Option<Reason>,
-    interrupted: Vec<(Arc<Call>, Instant)>,
+    interrupted: Vec<(Arc<ActiveRequest>, Instant)>,
     /// When the helper got the GIL last, milliseconds since the beginning.
     alive: Arc<AtomicI64>,
 }
@@ -47,7 +48,7 @@ impl Limits {
         let often = Duration::from_secs_f64((self.worker.settings.deadlock_timeout / 4.0).clamp(0.05, 1.0));
         let body = move || {
             loop {
-                startup::visit_main();
+                runtime::visit_main();
                 alive.store(begun.elapsed().as_millis() as i64, Ordering::SeqCst);
                 std::thread::sleep(often);
             }
@@ -104,7 +105,7 @@ impl Limits {
     /// How long nothing has happened, if that is too long; only once something has.
     fn is_idle(&self, limit: Duration) -> Option<Duration> {
         let last = self.worker.activity.load(Ordering::SeqCst);
-        let idle = Duration::from_micros((startup::clock() - last).max(0) as u64);
+        let idle = Duration::from_micros((runtime::clock() - last).max(0) as u64);
         let busy = self.worker.slot.claimed() as usize > self.worker.stale_requests();
         (last > 0 && !busy && idle >= limit).then_some(idle)
     }
@@ -114,7 +115,7 @@ impl Limits {
     pub fn look_at_requests(&mut self) {
         let Some(limit) = seconds(self.worker.settings.request_timeout) else { return };
         let interrupt = seconds(self.worker.settings.interrupt_timeout);
-        let running = Call::running();
+        let running = ActiveRequest::running();
         self.interrupted.retain(|(call, _)| running.iter().any(|other| Arc::ptr_eq(call, other)));
         let mut escalate = None;
         for call in running.iter().filter(|call| call.age() > limit) {
@@ -124,8 +125,8 @@ impl Limits {
                     self.interrupted.push((call.clone(), Instant::now()));
                     let call = call.clone();
                     let body = move || {
-                        startup::interrupt_request(&call, Interrupt::Timeout);
-                        startup::thread_exit();
+                        watchdog::interrupt_request(&call, Interrupt::Timeout);
+                        runtime::thread_exit();
                     };
                     let _ = std::thread::Builder::new().name("wsgi-interrupt".into()).spawn(body);
                 }
@@ -136,13 +137,13 @@ impl Limits {
         if let Some(call) = escalate
             && !matches!(self.asked, Some(Reason::RequestTimeout | Reason::Deadlock))
         {
-            let script = String::from_utf8_lossy(&call.script).into_owned();
+            let script = String::from_utf8_lossy(call.script()).into_owned();
             let text = format!(
                 "a request of '{script}' has lasted for {:.1} s; the limit is {:.1} s",
                 call.age().as_secs_f64(),
                 limit.as_secs_f64()
             );
-            startup::report(msg::REQUEST_TIMEOUT, &format!("{text}; the stacks of all threads:"));
+            watchdog::report(msg::REQUEST_TIMEOUT, &format!("{text}; the stacks of all threads:"));
             self.ask(Reason::RequestTimeout, text);
         }
     }
@@ -159,9 +160,9 @@ impl Worker {
         self.stale().iter().for_each(|call| call.give_up());
     }
 
-    fn stale(&self) -> Vec<Arc<Call>> {
+    fn stale(&self) -> Vec<Arc<ActiveRequest>> {
         let Some(limit) = seconds(self.settings.request_timeout) else { return Vec::new() };
         let limit = limit + seconds(self.settings.interrupt_timeout).unwrap_or_default();
-        Call::running().into_iter().filter(|call| call.age() > limit).collect()
+        ActiveRequest::running().into_iter().filter(|call| call.age() > limit).collect()
     }
 }

@@ -2,7 +2,8 @@
 
 use super::conn::Conn;
 use crate::python::duplicate;
-use crate::wsgi::{Block, Link, Log};
+use crate::requests::{Block, Link};
+use crate::runtime::Log;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};

@@ -20,7 +20,9 @@ mod watch;
 
 use crate::host;
 use crate::python::{self, Problem, Py};
+use crate::runtime;
 use crate::startup::{self, Script, StartPlan};
+use crate::wsgi;
 use once_cell::sync::OnceCell;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -74,7 +76,7 @@ pub fn work(py: Py<'_>) -> python::Result<()> {
     let result = python::initialise().and_then(|()| {
         python::reserve_thread_numbers(worker.settings.threads as usize);
         let settings = settings::of(&worker.settings);
-        startup::run(py, settings, || worker.get_ready())
+        wsgi::start(py, settings, || worker.get_ready())
     });
     match result {
         Ok(()) => Ok(()),
@@ -102,7 +104,7 @@ fn begin() -> Result<&'static Worker, String> {
     let place =
         places.find(|at| free(&slots[*at])).ok_or("there is no place left among the claims of the group")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
-    let incarnation = (startup::clock() as u32) | 1;
+    let incarnation = (runtime::clock() as u32) | 1;
     os::set_title(&settings.title);
     os::set_locale(&settings.locale);
     // Those of a service are Python's.
@@ -160,7 +162,7 @@ impl Worker {
                 self.watch_imports(failed > 0);
             }
             self.tell(&Message::Ready { failed });
-            startup::thread_exit();
+            runtime::thread_exit();
         });
         if let Err(error) = ruler.and(starter) {
             self.fail(&format!("no thread can be started: {error}"));
@@ -199,7 +201,7 @@ impl Worker {
 
     fn note_activity(&self) {
         if self.settings.inactivity_timeout > 0.0 {
-            self.activity.store(startup::clock(), Ordering::SeqCst);
+            self.activity.store(runtime::clock(), Ordering::SeqCst);
         }
     }
 

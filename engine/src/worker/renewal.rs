@@ -3,7 +3,7 @@
 
 use super::Worker;
 use crate::host::{Renewal, Renewed};
-use crate::startup::lock;
+use crate::runtime::lock;
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};

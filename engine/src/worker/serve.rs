@@ -34,7 +34,7 @@ const LONG_AGO: f64 = 2.0;
 
 /// So many microseconds have gone since this was true last.
 fn is_due(last: &AtomicI64, between: i64) -> bool {
-    let (now, was) = (crate::startup::clock(), last.load(Ordering::Relaxed));
+    let (now, was) = (crate::runtime::clock(), last.load(Ordering::Relaxed));
     now.saturating_sub(was) > between
         && last.compare_exchange(was, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
@@ -72,7 +72,7 @@ impl Worker {
             let body = move || {
                 set_thread_number(number as usize);
                 self.work();
-                crate::startup::thread_exit();
+                crate::runtime::thread_exit();
             };
             let stack = usize::try_from(self.settings.stack).unwrap_or(8 << 20);
             std::thread::Builder::new().name(format!("wsgi-{number}")).stack_size(stack).spawn(body)?;
@@ -212,8 +212,8 @@ impl Worker {
         self.busy.fetch_add(1, Ordering::SeqCst);
         // A fault of ours costs the request, not the thread: the panic's own lines are in the log.
         let served = catch_unwind(AssertUnwindSafe(|| self.request(conn, payload))).unwrap_or_else(|_| {
-            if crate::startup::is_copy() {
-                crate::startup::leave_copy(1);
+            if crate::runtime::is_copy() {
+                crate::runtime::leave_copy(1);
             }
             Err(io::ErrorKind::Other.into())
         });
@@ -315,9 +315,9 @@ impl Worker {
             drop(link);
             wsgi::error(403)
         };
-        if crate::startup::is_copy() {
+        if crate::runtime::is_copy() {
             // The application has forked, and its child came back here.
-            crate::startup::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+            crate::runtime::leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
         }
         if !head.ignore_activity {
             self.note_activity();

@@ -3,6 +3,7 @@
 
 use super::control::{FOR_EVER, HURRY};
 use super::{Worker, os};
+use crate::runtime;
 use crate::startup;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,7 @@ impl Worker {
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| {
             let shutdown = self.wait_for_the_end(&DONE);
             if !DONE.load(Ordering::SeqCst) {
-                startup::ask_to_stop();
+                runtime::ask_to_stop();
                 os::interrupt_main_thread();
                 let until = Instant::now() + shutdown;
                 while !DONE.load(Ordering::SeqCst) && Instant::now() < until {

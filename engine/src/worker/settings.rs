@@ -1,6 +1,7 @@
 //! What the supervisor said, in the words of the startup engine.
 
-use crate::startup::{Django, ExitRule, Settings, StartPlan, WarmUp, seconds};
+use crate::runtime::{ExitRule, Settings, seconds};
+use crate::startup::{Django, StartPlan, WarmUp};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use wire::worker as told;

@@ -2,9 +2,9 @@
 
 use super::call::{Call, after_request};
 use super::hop::HopByHop;
-use super::link::Block;
 use super::validate;
 use crate::python::{Bound, Problem, Py, Raised, Result};
+use crate::requests::Block;
 use std::ops::Range;
 use std::sync::Arc;
 use wire::door::COPY_LIMIT;

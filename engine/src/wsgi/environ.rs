@@ -1,68 +1,9 @@
 //! The environ: a fresh dict for each request, made of cached keys, cached recent values and a template.
 
 use super::call::Call;
+use super::objects::Objects;
 use crate::python::{Bound, Owned, Py, Result, thread_number};
-use rustc_hash::FxHashMap;
 use std::sync::Arc;
-
-/// Most names that are kept: clients choose names of headers, and what is interned may stay for ever (it does in Python
-/// 3.12).
-const MOST_KEYS: usize = 512;
-/// Longest name that is kept.
-const LONGEST_NAME: usize = 128;
-/// Longest value that is kept for the next request.
-const LONGEST_VALUE: usize = 256;
-/// A name whose value differed this often in a row is not compared any more.
-const MOST_MISSES: u8 = 32;
-
-/// Names that are paths: decoded as the file system's, not as Latin-1.
-const PATHS: [&[u8]; 2] = [b"DOCUMENT_ROOT", b"SCRIPT_FILENAME"];
-
-/// An interpreter's names and their most recent values, as objects.
-#[derive(Default)]
-pub struct Keys(FxHashMap<Box<[u8]>, Key>);
-
-struct Key {
-    name: Owned,
-    path: bool,
-    value: Option<(Box<[u8]>, Owned)>,
-    misses: u8,
-}
-
-impl Keys {
-    /// Sets an entry of the dict.
-    fn set<'py>(&mut self, py: Py<'py>, environ: &Bound<'py>, name: &[u8], value: &[u8]) -> Result<()> {
-        if !self.0.contains_key(name) {
-            if self.0.len() >= MOST_KEYS || name.len() > LONGEST_NAME {
-                return environ
-                    .dict_set(&Bound::latin1(py, name)?, &decoded(py, PATHS.contains(&name), value)?);
-            }
-            let object = Bound::interned(py, name)?;
-            let key = Key { name: object.keep(), path: PATHS.contains(&name), value: None, misses: 0 };
-            self.0.insert(name.into(), key);
-        }
-        let Some(key) = self.0.get_mut(name) else { return Ok(()) };
-        if let Some((bytes, object)) = &key.value
-            && **bytes == *value
-        {
-            key.misses = 0;
-            return environ.dict_set(key.name.get(py), object.get(py));
-        }
-        let object = decoded(py, key.path, value)?;
-        environ.dict_set(key.name.get(py), &object)?;
-        if value.len() <= LONGEST_VALUE && key.misses < MOST_MISSES {
-            key.misses += 1;
-            if let Some((_, old)) = key.value.replace((value.into(), object.keep())) {
-                old.release(py);
-            }
-        }
-        Ok(())
-    }
-}
-
-fn decoded<'py>(py: Py<'py>, path: bool, value: &[u8]) -> Result<Bound<'py>> {
-    if path { Bound::path(py, value) } else { Bound::latin1(py, value) }
-}
 
 /// What differs from request to request beside the text entries.
 pub struct Facts {
@@ -86,9 +27,9 @@ pub fn build<'a, 'py>(
     facts: &Facts,
     errors: &Bound<'py>,
 ) -> Result<Bound<'py>> {
-    let interpreter = &call.interpreter;
-    let environ = interpreter.environ_template(py).dict_copy()?;
-    let mut keys = interpreter.keys(py);
+    let objects = Objects::of(&call.interpreter);
+    let environ = objects.template(py).dict_copy()?;
+    let mut keys = objects.keys(py);
     for (name, value) in pairs {
         keys.set(py, &environ, name, value)?;
     }
@@ -96,8 +37,8 @@ pub fn build<'a, 'py>(
     keys.set(py, &environ, b"wsgi.url_scheme", scheme)?;
     drop(keys);
     let set = |name: &Owned, value: Bound<'py>| environ.dict_set(name.get(py), &value);
-    let names = interpreter.names();
-    set(&names.input, interpreter.input_instance(py, call)?)?;
+    let names = &objects.names;
+    set(&names.input, objects.input(py, call)?)?;
     environ.dict_set(names.errors.get(py), errors)?;
     set(&names.thread_id, Bound::int(py, thread_number() as i64)?)?;
     set(&names.request_start, Bound::float(py, facts.received)?)?;

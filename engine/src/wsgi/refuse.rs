@@ -1,11 +1,20 @@
 //! What a visitor sees while an application does not start.
 
-use super::Pages;
 use super::call::Call;
-use super::link::Link;
+use super::failed::error;
+use crate::requests::Link;
 use crate::startup::{App, Record, Refusal};
 use std::sync::Arc;
 use wire::door::{End, Outcome};
+
+/// What a visitor sees of an application that does not start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pages {
+    /// A page of ours; else the status alone, for which the server has a page.
+    pub own: bool,
+    /// With the traceback in it.
+    pub details: bool,
+}
 
 /// Answers a request that no call was made for.
 pub fn refuse(refusal: &Refusal, app: &App, pages: Pages, mut link: Box<dyn Link>) -> Outcome {
@@ -14,7 +23,7 @@ pub fn refuse(refusal: &Refusal, app: &App, pages: Pages, mut link: Box<dyn Link
 
 /// Answers a request whose call has sent nothing.
 pub fn refuse_call(refusal: &Refusal, app: &App, pages: Pages, call: &Arc<Call>) -> Outcome {
-    call.detached_link(|link| answer(refusal, app, pages, link)).unwrap_or_else(|| super::error(503))
+    call.detached_link(|link| answer(refusal, app, pages, link)).unwrap_or_else(|| error(503))
 }
 
 fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Outcome {

@@ -1,6 +1,8 @@
 //! Takes what an application answered and sends it (PEP 3333, "Buffering and Streaming").
 
 use super::call::Call;
+use super::failed::failure_text;
+use super::objects::Objects;
 use crate::python::{Bound, BuiltinType, Problem, Py, Result};
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub fn respond(call: &Arc<Call>, iterable: &Bound<'_>) -> Result<()> {
 
 fn send(call: &Arc<Call>, iterable: &Bound<'_>) -> Result<()> {
     let py = iterable.py();
-    if iterable.is_instance(call.interpreter.file_wrapper(py))? && send_file(call, iterable)? {
+    if iterable.is_instance(Objects::of(&call.interpreter).file_wrapper(py))? && send_file(call, iterable)? {
         return Ok(());
     }
     let items = iterable.iter()?;
@@ -64,7 +66,7 @@ fn send_file(call: &Arc<Call>, wrapper: &Bound<'_>) -> Result<bool> {
     call.file(py, fd, offset, size)?;
     // A plain file may be closed before it is sent, for the descriptor was duplicated; nobody can tell. Anything
     // else may do more in close(), which must come after the last block.
-    if !call.interpreter.is_plain_file(py, &file) {
+    if !Objects::of(&call.interpreter).is_plain_file(py, &file) {
         call.settle(py)?;
     }
     Ok(true)
@@ -100,7 +102,7 @@ fn close(call: &Arc<Call>, iterable: &Bound<'_>) {
             call.interpreter.log_exception(
                 iterable.py(),
                 raised,
-                Some(call),
+                Some(&call.output),
                 message::CLOSE_LOOKUP,
                 "looking up close() of the response raised an exception",
             );
@@ -109,7 +111,13 @@ fn close(call: &Arc<Call>, iterable: &Bound<'_>) {
     };
     if let Err(raised) = closed {
         call.close_raised.set(iterable.py(), true);
-        let what = super::failure_text(call, iterable.py(), &raised);
-        call.interpreter.log_exception(iterable.py(), raised, Some(call), message::APPLICATION_RAISED, what);
+        let what = failure_text(call, iterable.py(), &raised);
+        call.interpreter.log_exception(
+            iterable.py(),
+            raised,
+            Some(&call.output),
+            message::APPLICATION_RAISED,
+            what,
+        );
     }
 }

@@ -2,18 +2,19 @@
 
 use super::call::Call;
 use super::environ::{Facts, now};
-use super::link::{Block, Link, Log, RequestLog};
+use super::run::run;
 use crate::host;
 use crate::python::{Bound, Py};
-use crate::startup::{Interpreter, Script, WarmUp};
+use crate::requests::{Block, Link};
+use crate::runtime::{Interpreter, Log, Output, RequestLog};
+use crate::startup::{Script, WarmUp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::Level;
 use wire::door::{End, ReadError};
 
 /// A link to nobody, that notes the status.
-#[derive(Default)]
-pub struct Nobody(Arc<AtomicI32>);
+struct Nobody(Arc<AtomicI32>);
 
 impl Link for Nobody {
     fn read(&mut self, _: &mut [u8]) -> Result<usize, ReadError> {
@@ -63,12 +64,13 @@ pub fn warm_up(
 ) -> i32 {
     let status = Arc::new(AtomicI32::new(0));
     let log = log.unwrap_or_else(|| RequestLog::new(Box::new(Process)));
-    let call = Call::new(interpreter.clone(), script.path, None, Box::new(Nobody(status.clone())), log, None);
+    let output = Output::new(script.path, log);
+    let call = Call::new(interpreter.clone(), None, Box::new(Nobody(status.clone())), output.clone(), None);
     let pairs = request.environ.iter().map(|(name, value)| (&name[..], &value[..]));
     let facts = Facts { https: request.https, received: now(), warm_up: true, queued: 0.0, taken: 0.0 };
-    let outcome = Call::current_while(Some(call.clone()), || {
-        let outcome = super::run(py, &call, script, module, pairs, &facts, false);
-        call.flush_streams(py);
+    let outcome = Output::current_while(Some(output), || {
+        let outcome = run(py, &call, script, module, pairs, &facts, false);
+        call.output.flush(py);
         outcome
     });
     call.close();

@@ -6,7 +6,7 @@ mod output;
 pub use input::{Input, malformed};
 
 use super::os;
-use crate::wsgi::Block;
+use crate::requests::Block;
 use output::{Out, Piece};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,10 @@
 //! What ends the process from inside (`exits.py`): whether an application may, and which one it was.
 
-use super::app::App;
-use super::{RUNTIME, Runtime, os};
-use crate::wsgi::Call;
+use super::os;
+use super::output::Output;
+use super::settings::Settings;
+use once_cell::sync::OnceCell;
 use std::cell::RefCell;
-use std::sync::{Arc, PoisonError};
 use wire::exit_rule;
 
 /// `WSGIRestrictExit`
@@ -101,96 +101,115 @@ fn effect(signal: i32, daemon: bool) -> Effect {
 }
 
 thread_local! {
-    /// The application that this thread starts.
-    static STARTS: RefCell<Option<Arc<App>>> = const { RefCell::new(None) };
+    /// The script of the application that this thread starts.
+    static STARTS: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `work`, which starts the application.
-pub(super) fn while_starting<T>(app: &Arc<App>, work: impl FnOnce() -> T) -> T {
-    struct Back(Option<Arc<App>>);
+/// Runs `work`, which starts the application of this script.
+pub fn while_starting<T>(script: &str, work: impl FnOnce() -> T) -> T {
+    struct Back(Option<String>);
     impl Drop for Back {
         fn drop(&mut self) {
             STARTS.replace(self.0.take());
         }
     }
-    let _back = Back(STARTS.replace(Some(app.clone())));
+    let _back = Back(STARTS.replace(Some(script.to_owned())));
     work()
+}
+
+/// The applications of the process, as far as a ruling depends on them. Whoever starts applications is asked.
+pub trait Tenants: Sync {
+    /// The script of each that the process serves, or is to serve.
+    fn scripts(&self) -> Vec<String>;
+    /// The script of one that is just being started.
+    fn starting(&self) -> Option<String>;
+}
+
+/// What a ruling depends on.
+struct Rules {
+    restrict_exit: ExitRule,
+    daemon: bool,
+    service: bool,
+    tenants: &'static dyn Tenants,
+}
+
+static RULES: OnceCell<Rules> = OnceCell::new();
+
+/// Rulings are wanted from now on.
+pub fn begin(settings: &Settings, tenants: &'static dyn Tenants) {
+    let (daemon, service) = (settings.daemon, settings.is_service());
+    let _ = RULES.set(Rules { restrict_exit: settings.restrict_exit, daemon, service, tenants });
 }
 
 /// What is done about it, when the calling thread does it now.
 pub fn rule(act: Act) -> Ruling {
-    match RUNTIME.get() {
-        Some(runtime) => runtime.rule(act),
+    match RULES.get() {
+        Some(rules) => rules.rule(act),
         None => Ruling::Harmless,
     }
 }
 
 /// The script of the application that the calling thread works for.
 pub fn caller() -> Option<String> {
-    let shown = |script: &[u8]| String::from_utf8_lossy(script).into_owned();
-    let starts = || STARTS.with_borrow(|app| app.as_ref().map(|app| shown(&app.path)));
-    starts().or_else(|| Call::current().map(|call| shown(&call.script))).or_else(|| {
-        let apps = RUNTIME.get()?.known();
-        if let [only] = &apps[..] { Some(shown(&only.path)) } else { None }
-    })
+    let current = || Output::current().map(|output| String::from_utf8_lossy(&output.script).into_owned());
+    let only = || {
+        let scripts = RULES.get()?.tenants.scripts();
+        if let [only] = &scripts[..] { Some(only.clone()) } else { None }
+    };
+    starts().or_else(current).or_else(only)
 }
 
-impl Runtime {
-    /// All applications that the process serves, or is to.
-    fn known(&self) -> Vec<Arc<App>> {
-        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
-    }
+/// The script of the application that the calling thread starts.
+fn starts() -> Option<String> {
+    STARTS.with_borrow(Option::clone)
+}
 
+impl Rules {
     fn rule(&self, act: Act) -> Ruling {
-        let settings = &self.settings;
-        let service = self.is_service();
-        if act == Act::Interrupt && settings.restrict_exit == ExitRule::Off {
+        if act == Act::Interrupt && self.restrict_exit == ExitRule::Off {
             return Ruling::Harmless;
         }
         let effect = match act {
-            Act::Signal(signal) | Act::Group(signal) => effect(signal, settings.daemon && !service),
+            Act::Signal(signal) | Act::Group(signal) => effect(signal, self.daemon && !self.service),
             _ => Effect::Ends,
         };
         if effect == Effect::Nothing {
             return Ruling::Harmless;
         }
-        if let Some(why) = self.why_not(act, effect, service) {
+        if let Some(why) = self.why_not(act, effect) {
             return Ruling::Refused(why);
         }
         if effect == Effect::Replaces || act == Act::Interrupt { Ruling::Harmless } else { Ruling::Ends }
     }
 
-    fn why_not(&self, act: Act, effect: Effect, service: bool) -> Option<String> {
-        let settings = &self.settings;
-        if settings.restrict_exit == ExitRule::Off {
+    fn why_not(&self, act: Act, effect: Effect) -> Option<String> {
+        if self.restrict_exit == ExitRule::Off {
             return None;
         }
         match act {
             Act::Group(_) => return Some("it would reach other processes of the server".into()),
-            Act::Replace if !service => return Some("the process would serve nobody any more".into()),
+            Act::Replace if !self.service => return Some("the process would serve nobody any more".into()),
             _ => {}
         }
-        let mine = STARTS.with_borrow(|app| app.as_ref().map(|app| app.shown().into_owned()));
         if effect == Effect::Replaces {
             // Its successor would load the same script.
-            return mine.map(|script| format!("'{script}' is just being loaded"));
+            return starts().map(|script| format!("'{script}' is just being loaded"));
         }
-        if settings.restrict_exit == ExitRule::On {
+        if self.restrict_exit == ExitRule::On {
             return Some("WSGIRestrictExit is On".into());
         }
-        if service {
+        if self.service {
             return None;
         }
-        if !settings.daemon {
+        if !self.daemon {
             return Some("an Apache child serves others too".into());
         }
-        let apps = self.known();
-        if let Some(starts) = apps.iter().find(|app| app.inner().state.is_moving()) {
-            return Some(format!("'{}' is just being started in this process", starts.shown()));
+        if let Some(starts) = self.tenants.starting() {
+            return Some(format!("'{starts}' is just being started in this process"));
         }
         // One script is one application, under however many names visitors reach it.
         let mine = caller();
-        let other = apps.iter().map(|app| app.shown()).find(|script| mine.as_deref() != Some(script));
+        let other = self.tenants.scripts().into_iter().find(|script| mine.as_ref() != Some(script));
         other.map(|script| format!("the process serves other applications too ('{script}')"))
     }
 }

@@ -4,13 +4,13 @@
 //! lock. Neither gets on, for ever. When a request has waited for an import that long, and who imports it has not moved
 //! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
 
-use super::Runtime;
-use super::interpreter::Interpreter;
 use super::report::frames_of_threads;
 use crate::python::{Bound, Owned, Py, Raised, Result};
-use crate::wsgi::{Call, Interrupt};
-use std::sync::Arc;
+use crate::requests::{ActiveRequest, Interrupt};
+use crate::runtime::{Interpreter, Runtime, lock};
+use crate::startup::current;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wire::message as msg;
 
@@ -19,10 +19,13 @@ pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// What was seen in an interpreter at the last look, and which waits are in the log already.
 #[derive(Default)]
-pub struct Sight {
+struct Sight {
     state: Option<Owned>,
     told: Vec<(i64, String)>,
 }
+
+/// What was seen, in the order of the interpreters, of which none ever goes. Used by the thread that looks.
+static SIGHTS: Mutex<Vec<Sight>> = Mutex::new(Vec::new());
 
 /// A thread looks.
 static LOOKING: AtomicBool = AtomicBool::new(false);
@@ -36,7 +39,8 @@ struct Stuck {
 
 /// Requests run for long enough to be looked at.
 pub fn may_hang(runtime: &Runtime) -> bool {
-    !runtime.settings.import_timeout.is_zero() && Call::running().iter().any(|call| call.age() >= FIRST_LOOK)
+    !runtime.settings.import_timeout.is_zero()
+        && ActiveRequest::running().iter().any(|call| call.age() >= FIRST_LOOK)
 }
 
 /// Looks, on a thread of its own.
@@ -47,15 +51,22 @@ pub fn look(runtime: &'static Runtime) {
     }
     let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
         let _looking = Looking;
-        for interpreter in runtime.interpreters.all() {
-            let found = interpreter
-                .visit(|py| look_at(py, runtime, &interpreter).unwrap_or_else(|raised| forget(py, raised)));
+        let mut sights = lock(&SIGHTS);
+        for (at, interpreter) in runtime.interpreters.all().iter().enumerate() {
+            if at == sights.len() {
+                sights.push(Sight::default());
+            }
+            let sight = &mut sights[at];
+            let found = interpreter.visit(|py| {
+                look_at(py, runtime, interpreter, sight).unwrap_or_else(|raised| forget(py, raised))
+            });
             let stuck = found.unwrap_or_default();
             if !stuck.is_empty() {
                 tell(runtime, &stuck);
-                interpreter.visit(|py| stuck.iter().for_each(|stuck| heal(py, &interpreter, stuck)));
+                interpreter.visit(|py| stuck.iter().for_each(|stuck| heal(py, interpreter, stuck)));
             }
         }
+        drop(sights);
         crate::python::delete_states_of_this_thread();
     });
     if spawned.is_err() {
@@ -78,18 +89,23 @@ fn forget<T: Default>(py: Py<'_>, raised: Raised) -> T {
 }
 
 /// Waits that have lasted too long, if one of them is new.
-fn look_at(py: Py<'_>, runtime: &Runtime, interpreter: &Arc<Interpreter>) -> Result<Vec<Stuck>> {
-    let previous = interpreter.sight.borrow(py).state.take();
+fn look_at(
+    py: Py<'_>,
+    runtime: &Runtime,
+    interpreter: &Arc<Interpreter>,
+    sight: &mut Sight,
+) -> Result<Vec<Stuck>> {
+    let previous = sight.state.take();
     let mut stuck = Vec::new();
     let found = watch_imports(py, interpreter, previous.as_ref(), &mut stuck);
     if let Some(previous) = previous {
         previous.release(py);
     }
-    interpreter.sight.borrow(py).state = found?;
+    sight.state = found?;
     // They are seen some time after they began.
     let limit = runtime.settings.import_timeout.saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
-    let new = note(&mut interpreter.sight.borrow(py).told, &stuck);
+    let new = note(&mut sight.told, &stuck);
     Ok(if new { stuck } else { Vec::new() })
 }
 
@@ -102,8 +118,8 @@ fn watch_imports(
     if interpreter.ask(py, c"import_waits", &[])?.count() == 0 {
         return Ok(None);
     }
-    let (running, mut pairs) = (Call::running(), Vec::new());
-    for (ident, frame) in frames_of_threads(py, interpreter, super::watch::current().as_ref())? {
+    let (running, mut pairs) = (ActiveRequest::running(), Vec::new());
+    for (ident, frame) in frames_of_threads(py, interpreter, current().as_ref())? {
         let call = running.iter().find(|call| call.thread() as i64 == ident);
         let native =
             call.map_or_else(|| Ok(Bound::none(py)), |call| Bound::int(py, call.native_thread() as i64))?;
@@ -150,14 +166,14 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
     if let Some(renewal) = crate::host::renewal() {
         renewal.import_deadlock(&format!("the import of {} does not get on", modules.join(", ")));
     }
-    for line in super::report::lines(runtime, super::watch::current().as_ref(), false) {
+    for line in super::report::lines(runtime, current().as_ref(), false) {
         crate::host::log(level, line.as_bytes());
     }
 }
 
 /// Interrupts the thread if it is one of a request.
 fn heal(py: Py<'_>, interpreter: &Arc<Interpreter>, stuck: &Stuck) {
-    let request = Call::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
+    let request = ActiveRequest::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
     let Some(call) = request else { return };
     // Said first: its thread may come to its end before `interrupt` does.
     call.set_interrupted(Some(Interrupt::ImportDeadlock));
@@ -171,7 +187,7 @@ fn heal(py: Py<'_>, interpreter: &Arc<Interpreter>, stuck: &Stuck) {
 }
 
 /// Has the thread of a request raise `mod_wsgi.RequestTimeout`, if it is still at it, and says where it stands.
-pub fn interrupt_request(call: &Arc<Call>, why: Interrupt) {
+pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
     let interpreter = call.interpreter.clone();
     interpreter.visit(|py| {
         let stand = || -> Result<Vec<String>> {
@@ -189,7 +205,7 @@ pub fn interrupt_request(call: &Arc<Call>, why: Interrupt) {
         }
         let text = format!(
             "a request of '{}' has lasted for {:.1} s and is interrupted (request-timeout); it stands at:",
-            String::from_utf8_lossy(&call.script),
+            String::from_utf8_lossy(call.script()),
             call.age().as_secs_f64()
         );
         call.message(msg::REQUEST_TIMEOUT, text);

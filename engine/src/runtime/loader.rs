@@ -4,12 +4,10 @@
 //! hangs there, another thread takes over, so that a hung import costs that application only; python-main has its
 //! place back when the import has ended after all.
 
-use super::attempt::Attempt;
 use super::interpreter::Interpreter;
-use super::{ending, lock};
+use super::sync::lock;
 use crate::python::keep_gil_for_ever;
 use std::collections::VecDeque;
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,17 +22,11 @@ pub const PYTHON_MAIN: u64 = 0;
 
 /// What a loader is asked to do.
 pub enum Task {
-    /// Start an application.
-    Start(Arc<Attempt>),
-    /// Take everything down; the answer is whether threads of applications are left.
-    End {
-        /// When it must be done.
-        until: Instant,
-        /// No request is left: interpreters may be ended.
-        whole: bool,
-        /// Who waits for it.
-        reply: SyncSender<bool>,
-    },
+    /// Something to do, such as to start an application; it is given the numbers of loader and task, for
+    /// [`Loader::replace`].
+    Do(Box<dyn FnOnce((u64, u64)) + Send>),
+    /// The last thing that is done, before everything else that waits: nothing of Python runs afterwards.
+    End(Box<dyn FnOnce() + Send>),
 }
 
 /// The queue.
@@ -78,7 +70,7 @@ impl Loader {
     pub fn send(&self, task: Task) {
         let mut queue = lock(&self.queue);
         match task {
-            Task::End { .. } => queue.tasks.push_front(task),
+            Task::End(_) => queue.tasks.push_front(task),
             _ => queue.tasks.push_back(task),
         }
         self.changed.notify_all();
@@ -115,9 +107,9 @@ impl Loader {
     pub fn work(&self, me: u64, main: &Arc<Interpreter>) -> ! {
         loop {
             match self.next(me) {
-                (number, Task::Start(attempt)) => attempt.run((me, number)),
-                (_, Task::End { until, whole, reply }) => {
-                    let _ = reply.send(ending::end_all(until, whole));
+                (number, Task::Do(work)) => work((me, number)),
+                (_, Task::End(work)) => {
+                    work();
                     main.attach(|py| keep_gil_for_ever(py));
                 }
             }
@@ -170,8 +162,7 @@ mod tests {
 
     fn loader() -> (Loader, impl Fn(&Loader)) {
         let send = |loader: &Loader| {
-            let (reply, _) = std::sync::mpsc::sync_channel(1);
-            loader.send(Task::End { until: Instant::now(), whole: true, reply });
+            loader.send(Task::End(Box::new(|| ())));
         };
         (Loader::new(), send)
     }

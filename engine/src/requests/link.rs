@@ -1,10 +1,9 @@
-//! What the adapter needs of a request: one trait, so that it does not matter where the request comes from.
+//! What a protocol needs of a request: one trait, so that it does not matter where the request comes from.
 
 use crate::python::OwnedBytes;
-use crate::startup::Interpreter;
-use std::sync::{Arc, PoisonError, RwLock};
+use crate::runtime::Interpreter;
+use std::sync::Arc;
 use wire::door::ReadError;
-use wire::{Level, Message};
 
 /// A request's way in and out. Used by one thread at a time, none of whose calls holds the GIL unless it says so.
 pub trait Link: Send {
@@ -28,43 +27,6 @@ pub trait Link: Send {
     fn late(&mut self) {}
     /// The application is about to be called: nobody else may be asked to serve the request from here on.
     fn started(&mut self) {}
-}
-
-/// The request's error log, usable beside the link.
-pub trait Log: Send + Sync {
-    /// Writes one line.
-    fn line(&self, level: Level, line: &[u8]);
-    /// Whether a line of this level would be written.
-    fn logs(&self, level: Level) -> bool;
-}
-
-/// The request's error log, which ends with the request: what is logged for it later goes to the server's.
-pub struct RequestLog(RwLock<Option<Box<dyn Log>>>);
-
-impl RequestLog {
-    /// The log of a request that begins.
-    pub fn new(log: Box<dyn Log>) -> Arc<Self> {
-        Arc::new(Self(RwLock::new(Some(log))))
-    }
-
-    /// Writes one line.
-    pub fn line(&self, level: Level, line: &[u8]) {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(log) if log.logs(level) => log.line(level, line),
-            Some(_) => {}
-            None => crate::host::log(level, line),
-        }
-    }
-
-    /// Writes a message of the catalogue.
-    pub fn message(&self, message: Message, text: impl std::fmt::Display) {
-        self.line(message.level(), format!("{message}: {text}").as_bytes());
-    }
-
-    /// The request is over.
-    pub fn close(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).take();
-    }
 }
 
 /// A `bytes` object on its way out.

@@ -1,10 +1,9 @@
 //! The report: where every Python thread of every interpreter stands, and who waits for whom.
 
-use super::Runtime;
-use super::attempt::Attempt;
-use super::interpreter::Interpreter;
 use crate::python::{Bound, Py, Result};
-use crate::wsgi::Call;
+use crate::requests::ActiveRequest;
+use crate::runtime::{Interpreter, Runtime};
+use crate::startup::Attempt;
 use std::sync::Arc;
 
 /// What one interpreter knows of its threads.
@@ -99,16 +98,16 @@ fn describe(
             }
         }
         // Threads of requests are Python's only once an application asks for its current thread.
-        for call in Call::running() {
-            let label = String::from_utf8_lossy(call.interpreter.name()).into_owned();
-            let ident = call.thread() as i64;
+        for request in ActiveRequest::running() {
+            let label = String::from_utf8_lossy(request.interpreter.name()).into_owned();
+            let ident = request.thread() as i64;
             let known = known.iter().filter(|known| known.label == label).flat_map(|known| &known.threads);
             if !known.into_iter().any(|(other, ..)| *other == ident) {
-                let seconds = call.age().as_secs_f64();
+                let seconds = request.age().as_secs_f64();
                 let name =
-                    format!("request of {} since {seconds:.1} s", String::from_utf8_lossy(&call.script));
+                    format!("request of {} since {seconds:.1} s", String::from_utf8_lossy(request.script()));
                 let (label, name) = (Bound::str(py, &label)?, Bound::str(py, &name)?);
-                let native = Bound::int(py, call.native_thread() as i64)?;
+                let native = Bound::int(py, request.native_thread() as i64)?;
                 threads.push(Bound::tuple(
                     py,
                     &[&label, &Bound::int(py, ident)?, &native, &name, &Bound::bool(py, false)],

@@ -4,6 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+static GATE: Gate = Gate::new();
+
+/// The gate that every request passes.
+pub fn gate() -> &'static Gate {
+    &GATE
+}
+
 /// Counts who is inside, and lets nobody in once it is closed.
 pub struct Gate {
     closed: AtomicBool,

@@ -1,12 +1,13 @@
 //! The Python that every interpreter is given (`prepare.py` and its kind), and what it may ask of the engine.
 
 use super::exits::{self, Act, Ruling};
+use super::output::Output;
 use crate::host;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, Py, Result, interrupt};
-use crate::wsgi::Call;
 use once_cell::sync::OnceCell;
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use wire::Level;
 
 /// What every interpreter runs first: what it is given, and what tells where threads stand.
@@ -53,6 +54,14 @@ pub fn run_sources(module: &Bound<'_>) -> Result<()> {
     SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
 }
 
+/// Interpreters that there are, those that are left among them.
+static INTERPRETERS: AtomicI64 = AtomicI64::new(1);
+
+/// Counts one more interpreter than the main one.
+pub fn count_interpreter() {
+    INTERPRETERS.fetch_add(1, Ordering::Relaxed);
+}
+
 /// What `prepare.py` calls `native`.
 pub struct Native;
 
@@ -67,8 +76,8 @@ impl Class for Native {
             let known = [Level::Warning, Level::Info];
             let level = known.into_iter().find(|known| *known as i64 == level).unwrap_or(Level::Error);
             if let Some(text) = args.get(1) {
-                match Call::current() {
-                    Some(call) => call.log(level, &text.lossy()),
+                match Output::current() {
+                    Some(output) => output.log(level, &text.lossy()),
                     None => host::log(level, &text.lossy()),
                 }
             }
@@ -90,7 +99,7 @@ impl Class for Native {
         });
         members.method(c"interpreters", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
-            Bound::int(py, super::interpreters() as i64)
+            Bound::int(py, INTERPRETERS.load(Ordering::Relaxed))
         });
         members.method(c"ends", |py, _: &Native, args: Args<'_, '_>| {
             args.count(1, 1)?;

@@ -90,6 +90,17 @@ impl Settings {
         Rules { user: *user, group: *group, root: root.as_deref() }
     }
 
+    /// Threads that may wait for a start: the others are left for what needs no Python.
+    pub fn may_wait(&self) -> usize {
+        let threads = usize::try_from(self.threads).unwrap_or(1);
+        if self.daemon { threads } else { threads / 2 }.max(1)
+    }
+
+    /// A group without request threads: its scripts run for as long as the process.
+    pub fn is_service(&self) -> bool {
+        self.daemon && self.threads == 0
+    }
+
     /// The dict that `prepare.py` is given for an interpreter.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
@@ -100,15 +111,15 @@ impl Settings {
         set("process_group", Bound::latin1(py, &self.process_group)?)?;
         set("home", Bound::path(py, &self.home)?)?;
         set("daemon", Bound::bool(py, self.daemon))?;
-        set("service", Bound::bool(py, self.daemon && self.threads == 0))?;
+        set("service", Bound::bool(py, self.is_service()))?;
         set("restrict_stdin", Bound::bool(py, self.restrict_stdin))?;
         set("restrict_stdout", Bound::bool(py, self.restrict_stdout))?;
         set("restrict_signal", Bound::bool(py, self.restrict_signal))?;
         set("keep_stdout", Bound::bool(py, self.keep_stdout))?;
         set("multithread", Bound::bool(py, self.multithread))?;
         set("switch_interval", Bound::float(py, self.switch_interval)?)?;
-        set("version", version(py, INTERFACE)?)?;
-        set("apache_version", version(py, self.apache_version.map(i64::from))?)?;
+        set("version", interface(py)?)?;
+        set("apache_version", self.httpd_version(py)?)?;
         set("description", Bound::latin1(py, &self.description)?)?;
         set("build_date", Bound::latin1(py, &self.build_date)?)?;
         set("mpm_name", Bound::latin1(py, &self.mpm)?)?;
@@ -124,23 +135,15 @@ impl Settings {
         Ok(config)
     }
 
-    /// The entries that are the same in every request's environ.
-    pub fn environ_template<'py>(&self, py: Py<'py>, file_wrapper: &Bound<'py>) -> Result<Bound<'py>> {
-        let environ = Bound::dict(py)?;
-        let set =
-            |name: &str, value: &Bound<'py>| environ.dict_set(&Bound::interned(py, name.as_bytes())?, value);
-        set("wsgi.version", &Bound::tuple(py, &[&Bound::int(py, 1)?, &Bound::int(py, 0)?])?)?;
-        set("wsgi.multithread", &Bound::bool(py, self.multithread))?;
-        set("wsgi.multiprocess", &Bound::bool(py, self.multiprocess))?;
-        set("wsgi.run_once", &Bound::bool(py, self.run_once))?;
-        set("wsgi.file_wrapper", file_wrapper)?;
-        set("wsgi.input_terminated", &Bound::bool(py, true))?;
-        set("mod_wsgi.version", &version(py, INTERFACE)?)?;
-        set("mod_wsgi.queue_start", &Bound::float(py, 0.0)?)?;
-        set("mod_wsgi.daemon_start", &Bound::float(py, 0.0)?)?;
-        set("apache.version", &version(py, self.apache_version.map(i64::from))?)?;
-        Ok(environ)
+    /// (major, minor, patch) of httpd, as a tuple.
+    pub fn httpd_version<'py>(&self, py: Py<'py>) -> Result<Bound<'py>> {
+        version(py, self.apache_version.map(i64::from))
     }
+}
+
+/// The version of mod_wsgi whose interface applications find.
+pub fn interface(py: Py<'_>) -> Result<Bound<'_>> {
+    version(py, INTERFACE)
 }
 
 fn version(py: Py<'_>, numbers: [i64; 3]) -> Result<Bound<'_>> {

@@ -1,7 +1,7 @@
 //! The interpreters of this process: one for each application group, and those that a failed start has spoiled.
 
-use super::app::{App, NextInterpreter};
-use super::interpreter::Interpreter;
+use super::interpreter::{Fit, Interpreter};
+use super::native;
 use super::settings::Settings;
 use crate::host;
 use crate::python::InterpreterState;
@@ -17,6 +17,7 @@ const MOST_LEFT: u32 = 8;
 pub struct Interpreters {
     main: Arc<Interpreter>,
     settings: Settings,
+    fit: Fit,
     /// The interpreter of each group.
     current: RwLock<FxHashMap<Box<[u8]>, Arc<Interpreter>>>,
     /// All that live.
@@ -26,10 +27,10 @@ pub struct Interpreters {
 
 impl Interpreters {
     /// The main interpreter alone.
-    pub fn new(main: Arc<Interpreter>, settings: Settings) -> Self {
+    pub fn new(main: Arc<Interpreter>, settings: Settings, fit: Fit) -> Self {
         let current = FxHashMap::from_iter([(Box::from(&b""[..]), main.clone())]);
         let all = RwLock::new(vec![main.clone()]);
-        Self { main, settings, current: RwLock::new(current), all, left: AtomicU32::new(0) }
+        Self { main, settings, fit, current: RwLock::new(current), all, left: AtomicU32::new(0) }
     }
 
     /// The main interpreter.
@@ -52,38 +53,26 @@ impl Interpreters {
         self.left.load(Ordering::Relaxed) < MOST_LEFT
     }
 
-    /// The interpreter for the next attempt to start an application, made if there is none. On a loader, not attached.
-    ///
-    /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
-    /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
-    pub fn place(&self, app: &App) -> Result<Arc<Interpreter>, String> {
-        if let Some(serving) = app.serving() {
-            // Requests are at it there, maybe.
-            return Ok(serving.interpreter.clone());
-        }
-        if let Some(interpreter) = self.current(&app.group) {
-            if app.inner().next_interpreter == NextInterpreter::Group
-                || interpreter.attach(|py| interpreter.has_extensions(py))
-            {
-                return Ok(interpreter);
-            }
+    /// Makes a new interpreter for a group, whose old one, if there is one, is left. On a loader, not attached.
+    pub fn make(&self, group: &[u8]) -> Result<Arc<Interpreter>, String> {
+        if self.current(group).is_some() {
             self.left.fetch_add(1, Ordering::Relaxed);
         }
-        say_making(&app.group);
+        say_making(group);
         let state = self
             .main
             .attach(InterpreterState::new)
             .ok_or_else(|| "Python makes no more interpreters".to_owned())?;
-        let interpreter = Interpreter::prepare(state, &app.group, &self.settings).inspect_err(|_| {
+        let interpreter = Interpreter::prepare(state, group, &self.settings, self.fit).inspect_err(|_| {
             // It is left as it is.
             self.left.fetch_add(1, Ordering::Relaxed);
         })?;
+        native::count_interpreter();
         self.all.write().unwrap_or_else(PoisonError::into_inner).push(interpreter.clone());
         self.current
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(app.group.clone(), interpreter.clone());
-        app.inner().next_interpreter = NextInterpreter::Group;
+            .insert(group.into(), interpreter.clone());
         Ok(interpreter)
     }
 }

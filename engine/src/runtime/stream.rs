@@ -3,7 +3,7 @@
 //! What applications hold is an `io.TextIOWrapper` over one of these (`super::text`), which writes through: nothing waits
 //! up there, so the thread that writes is the one whose request it is.
 
-use super::call::{Call, Stream};
+use super::output::{Output, Stream};
 use crate::host;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, GilCell, Problem, Py, Raised, Result, thread_number};
@@ -25,7 +25,7 @@ pub struct LogStream {
 #[derive(Default)]
 pub struct Owner {
     /// The request. None: a standard stream, whose request is that of whichever thread writes.
-    pub call: GilCell<Option<Arc<Call>>>,
+    pub output: GilCell<Option<Arc<Output>>>,
     /// It has been written to, flushed or closed.
     pub used: GilCell<bool>,
 }
@@ -45,15 +45,15 @@ impl LogStream {
     }
 
     /// The request that `wsgi.errors` is of, or the writing thread's.
-    fn call(&self, py: Py<'_>) -> Option<Arc<Call>> {
+    fn output(&self, py: Py<'_>) -> Option<Arc<Output>> {
         self.of.used.set(py, true);
-        let own = self.of.call.borrow(py).clone();
-        own.or_else(Call::current)
+        let own = self.of.output.borrow(py).clone();
+        own.or_else(Output::current)
     }
 
     /// Takes bytes in and logs the lines they complete; `flush` logs what is left too.
-    fn take(&self, py: Py<'_>, call: Option<Arc<Call>>, bytes: &[u8], flush: bool) {
-        let Some(call) = call else {
+    fn take(&self, py: Py<'_>, output: Option<Arc<Output>>, bytes: &[u8], flush: bool) {
+        let Some(output) = output else {
             let mut loose = self.loose.borrow(py);
             let partial = loose.entry(thread_number()).or_default();
             let lines = complete(partial, bytes, flush);
@@ -64,17 +64,17 @@ impl LogStream {
             py.detached(|| lines.iter().for_each(|line| host::log(Level::Error, line)));
             return;
         };
-        let lines = complete(&mut call.partial.borrow(py)[self.kind as usize], bytes, flush);
+        let lines = output.with_partial(py, self.kind, |partial| complete(partial, bytes, flush));
         if !lines.is_empty() {
-            py.detached(|| lines.iter().for_each(|line| call.script_line(line)));
+            py.detached(|| lines.iter().for_each(|line| output.script_line(line)));
         }
     }
 
     /// Logs what is left; a request that is over has nothing left. Called by finalizers too, so it raises nothing.
     fn flush(&self, py: Py<'_>) {
-        let call = self.call(py);
-        if call.as_ref().is_none_or(|call| !call.is_closed()) {
-            self.take(py, call, b"", true);
+        let output = self.output(py);
+        if output.as_ref().is_none_or(|output| !output.is_closed()) {
+            self.take(py, output, b"", true);
         }
     }
 
@@ -100,38 +100,23 @@ fn complete(partial: &mut Vec<u8>, bytes: &[u8], flush: bool) -> Vec<Vec<u8>> {
     lines
 }
 
-impl Call {
-    /// One line that the application wrote.
-    fn script_line(&self, line: &[u8]) {
-        self.log(Level::Error, &[b"[script ", &self.script[..], b"] ", line].concat());
-    }
-
-    /// Logs the beginnings of lines that no newline has followed. At the end of the request.
-    pub fn flush_streams(&self, py: Py<'_>) {
-        let partial = self.partial.take(py);
-        for line in partial.iter().filter(|line| !line.is_empty()) {
-            self.script_line(line);
-        }
-    }
-}
-
 /// The argument of `write`: anything of bytes, and text too, which mod_wsgi takes here. Answers its length.
 fn write<'py>(py: Py<'py>, this: &LogStream, bytes: &Bound<'py>) -> Result<Bound<'py>> {
-    let call = this.call(py);
-    if call.as_ref().is_some_and(|call| call.is_closed()) {
+    let output = this.output(py);
+    if output.as_ref().is_some_and(|output| output.is_closed()) {
         return Err(Problem::Runtime.raise(py, "write() called after request completed"));
     }
     if let Some(plain) = bytes.as_bytes() {
-        this.take(py, call, plain, false);
+        this.take(py, output, plain, false);
         return Bound::int(py, plain.len() as i64);
     }
     if bytes.is_str() {
-        this.take(py, call, &bytes.lossy(), false);
+        this.take(py, output, &bytes.lossy(), false);
         return bytes.length();
     }
     let copy = bytes.to_bytes()?;
     let plain = copy.as_bytes().unwrap_or_default();
-    this.take(py, call, plain, false);
+    this.take(py, output, plain, false);
     Bound::int(py, plain.len() as i64)
 }
 

@@ -4,7 +4,7 @@
 //! To make one takes a microsecond or two, which a request that logs nothing does not pay: a `wsgi.errors` that nobody has
 //! used or kept serves the next request.
 
-use super::call::{Call, Stream};
+use super::output::{Output, Stream};
 use super::stream::{LogStream, Owner};
 use crate::python::class;
 use crate::python::{Bound, GilCell, Owned, Py, Result};
@@ -103,13 +103,13 @@ impl TextStreams {
     }
 
     /// `wsgi.errors` of a request.
-    pub fn errors(&self, py: Py<'_>, call: &Arc<Call>) -> Result<Errors> {
+    pub fn errors(&self, py: Py<'_>, output: &Arc<Output>) -> Result<Errors> {
         let idle = self.idle.borrow(py).pop();
         if let Some(errors) = idle {
-            errors.of.call.set(py, Some(call.clone()));
+            errors.of.output.set(py, Some(output.clone()));
             return Ok(errors);
         }
-        let of = Arc::new(Owner { call: GilCell::new(Some(call.clone())), used: GilCell::default() });
+        let of = Arc::new(Owner { output: GilCell::new(Some(output.clone())), used: GilCell::default() });
         let (text, log) = self.make(py, Stream::Errors, of.clone())?;
         Ok(Errors { text: text.keep(), log: log.keep(), of })
     }
@@ -123,7 +123,7 @@ impl TextStreams {
         if !pristine || self.idle.borrow(py).len() >= MOST_IDLE {
             return errors.release(py);
         }
-        errors.of.call.set(py, None);
+        errors.of.output.set(py, None);
         self.idle.borrow(py).push(errors);
     }
 }

@@ -4,23 +4,22 @@
 //! at which it writes the report alone. It never waits for the GIL itself: another thread does, and if that does not get
 //! it, the stacks that `faulthandler` writes without it are shown.
 
-use super::attempt::Attempt;
 use super::imports::FIRST_LOOK;
-use super::os::{self, LockFile, Wake};
-use super::{Runtime, imports, lock, report};
+use super::{imports, report};
 use crate::host;
-use crate::wsgi::Call;
+use crate::requests::ActiveRequest;
+use crate::runtime::alarm::{self, Alarm};
+use crate::runtime::{self, Runtime, os};
+use crate::startup::{Attempt, current, end};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wire::{Message, message as msg};
 
 /// How long the report may wait for the GIL.
 const FOR_THE_GIL: Duration = Duration::from_secs(2);
-/// When an attempt lasts so much longer than it may, `faulthandler` writes the stacks.
-pub const LAST_RESORT: Duration = Duration::from_millis(1000);
 /// How often requests are looked at, at most.
 const SHORTEST_LOOK: Duration = Duration::from_millis(250);
 /// Until something wakes it.
@@ -28,27 +27,19 @@ const FOR_EVER: Duration = Duration::from_secs(3600);
 
 struct Watch {
     runtime: &'static Runtime,
-    wake: Wake,
-    /// Where `faulthandler` writes.
-    dump: LockFile,
-    /// The attempt that is being made.
-    attempt: Mutex<Option<Arc<Attempt>>>,
+    alarm: &'static Alarm,
 }
 
 static WATCH: OnceCell<Watch> = OnceCell::new();
 
 /// Starts it.
-pub fn start(runtime: &'static Runtime) -> Result<(), String> {
+pub fn start() -> Result<(), String> {
+    let runtime = runtime::get().ok_or("Python was not started")?;
     let failed = |e: std::io::Error| format!("no watchdog: {e}");
-    let watch = Watch {
-        runtime,
-        wake: Wake::new().map_err(failed)?,
-        dump: LockFile::new(c"mod_wsgi stacks").map_err(failed)?.appending(),
-        attempt: Mutex::default(),
-    };
+    let watch = Watch { runtime, alarm: alarm::make().map_err(failed)? };
     let watch = WATCH.get_or_init(|| watch);
     let thread = std::thread::Builder::new().name("wsgi-watchdog".into()).spawn(|| {
-        os::report_at_signal(&watch.wake);
+        os::report_at_signal(&watch.alarm.wake);
         loop {
             // What panics is logged, and does not end the watchdog.
             let _ = catch_unwind(AssertUnwindSafe(|| watch.run()));
@@ -57,50 +48,12 @@ pub fn start(runtime: &'static Runtime) -> Result<(), String> {
     thread.map(drop).map_err(failed)
 }
 
-/// An attempt's time begins.
-pub fn begin(attempt: &Arc<Attempt>) {
-    if let Some(watch) = WATCH.get() {
-        *lock(&watch.attempt) = Some(attempt.clone());
-        watch.wake.wake();
-    }
-}
-
-/// An attempt has ended.
-pub fn end(attempt: &Arc<Attempt>) {
-    if let Some(watch) = WATCH.get() {
-        let mut current = lock(&watch.attempt);
-        if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, attempt)) {
-            *current = None;
-        }
-    }
-}
-
-/// Requests run, which it looks at.
-pub fn requests_come() {
-    if let Some(watch) = WATCH.get() {
-        watch.wake.wake();
-    }
-}
-
 /// Writes the stacks of all threads to the log, below a message.
 pub fn report_now(number: Message, text: &str) {
     match WATCH.get() {
         Some(watch) => watch.report(number, text, None),
         None => host::message(number, text),
     }
-}
-
-/// The attempt that is being made.
-pub fn current() -> Option<Arc<Attempt>> {
-    lock(&WATCH.get()?.attempt).clone()
-}
-
-/// Where `faulthandler` is to write; what it wrote before is gone.
-pub fn dump_descriptor() -> i32 {
-    WATCH.get().map_or(2, |watch| {
-        watch.dump.clear();
-        watch.dump.descriptor()
-    })
 }
 
 impl Watch {
@@ -113,10 +66,10 @@ impl Watch {
             let requests = imports::may_hang(self.runtime);
             let pause = match requests {
                 true => between,
-                false if Call::none_runs() => FOR_EVER,
+                false if ActiveRequest::none_runs() => FOR_EVER,
                 false => FIRST_LOOK,
             };
-            self.wake.sleep(rest.unwrap_or(pause).min(pause));
+            self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
             if os::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, as asked for by SIGUSR2:", None);
             }
@@ -170,10 +123,10 @@ impl Watch {
 
     /// What `faulthandler` has written.
     fn dumped(&self) -> Vec<String> {
-        let bytes = self.dump.read(0, 1 << 18);
+        let bytes = self.alarm.dump.read(0, 1 << 18);
         let text = String::from_utf8_lossy(&bytes);
         let lines = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
-        self.dump.clear();
+        self.alarm.dump.clear();
         lines
     }
 }

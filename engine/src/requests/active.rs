@@ -1,0 +1,202 @@
+//! A request that is being served, as far as the process has to know of it, whatever its protocol.
+
+use super::link::Link;
+use crate::python::{GilCell, Py, native_id, thread_ident, thread_number};
+use crate::runtime::{Interpreter, Output, alarm, lock};
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::{Duration, Instant};
+use wire::{Level, Message};
+
+/// A request in progress. Objects of the request that Python keeps for longer hold it too, and find it closed.
+pub struct ActiveRequest {
+    /// The interpreter that serves it.
+    pub interpreter: Arc<Interpreter>,
+    /// Its log, and what is printed meanwhile.
+    pub output: Arc<Output>,
+    /// Code of the application runs for it, which can be interrupted.
+    pub inside: GilCell<bool>,
+    link: Mutex<Option<Box<dyn Link>>>,
+    /// When it came here, and the thread that serves it.
+    begun: Instant,
+    thread: u64,
+    native: u64,
+    /// It has been interrupted: an [`Interrupt`], or 0.
+    interrupted: AtomicU8,
+}
+
+/// Why a request is interrupted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Interrupt {
+    /// It waits for an import that does not get on.
+    ImportDeadlock = 1,
+    /// It has lasted longer than it may.
+    Timeout = 2,
+}
+
+/// The requests that are running, by the number of their thread.
+static RUNNING: Mutex<FxHashMap<usize, Arc<ActiveRequest>>> =
+    Mutex::new(FxHashMap::with_hasher(FxBuildHasher));
+
+/// The watchdog waits for a request to run.
+static IDLE: AtomicBool = AtomicBool::new(false);
+
+/// The link while it is used; `None` when the request is over.
+pub type Locked<'a> = MutexGuard<'a, Option<Box<dyn Link>>>;
+
+impl ActiveRequest {
+    /// A request that has just arrived, on the thread that serves it.
+    pub fn new(interpreter: Arc<Interpreter>, output: Arc<Output>, link: Box<dyn Link>) -> Arc<Self> {
+        Arc::new(Self {
+            interpreter,
+            output,
+            inside: GilCell::new(false),
+            link: Mutex::new(Some(link)),
+            begun: Instant::now(),
+            thread: thread_ident(),
+            native: native_id(),
+            interrupted: AtomicU8::new(0),
+        })
+    }
+
+    /// Path of the script.
+    pub fn script(&self) -> &[u8] {
+        &self.output.script
+    }
+
+    /// Writes one line to the request's log; to the server's when the request is over.
+    pub fn log(&self, level: Level, line: &[u8]) {
+        self.output.log(level, line);
+    }
+
+    /// Writes a message of the catalogue to the request's log.
+    pub fn message(&self, message: Message, text: impl std::fmt::Display) {
+        self.output.message(message, text);
+    }
+
+    /// Nothing more comes of it, for it has lasted too long. A thread that is at the link just now comes to its end.
+    pub fn give_up(&self) {
+        if let Some(mut link) = self.try_lock()
+            && let Some(link) = link.as_mut()
+        {
+            link.late();
+        }
+    }
+
+    /// How long it has been here.
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Ident of the thread that serves it.
+    pub fn thread(&self) -> u64 {
+        self.thread
+    }
+
+    /// The number by which the system knows that thread.
+    pub fn native_thread(&self) -> u64 {
+        self.native
+    }
+
+    /// Its thread is made to raise, so that others get on.
+    pub fn set_interrupted(&self, why: Option<Interrupt>) {
+        self.interrupted.store(why.map_or(0, |why| why as u8), Ordering::SeqCst);
+    }
+
+    /// See [`ActiveRequest::set_interrupted`].
+    pub fn was_interrupted(&self) -> Option<Interrupt> {
+        match self.interrupted.load(Ordering::SeqCst) {
+            0 => None,
+            1 => Some(Interrupt::ImportDeadlock),
+            _ => Some(Interrupt::Timeout),
+        }
+    }
+
+    fn lock(&self) -> Locked<'_> {
+        lock(&self.link)
+    }
+
+    /// The link, unless another thread of the application is at it. After a panic in the middle of its work, which
+    /// poisons the lock, it is used as before.
+    pub fn try_lock(&self) -> Option<Locked<'_>> {
+        match self.link.try_lock() {
+            Ok(link) => Some(link),
+            Err(TryLockError::Poisoned(link)) => Some(link.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Waits, without the GIL, until no other thread is at the link. One may be again when this returns.
+    pub fn wait(&self, py: Py<'_>) {
+        py.detached(|| drop(self.lock()));
+    }
+
+    /// Something with the link that does not block, with the GIL held; `None` when the request is over.
+    pub fn attached_link<T>(&self, py: Py<'_>, work: impl FnOnce(&mut dyn Link) -> T) -> Option<T> {
+        loop {
+            if let Some(mut link) = self.try_lock() {
+                return link.as_mut().map(|link| work(&mut **link));
+            }
+            self.wait(py);
+        }
+    }
+
+    /// Something with the link that may block, on a thread that is detached; `None` when the request is over.
+    pub fn detached_link<T>(&self, work: impl FnOnce(&mut dyn Link) -> T) -> Option<T> {
+        self.lock().as_mut().map(|link| work(&mut **link))
+    }
+
+    /// The request is over.
+    pub fn is_closed(&self) -> bool {
+        // A lock that is held means that a thread uses the link: it is there.
+        match self.link.try_lock() {
+            Ok(link) => link.is_none(),
+            Err(TryLockError::Poisoned(link)) => link.into_inner().is_none(),
+            Err(TryLockError::WouldBlock) => false,
+        }
+    }
+
+    /// Ends the request for everyone who still holds it; waits for threads that use it. Not attached.
+    pub fn close(&self) {
+        let mut link = self.lock();
+        self.output.close();
+        link.take();
+    }
+
+    /// Counts this request among the running ones of the process until the answer is dropped.
+    pub fn run(self: &Arc<Self>) -> Running {
+        lock(&RUNNING).insert(thread_number(), self.clone());
+        if IDLE.load(Ordering::SeqCst) && IDLE.swap(false, Ordering::SeqCst) {
+            alarm::ring();
+        }
+        Running(self.clone())
+    }
+
+    /// No request is running; the next one wakes the watchdog.
+    pub fn none_runs() -> bool {
+        IDLE.store(true, Ordering::SeqCst);
+        let none = lock(&RUNNING).is_empty();
+        if !none {
+            IDLE.store(false, Ordering::SeqCst);
+        }
+        none
+    }
+
+    /// The requests that are running now.
+    pub fn running() -> Vec<Arc<Self>> {
+        lock(&RUNNING).values().cloned().collect()
+    }
+}
+
+/// A request is running. When this is dropped it is over, also when a panic ends it: it is closed, and nothing may use
+/// its link any more.
+pub struct Running(Arc<ActiveRequest>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        lock(&RUNNING).remove(&thread_number());
+        self.0.close();
+    }
+}

@@ -1,0 +1,8 @@
+//! What requests of every protocol have in common: the way in and out, and that they run.
+#![forbid(unsafe_code)]
+
+mod active;
+mod link;
+
+pub use active::{ActiveRequest, Interrupt, Running};
+pub use link::{Block, Link};

@@ -1,0 +1,36 @@
+//! What wakes the watchdog, and the file that `faulthandler` writes to where the watchdog itself cannot tell.
+#![forbid(unsafe_code)]
+
+use super::os::{LockFile, Wake};
+use once_cell::sync::OnceCell;
+
+/// The two.
+pub struct Alarm {
+    /// What the watchdog sleeps on.
+    pub wake: Wake,
+    /// Where `faulthandler` writes.
+    pub dump: LockFile,
+}
+
+static ALARM: OnceCell<Alarm> = OnceCell::new();
+
+/// Makes them; for the watchdog, which starts.
+pub fn make() -> std::io::Result<&'static Alarm> {
+    let alarm = Alarm { wake: Wake::new()?, dump: LockFile::new(c"mod_wsgi stacks")?.appending() };
+    Ok(ALARM.get_or_init(|| alarm))
+}
+
+/// Wakes the watchdog: there is something new to look at.
+pub fn ring() {
+    if let Some(alarm) = ALARM.get() {
+        alarm.wake.wake();
+    }
+}
+
+/// Descriptor of the file that `faulthandler` is to write to; what it wrote before is gone.
+pub fn dump_descriptor() -> i32 {
+    ALARM.get().map_or(2, |alarm| {
+        alarm.dump.clear();
+        alarm.dump.descriptor()
+    })
+}

@@ -1,0 +1,80 @@
+//! The end of Python: exit functions run, interpreters are taken down, and then nothing runs Python.
+#![forbid(unsafe_code)]
+
+use super::loader::Task;
+use super::os;
+use super::process::Runtime;
+use super::sync::lock;
+use crate::host;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::{Duration, Instant};
+use wire::message;
+
+/// What the end is at, and in which interpreter.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Exit functions run.
+    ExitFunctions(String),
+    /// The interpreter is taken down.
+    TakingDown(String),
+}
+
+static ENDING: Mutex<Option<Step>> = Mutex::new(None);
+
+/// What the end is at; `None`: it has not begun, or is done.
+pub fn step() -> Option<Step> {
+    lock(&ENDING).clone()
+}
+
+/// Has python-main end everything by `until`; the answer is whether threads of applications are left. `whole`: no request
+/// is inside, so interpreters may be ended.
+pub fn begin(runtime: &'static Runtime, until: Instant, whole: bool) -> Receiver<bool> {
+    let (reply, ended) = sync_channel(1);
+    let end = move || {
+        let _ = reply.send(end_all(runtime, until, whole));
+    };
+    runtime.loader.send(Task::End(Box::new(end)));
+    ended
+}
+
+/// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of
+/// applications are left. Interpreters are ended only if the process's part of Python is `whole`: no request is inside.
+fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
+    let mut interpreters = runtime.interpreters.all();
+    interpreters.sort_by_key(|interpreter| interpreter.name().is_empty());
+    let mut left = runtime.loader.hung();
+    let mut quiet = Vec::new();
+    let count = interpreters.len();
+    for (index, interpreter) in interpreters.into_iter().enumerate() {
+        *lock(&ENDING) = Some(Step::ExitFunctions(interpreter.context()));
+        let rest = until.saturating_duration_since(Instant::now());
+        let rest = rest.saturating_sub(Duration::from_millis(200).min(rest / 4));
+        // Threads of one interpreter that do not end must not cost the others their time.
+        let share = rest / (count - index) as u32;
+        let threads = interpreter.attach(|py| interpreter.run_exit_functions(py, share.as_secs_f64()));
+        if os::is_copy() {
+            // An exit function has forked, and this is the copy: it ends behind that function.
+            os::end_process(0);
+        }
+        if threads.is_empty() {
+            quiet.push(interpreter);
+            continue;
+        }
+        left = true;
+        let text = format!("threads of {} are still running: {}", interpreter.context(), threads.join(", "));
+        host::message(message::THREADS_LEFT, text);
+        host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", interpreter.context()));
+    }
+    // When all exit functions have run: modules that several interpreters share go with the first that is ended.
+    for interpreter in quiet {
+        let context = interpreter.context();
+        *lock(&ENDING) = Some(Step::TakingDown(context.clone()));
+        let wanted = whole && !interpreter.name().is_empty() && Instant::now() < until;
+        if !wanted || !interpreter.end_if_alone() {
+            host::message(message::INTERPRETER_LEFT, format_args!("{context} is not taken down"));
+        }
+    }
+    *lock(&ENDING) = None;
+    left
+}

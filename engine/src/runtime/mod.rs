@@ -1,0 +1,38 @@
+//! Python in this process: its interpreters, the threads that may use them, and its end.
+//!
+//! * [`run`] gives python-main to the [`loader`], the queue of what it does; [`Runtime`] is what there is then.
+//! * An [`Interpreter`] is one of Python's with everything of ours in it: the sources in Python, the log streams, what the
+//!   protocol of its applications needs ([`Fit`]).
+//! * Requests pass the [`gate`], which is closed when the process ends ([`ending`]).
+//! * What is printed goes to the [`Output`] that the calling thread works for.
+#![deny(unsafe_code)]
+
+pub mod alarm;
+pub mod ending;
+pub mod exits;
+mod gate;
+mod interpreter;
+mod interpreters;
+pub mod loader;
+mod log;
+mod native;
+pub mod os;
+mod output;
+mod process;
+mod settings;
+mod stream;
+mod sync;
+mod text;
+
+pub use exits::ExitRule;
+pub use gate::{Gate, Inside, gate};
+pub use interpreter::{Fit, Interpreter};
+pub use interpreters::Interpreters;
+pub use log::{Log, RequestLog};
+pub use output::Output;
+pub use process::{
+    Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,
+};
+pub use settings::{Settings, interface, seconds};
+pub use sync::lock;
+pub use text::{Errors, TextStreams};

@@ -1,0 +1,103 @@
+//! Where that goes which is printed, and what else is logged, while a thread works for a request or for the start of an
+//! application.
+#![forbid(unsafe_code)]
+
+use super::log::RequestLog;
+use crate::python::{GilCell, Py};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wire::{Level, Message};
+
+/// The streams that may hold the beginning of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// `wsgi.errors`
+    Errors,
+    /// `sys.stderr`
+    Stderr,
+    /// `sys.stdout`
+    Stdout,
+}
+
+/// The output of a request, or of a start that a request waits for: lines of that request's log.
+pub struct Output {
+    /// Path of the script.
+    pub script: Vec<u8>,
+    log: Arc<RequestLog>,
+    /// Beginnings of lines, by [`Stream`].
+    partial: GilCell<[Vec<u8>; 3]>,
+    closed: AtomicBool,
+}
+
+thread_local! {
+    /// The output of what this thread works for.
+    static CURRENT: RefCell<Option<Arc<Output>>> = const { RefCell::new(None) };
+}
+
+impl Output {
+    /// The output of what is done for a script.
+    pub fn new(script: &[u8], log: Arc<RequestLog>) -> Arc<Self> {
+        Arc::new(Self {
+            script: script.to_vec(),
+            log,
+            partial: GilCell::new(Default::default()),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Writes one line to the request's log; to the server's when the request is over.
+    pub fn log(&self, level: Level, line: &[u8]) {
+        self.log.line(level, line);
+    }
+
+    /// Writes a message of the catalogue to the request's log.
+    pub fn message(&self, message: Message, text: impl std::fmt::Display) {
+        self.log.message(message, text);
+    }
+
+    /// One line that the application wrote.
+    pub fn script_line(&self, line: &[u8]) {
+        self.log(Level::Error, &[b"[script ", &self.script[..], b"] ", line].concat());
+    }
+
+    /// The beginning of a line in a stream.
+    pub fn with_partial<T>(&self, py: Py<'_>, stream: Stream, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        work(&mut self.partial.borrow(py)[stream as usize])
+    }
+
+    /// Logs the beginnings of lines that no newline has followed. At the end of the request.
+    pub fn flush(&self, py: Py<'_>) {
+        let partial = self.partial.take(py);
+        for line in partial.iter().filter(|line| !line.is_empty()) {
+            self.script_line(line);
+        }
+    }
+
+    /// Nothing is written any more: whoever has kept a stream finds that the request is over.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// The request is over.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// The output of what the calling thread works for.
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.with_borrow(Option::clone)
+    }
+
+    /// Runs `work` with this as the calling thread's output.
+    pub fn current_while<T>(output: Option<Arc<Self>>, work: impl FnOnce() -> T) -> T {
+        struct Restore(Option<Arc<Output>>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                CURRENT.replace(self.0.take());
+            }
+        }
+        let _restore = Restore(CURRENT.replace(output));
+        work()
+    }
+}

@@ -1,0 +1,177 @@
+//! The applications of this process, and what it shares about them with others.
+
+use super::app::{App, NextInterpreter, StartPlan, WarmUp};
+use super::notices::say_buried;
+use super::registry::Registry;
+use super::script::Script;
+use crate::python::{Bound, Py};
+use crate::runtime::exits::{self, Tenants};
+use crate::runtime::os::LockFile;
+use crate::runtime::{self, Fit, Interpreter, RequestLog, Runtime, Settings};
+use once_cell::sync::OnceCell;
+use rustc_hash::FxHashMap;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What applications speak, as far as their start has to do with it.
+pub struct Protocol {
+    /// Makes what the protocol needs in each interpreter.
+    pub fit: Fit,
+    /// Runs a warm-up request through a script's module; answers the status. On a loader, attached.
+    pub warm_up:
+        fn(Py<'_>, &Arc<Interpreter>, &Script<'_>, &Bound<'_>, &WarmUp, Option<Arc<RequestLog>>) -> i32,
+}
+
+/// The applications of this process.
+pub struct Applications {
+    /// What they run in.
+    pub runtime: &'static Runtime,
+    pub(super) registry: Registry,
+    pub(super) protocol: &'static Protocol,
+    apps: RwLock<FxHashMap<u64, Vec<Arc<App>>>>,
+}
+
+static APPLICATIONS: OnceCell<Applications> = OnceCell::new();
+
+/// The applications, once Python runs.
+pub fn get() -> Option<&'static Applications> {
+    APPLICATIONS.get()
+}
+
+/// Starts applications in this process: see [`runtime::run`].
+pub fn run(
+    py: Py<'_>,
+    settings: Settings,
+    protocol: &'static Protocol,
+    ready: impl FnOnce() -> Result<(), String> + Send,
+) -> Result<(), String> {
+    runtime::run(py, settings, protocol.fit, |runtime| {
+        let registry = registry(&runtime.settings)?;
+        let applications = Applications { runtime, registry, protocol, apps: RwLock::default() };
+        let applications =
+            APPLICATIONS.try_insert(applications).map_err(|_| "Python was started twice".to_owned())?;
+        exits::begin(&runtime.settings, applications);
+        ready()
+    })
+}
+
+/// The start registry of the server; one of the process alone where the server has none.
+fn registry(settings: &Settings) -> Result<Registry, String> {
+    let file = match settings.registry {
+        Some(fd) => LockFile::of(fd),
+        None => LockFile::new(c"mod_wsgi start board").map_err(|e| format!("no start board: {e}"))?,
+    };
+    Ok(Registry::new(file, settings.permits))
+}
+
+impl Applications {
+    /// All that the process serves, or is to serve.
+    fn all(&self) -> Vec<Arc<App>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
+    }
+
+    /// Counts processes that died at the start of an application, and says so.
+    pub fn bury(&self, app: &App, key: u64) {
+        let settings = &self.runtime.settings;
+        let how = |pid| settings.died.as_ref().filter(|(died, _)| *died == pid).map(|(_, how)| how.clone());
+        if let Some(buried) = self.registry.bury(key, &app.shown(), settings.beside, how) {
+            say_buried(app, &buried, settings.daemon);
+        }
+    }
+
+    /// The interpreter for the next attempt to start an application, made if there is none. On a loader, not attached.
+    ///
+    /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
+    /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
+    pub fn interpreter_for(&self, app: &App) -> Result<Arc<Interpreter>, String> {
+        if let Some(serving) = app.serving() {
+            // Requests are at it there, maybe.
+            return Ok(serving.interpreter.clone());
+        }
+        if let Some(interpreter) = self.runtime.interpreters.current(&app.group)
+            && (app.inner().next_interpreter == NextInterpreter::Group
+                || interpreter.attach(|py| interpreter.has_extensions(py)))
+        {
+            return Ok(interpreter);
+        }
+        let interpreter = self.runtime.interpreters.make(&app.group)?;
+        app.inner().next_interpreter = NextInterpreter::Group;
+        Ok(interpreter)
+    }
+
+    /// Nobody loses by it if this process dies of an attempt: `first`, it does not serve yet. A process of a group is bold
+    /// while another one serves.
+    pub fn is_bold(&self, first: bool) -> bool {
+        let alone = || {
+            let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+            apps.values().map(Vec::len).sum::<usize>() <= 1
+        };
+        (first && (self.runtime.settings.beside || !self.runtime.settings.daemon)) || (!first && alone())
+    }
+
+    /// No other application serves in the interpreter.
+    pub fn is_alone_in(&self, app: &App, interpreter: &Arc<Interpreter>) -> bool {
+        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+        let mut others = apps.values().flatten().filter(|other| !std::ptr::eq(&***other, app));
+        !others.any(|other| {
+            other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.interpreter, interpreter))
+        })
+    }
+
+    fn app(&self, path: &[u8], name: &[u8], group: &[u8], plan: impl FnOnce() -> StartPlan) -> Arc<App> {
+        let mut hasher = rustc_hash::FxHasher::default();
+        (name, group).hash(&mut hasher);
+        let key = hasher.finish();
+        let find = |apps: &FxHashMap<u64, Vec<Arc<App>>>| {
+            apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *group).cloned()
+        };
+        if let Some(app) = find(&self.apps.read().unwrap_or_else(PoisonError::into_inner)) {
+            return app;
+        }
+        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        find(&apps).unwrap_or_else(|| {
+            let app = App::new(path, name, group, plan(), self.runtime.settings.startup_requests);
+            apps.entry(key).or_default().push(app.clone());
+            app
+        })
+    }
+}
+
+impl Tenants for Applications {
+    fn scripts(&self) -> Vec<String> {
+        self.all().iter().map(|app| app.shown().into_owned()).collect()
+    }
+
+    fn starting(&self) -> Option<String> {
+        let apps = self.all();
+        apps.iter().find(|app| app.inner().state.is_moving()).map(|app| app.shown().into_owned())
+    }
+}
+
+/// The application of a script; `plan` says how it starts when it is met for the first time.
+pub fn application(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> Option<Arc<App>> {
+    let applications = get()?;
+    if applications.runtime.settings.case_sensitive {
+        return Some(applications.app(script.path, script.path, script.group, plan));
+    }
+    Some(applications.app(script.path, &script.path.to_ascii_lowercase(), script.group, plan))
+}
+
+/// Threads that may wait for their turn.
+pub fn most_waiting() -> usize {
+    runtime::get().map_or(1, |runtime| runtime.settings.may_wait())
+}
+
+/// Files that the applications of the process are made of, as far as they are loaded: neither Python's own nor installed
+/// ones.
+pub fn own_files() -> Vec<String> {
+    let apps = get().map(Applications::all).unwrap_or_default();
+    let files = apps.iter().filter_map(|app| {
+        let interpreter = app.serving()?.interpreter.clone();
+        interpreter.visit(|py| interpreter.own_files(py, &app.path))
+    });
+    let mut files: Vec<String> = files.flatten().collect();
+    files.sort();
+    files.dedup();
+    files
+}

@@ -1,0 +1,12 @@
+//! The watchdog: a thread that ends what hangs and says where.
+//!
+//! It ends attempts beyond their deadline ([`watch`]), undoes deadlocks of imports ([`imports`]), and writes reports on
+//! where threads stand ([`report`](mod@report)).
+#![forbid(unsafe_code)]
+
+mod imports;
+mod report;
+mod watch;
+
+pub use imports::interrupt_request;
+pub use watch::{report_now as report, start};

@@ -1,0 +1,69 @@
+//! The call of an application, and the sending of what it answers.
+
+use super::call::Call;
+use super::environ::{self, Facts};
+use super::failed::{error, failed};
+use super::objects::Objects;
+use super::respond;
+use crate::python::{Bound, Py, Result};
+use crate::startup::Script;
+use std::sync::Arc;
+use wire::door::{End, Outcome};
+use wire::message;
+
+/// Calls the application of a script's module and sends its answer. Attached.
+pub fn run<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    script: &Script<'_>,
+    module: &Bound<'py>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    facts: &Facts,
+    head_only: bool,
+) -> Outcome {
+    let application = match call.interpreter.callable(py, module, script.callable) {
+        Ok(Some(application)) => application,
+        Ok(None) => {
+            let (path, name) =
+                (String::from_utf8_lossy(script.path), String::from_utf8_lossy(script.callable));
+            call.message(
+                message::CALLABLE_MISSING,
+                format_args!("Target WSGI script '{path}' does not contain WSGI application '{name}'"),
+            );
+            return error(500);
+        }
+        Err(raised) => return failed(py, call, raised),
+    };
+    match answer(py, call, &application, pairs, facts) {
+        Ok(()) => {
+            let short = !head_only && !call.gone.get(py) && call.answer.borrow(py).is_short();
+            Outcome::of(if short { End::Short } else { End::Complete }, 0)
+        }
+        Err(raised) => failed(py, call, raised),
+    }
+}
+
+fn answer<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    application: &Bound<'py>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    facts: &Facts,
+) -> Result<()> {
+    let streams = call.interpreter.streams();
+    let errors = streams.errors(py, &call.output)?;
+    let answered = || {
+        let environ = environ::build(py, call, pairs, facts, errors.object(py))?;
+        call.quick(py, "start", |link| link.started())?;
+        let start_response = Objects::of(&call.interpreter).adapter(py, call)?.attr(c"start_response")?;
+        let iterable = application.call(&[&environ, &start_response])?;
+        respond::respond(call, &iterable)
+    };
+    let answered = answered();
+    // Nothing may be called with an exception set; what ends objects sets it aside.
+    match answered {
+        Ok(()) => streams.give_back(py, errors),
+        Err(_) => errors.release(py),
+    }
+    answered
+}

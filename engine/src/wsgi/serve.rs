@@ -1,0 +1,117 @@
+//! A request from its arrival to its outcome.
+
+use super::call::Call;
+use super::environ::Facts;
+use super::failed::error;
+use super::refuse::{Pages, refuse, refuse_call};
+use super::run::run;
+use crate::host::{self, Renewed};
+use crate::python::{forget_interrupt, modules};
+use crate::requests::Link;
+use crate::runtime::{Log, Output, RequestLog, gate, is_copy, leave_copy};
+use crate::startup::{self, Script, Seen, StartPlan};
+use wire::door::{End, Outcome};
+
+/// A request, but for its link.
+pub struct Request<'a, P> {
+    /// The script and its interpreter.
+    pub script: Script<'a>,
+    /// The environ's text entries.
+    pub environ: P,
+    /// The declared length of the body.
+    pub length: Option<u64>,
+    /// The client gets no body.
+    pub head_only: bool,
+    /// The rest of the environ.
+    pub facts: Facts,
+    /// How the application starts, if it is met for the first time.
+    pub plan: &'a dyn Fn() -> StartPlan,
+    /// What is seen of an application that does not start.
+    pub pages: Pages,
+}
+
+/// Serves a request: finds the application, calls it and sends its answer. The calling thread is not attached.
+pub fn serve<'a, P>(request: Request<'a, P>, link: Box<dyn Link>, log: Box<dyn Log>) -> Outcome
+where
+    P: Iterator<Item = (&'a [u8], &'a [u8])>,
+{
+    let Some(_inside) = gate().enter() else { return error(503) };
+    let script = &request.script;
+    let Some(app) = startup::application(script, request.plan) else { return error(503) };
+    let log = RequestLog::new(log);
+    // It ends with the request, whoever else holds it.
+    let _end = EndOf(&log);
+    let interpreter = loop {
+        match app.serving() {
+            Some(serving) => break serving.interpreter.clone(),
+            None => {
+                if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.stamp, Some(&log)) {
+                    return refuse(&refusal, &app, request.pages, link);
+                }
+            }
+        }
+    };
+    let turn = app.turn(startup::most_waiting());
+    let first = turn.is_some();
+    let output = Output::new(script.path, log.clone());
+    let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
+    let _running = call.run();
+    Output::current_while(Some(output), || {
+        let mut loaded = false;
+        let (mut environ, facts) = (Some(request.environ), request.facts);
+        loop {
+            // An application that is loaded again serves in the same interpreter.
+            let Some(serving) = app.serving() else { break error(500) };
+            let attempt = interpreter.attach(|py| {
+                let module = interpreter.module(py, &serving, script, loaded)?;
+                let Some(environ) = environ.take() else { return Ok(error(500)) };
+                let before = if first { modules(py) } else { 0 };
+                call.inside.set(py, true);
+                let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
+                call.inside.set(py, false);
+                if call.was_interrupted().is_some() {
+                    // It may have ended before it was interrupted: the next request must not pay for it.
+                    forget_interrupt(py);
+                }
+                if is_copy() {
+                    // The application has forked, and its child came back here. Locks may be held by threads it has not.
+                    leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+                }
+                if first {
+                    call.end_turn(modules(py) != before);
+                }
+                call.output.flush(py);
+                Ok(outcome)
+            });
+            match attempt {
+                Ok(outcome) => break outcome,
+                // Scripts are loaded by the thread that runs Python's start, never by a request's own.
+                // Where another process can take the place of this one, no process runs two versions of a script.
+                Err(_) if !loaded && let Some(renewal) = host::renewal() => {
+                    call.give_turn();
+                    match renewal.changed(script.path, script.stamp) {
+                        Renewed::Elsewhere => break Outcome::of(End::Elsewhere, 0),
+                        Renewed::Here => loaded = true,
+                    }
+                }
+                Err(seen) if !loaded => {
+                    call.give_turn();
+                    match startup::start(&app, seen, script.stamp, Some(&log)) {
+                        Ok(()) => loaded = true,
+                        Err(refusal) => break refuse_call(&refusal, &app, request.pages, &call),
+                    }
+                }
+                Err(_) => break error(500),
+            }
+        }
+    })
+}
+
+/// Closes a request's log when it is dropped.
+struct EndOf<'a>(&'a RequestLog);
+
+impl Drop for EndOf<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
