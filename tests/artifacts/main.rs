@@ -1,6 +1,8 @@
 //! The two files of the module keep apart what their names promise: the Apache half knows no Python, the Python half no
 //! Apache. Read from their dynamic sections, so that a careless dependency is found when it is built.
 
+mod layers;
+
 use std::path::PathBuf;
 
 use harness::{Subject, repository, subject};
@@ -77,4 +79,21 @@ fn python_half_knows_no_apache() {
         "does not export PyInit__mod_wsgi"
     );
     assert!(!starting_with(&library.undefined, PYTHON).is_empty(), "reads the wrong symbols");
+}
+
+/// The floors of the engine, the ground floor first.
+const ENGINE: &[&[&str]] = &[
+    &["python"],
+    &["host.rs"],
+    &["runtime"],
+    &["requests"],
+    &["startup"],
+    &["watchdog"],
+    &["wsgi"],
+    &["embedded", "worker"],
+];
+
+#[test]
+fn in_the_engine_every_import_points_down() {
+    assert_eq!(layers::complaints(&repository().join("engine/src"), ENGINE), [""; 0]);
 }

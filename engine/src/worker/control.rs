@@ -2,7 +2,8 @@
 //! an application does can stop it.
 
 use super::limits::Limits;
-use super::{Worker, os};
+use super::os;
+use super::process::Worker;
 use crate::host::{self, Host};
 use crate::startup;
 use std::os::fd::{AsFd, AsRawFd};

@@ -1,7 +1,8 @@
 //! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
 
 use super::control::limit as seconds;
-use super::{Worker, os};
+use super::os;
+use super::process::Worker;
 use crate::host;
 use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime;

@@ -1,6 +1,6 @@
 //! Daemon mode: the engine in a process of its own, which serves one process group.
 //!
-//! The supervisor has executed the group's python with a bootstrap that calls [`Work`]. The process's main thread is
+//! The supervisor has executed the group's python with a bootstrap that calls [`work`]. The process's main thread is
 //! python-main, as in any Python; requests come over connections of Apache's children ([`serve`]), each a [`link`]; one
 //! thread that never touches Python listens to the supervisor and looks at limits ([`control`], [`limits`]).
 #![deny(unsafe_code)]
@@ -10,206 +10,15 @@ mod control;
 mod imports;
 mod limits;
 mod link;
+mod listener;
 mod os;
+mod process;
 mod renewal;
 mod serve;
 mod service;
 mod settings;
+mod start;
 mod voice;
 mod watch;
 
-use crate::host;
-use crate::python::{self, Problem, Py};
-use crate::runtime;
-use crate::startup::{self, Script, StartPlan};
-use crate::wsgi;
-use once_cell::sync::OnceCell;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use wire::claims::{Claims, Slot};
-use wire::control::{Message, Reason};
-use wire::worker::{self as told, descriptor};
-use wire::{Stamp, message};
-
-/// This process.
-pub struct Worker {
-    settings: told::Settings,
-    token: [u8; 16],
-    control: OwnedFd,
-    voice: voice::Voice,
-    socket: OwnedFd,
-    httpd: OwnedFd,
-    signals: OwnedFd,
-    wake: OwnedFd,
-    claims: &'static Claims,
-    slot: &'static Slot,
-    place: u32,
-    incarnation: u32,
-    listener: serve::Listener,
-    changes: renewal::Changes,
-    imports: imports::Imports,
-    serving: AtomicBool,
-    orphan: AtomicBool,
-    home: AtomicBool,
-    /// Applications that failed to start.
-    failed: AtomicU32,
-    /// Threads at a request.
-    busy: AtomicU32,
-    /// Requests that have ended.
-    served: AtomicU64,
-    /// When something happened last, microseconds; 0: nothing has.
-    activity: AtomicI64,
-    /// Requests that had ended when it was looked last what has been imported.
-    watched: AtomicU64,
-}
-
-static WORKER: OnceCell<Worker> = OnceCell::new();
-
-/// What the bootstrap of a worker calls, on the process's main thread.
-pub fn work(py: Py<'_>) -> python::Result<()> {
-    let worker = match begin() {
-        Ok(worker) => worker,
-        Err(why) => return Err(Problem::Runtime.raise(py, why)),
-    };
-    host::set(Box::new(control::SupervisorLog(worker)));
-    std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
-    let result = python::initialise().and_then(|()| {
-        python::reserve_thread_numbers(worker.settings.threads as usize);
-        let settings = settings::of(&worker.settings);
-        wsgi::start(py, settings, || worker.get_ready())
-    });
-    match result {
-        Ok(()) => Ok(()),
-        Err(why) => worker.fail(&why),
-    }
-}
-
-/// Takes what the supervisor left.
-fn begin() -> Result<&'static Worker, String> {
-    let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
-    os::close_in_copies();
-    drop(os::inherited(descriptor::ENGINE));
-    os::keep(descriptor::BOARD);
-    let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
-    let settings = told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
-    let (claims, slots) = os::claims(&os::inherited(descriptor::CLAIMS)).map_err(|e| failed("claims", e))?;
-    let pid = std::process::id();
-    let free = |slot: &Slot| {
-        let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
-        taken.is_ok()
-    };
-    // Not where another one has just been: a child may still look there at what that one noted.
-    let first = pid as usize % slots.len();
-    let mut places = (first..slots.len()).chain(0..first);
-    let place =
-        places.find(|at| free(&slots[*at])).ok_or("there is no place left among the claims of the group")?;
-    // No earlier worker of the place had it: its connections must not be taken for ours.
-    let incarnation = (runtime::clock() as u32) | 1;
-    os::set_title(&settings.title);
-    os::set_locale(&settings.locale);
-    // Those of a service are Python's.
-    let signals: &[i32] = if settings.threads == 0 { &[] } else { &control::SIGNALS };
-    let worker = Worker {
-        token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
-        control: os::inherited(descriptor::CONTROL),
-        voice: voice::Voice::take().map_err(|e| failed("the memory of its messages", e))?,
-        socket: os::inherited(descriptor::LISTENER),
-        httpd: os::inherited(descriptor::HTTPD),
-        signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
-        wake: os::wake_descriptor().map_err(|e| failed("eventfd", e))?,
-        claims,
-        slot: &slots[place],
-        place: place as u32,
-        incarnation,
-        listener: serve::Listener::new().map_err(|e| failed("epoll", e))?,
-        changes: renewal::Changes::default(),
-        imports: imports::Imports::default(),
-        serving: AtomicBool::new(false),
-        orphan: AtomicBool::new(false),
-        home: AtomicBool::new(false),
-        failed: AtomicU32::new(0),
-        busy: AtomicU32::new(0),
-        served: AtomicU64::new(0),
-        activity: AtomicI64::new(0),
-        watched: AtomicU64::new(u64::MAX),
-        settings,
-    };
-    let ours =
-        [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
-    ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
-    os::watch_descriptor(descriptor::BOARD, true);
-    os::watch_descriptor(worker.listener.descriptor(), true);
-    WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
-    WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
-}
-
-impl Worker {
-    /// Name of the group, for messages.
-    fn name(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.settings.group)
-    }
-
-    /// Python runs: starts the applications, and the thread that rules.
-    fn get_ready(&'static self) {
-        if self.settings.threads == 0 {
-            return self.become_service();
-        }
-        let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| self.rule());
-        let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
-            let failed = self.start_applications();
-            self.failed.store(failed, Ordering::SeqCst);
-            if self.settings.reload == 2 {
-                self.watch_imports(failed > 0);
-            }
-            self.tell(&Message::Ready { failed });
-            runtime::thread_exit();
-        });
-        if let Err(error) = ruler.and(starter) {
-            self.fail(&format!("no thread can be started: {error}"));
-        }
-    }
-
-    /// Starts those that start with the process, in the order of the configuration; answers how many failed.
-    fn start_applications(&self) -> u32 {
-        let scripts = self.settings.plans.iter().filter(|plan| plan.preload).map(|plan| {
-            let script = Script {
-                path: &plan.script,
-                group: &plan.group,
-                callable: &plan.callable,
-                stamp: Stamp::UNKNOWN,
-                reload: false,
-            };
-            (script, plan)
-        });
-        // All are known before the first one starts: none may end a process that others are still to start in.
-        for (script, plan) in scripts.clone() {
-            startup::application(&script, || settings::plan(plan));
-        }
-        let mut failed = 0;
-        for (script, plan) in scripts {
-            failed += u32::from(!startup::preload(&script, || settings::plan(plan)));
-        }
-        failed
-    }
-
-    /// How an application starts that is met for the first time.
-    fn plan(&self, key: u64, callable: &[u8]) -> StartPlan {
-        let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
-        // The callable is the request's: the plan may be that of an alias which only requests start.
-        StartPlan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
-    }
-
-    fn note_activity(&self) {
-        if self.settings.inactivity_timeout > 0.0 {
-            self.activity.store(runtime::clock(), Ordering::SeqCst);
-        }
-    }
-
-    fn count_request(&self) {
-        let served = self.served.fetch_add(1, Ordering::SeqCst) + 1;
-        if served == self.settings.maximum_requests {
-            let text = format!("it has served {served} requests (maximum-requests)");
-            self.ask_for_successor(Reason::Requests, &text);
-        }
-    }
-}
+pub use start::work;

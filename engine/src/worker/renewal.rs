@@ -1,7 +1,7 @@
 //! Code that has changed, and applications that do not start: both are a matter for another process, which takes the
 //! place of this one when it is ready.
 
-use super::Worker;
+use super::process::Worker;
 use crate::host::{Renewal, Renewed};
 use crate::runtime::lock;
 use std::collections::HashMap;

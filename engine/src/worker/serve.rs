@@ -6,7 +6,8 @@
 
 use super::conn::{Conn, malformed};
 use super::link::{Remote, RemoteLog};
-use super::{Worker, os};
+use super::os;
+use super::process::Worker;
 use crate::python::set_thread_number;
 use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
@@ -17,7 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use wire::door::{End, Outcome};
 use wire::frame::{self, Kind};
@@ -37,28 +38,6 @@ fn is_due(last: &AtomicI64, between: i64) -> bool {
     let (now, was) = (crate::runtime::clock(), last.load(Ordering::Relaxed));
     now.saturating_sub(was) > between
         && last.compare_exchange(was, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-}
-
-/// Connections, and what threads wait with.
-pub struct Listener {
-    epoll: os::Epoll,
-    conns: Mutex<Vec<Option<Arc<Conn>>>>,
-}
-
-impl Listener {
-    /// Without a connection.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
-    }
-
-    /// What threads wait with.
-    pub fn descriptor(&self) -> std::os::fd::RawFd {
-        self.epoll.descriptor()
-    }
-
-    fn conns(&self) -> std::sync::MutexGuard<'_, Vec<Option<Arc<Conn>>>> {
-        self.conns.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Worker {

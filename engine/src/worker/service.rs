@@ -2,7 +2,8 @@
 //! ends with the last; another one is started then.
 
 use super::control::{FOR_EVER, HURRY};
-use super::{Worker, os};
+use super::os;
+use super::process::Worker;
 use crate::runtime;
 use crate::startup;
 use std::os::fd::AsFd;

@@ -1,0 +1,75 @@
+//! What a worker is made of, for all files of this folder.
+#![forbid(unsafe_code)]
+
+use super::imports::Imports;
+use super::listener::Listener;
+use super::renewal::Changes;
+use super::settings;
+use super::voice::Voice;
+use crate::runtime;
+use crate::startup::StartPlan;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use wire::claims::{Claims, Slot};
+use wire::control::Reason;
+use wire::worker as told;
+
+/// This process.
+pub struct Worker {
+    pub(super) settings: told::Settings,
+    pub(super) token: [u8; 16],
+    pub(super) control: OwnedFd,
+    pub(super) voice: Voice,
+    pub(super) socket: OwnedFd,
+    pub(super) httpd: OwnedFd,
+    pub(super) signals: OwnedFd,
+    pub(super) wake: OwnedFd,
+    pub(super) claims: &'static Claims,
+    pub(super) slot: &'static Slot,
+    pub(super) place: u32,
+    pub(super) incarnation: u32,
+    pub(super) listener: Listener,
+    pub(super) changes: Changes,
+    pub(super) imports: Imports,
+    pub(super) serving: AtomicBool,
+    pub(super) orphan: AtomicBool,
+    pub(super) home: AtomicBool,
+    /// Applications that failed to start.
+    pub(super) failed: AtomicU32,
+    /// Threads at a request.
+    pub(super) busy: AtomicU32,
+    /// Requests that have ended.
+    pub(super) served: AtomicU64,
+    /// When something happened last, microseconds; 0: nothing has.
+    pub(super) activity: AtomicI64,
+    /// Requests that had ended when it was looked last what has been imported.
+    pub(super) watched: AtomicU64,
+}
+
+impl Worker {
+    /// Name of the group, for messages.
+    pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.settings.group)
+    }
+
+    /// How an application starts that is met for the first time.
+    pub(super) fn plan(&self, key: u64, callable: &[u8]) -> StartPlan {
+        let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
+        // The callable is the request's: the plan may be that of an alias which only requests start.
+        StartPlan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
+    }
+
+    pub(super) fn note_activity(&self) {
+        if self.settings.inactivity_timeout > 0.0 {
+            self.activity.store(runtime::clock(), Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn count_request(&self) {
+        let served = self.served.fetch_add(1, Ordering::SeqCst) + 1;
+        if served == self.settings.maximum_requests {
+            let text = format!("it has served {served} requests (maximum-requests)");
+            self.ask_for_successor(Reason::Requests, &text);
+        }
+    }
+}
