@@ -103,6 +103,13 @@ pub fn server_message(s: Option<Server<'_>>, message: Message, text: impl std::f
     server(s, message.level(), format!("{message}: {text}").as_bytes());
 }
 
+/// Panics are logged, with their place, when they happen: the guard that catches them has lost it.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        server_message(None, wire::message::PANIC, panic);
+    }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

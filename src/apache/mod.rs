@@ -11,6 +11,7 @@ pub mod brigade;
 pub mod command;
 mod entrances;
 mod file;
+mod guard;
 pub mod hook;
 pub mod log;
 mod module;
@@ -23,10 +24,13 @@ mod server;
 mod synthetic;
 pub(crate) mod sys;
 mod table;
+mod text;
 pub mod users;
 
 pub use being_read::BeingRead;
 pub use entrances::Entrance;
+pub use guard::guard;
+pub use log::log_panics;
 pub use module::{Merge, Module, record, register};
 pub use pool::{AtEnd, Pool};
 pub use process::{Watched, before_process_ends, main_server, now, watch_process};
@@ -37,28 +41,4 @@ pub use server::{
 };
 pub use synthetic::NoHtaccess;
 pub use table::Table;
-
-use std::ffi::{CStr, c_char};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// Runs `body`; a panic in it is logged and `otherwise` is the answer. Every `extern "C"` function that httpd
-/// calls is one call of this, so no panic reaches C.
-pub fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
-}
-
-/// Panics are logged, with their place, when they happen: the guard that catches them has lost it.
-pub fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        log::server_message(None, wire::message::PANIC, panic);
-    }));
-}
-
-/// A C string as bytes; null is empty.
-fn text<'a>(c: *const c_char) -> &'a [u8] {
-    if c.is_null() {
-        return b"";
-    }
-    // SAFETY: callers pass null or a string of httpd that lives as long as the record it was read from.
-    unsafe { CStr::from_ptr(c).to_bytes() }
-}
+use text::text;

@@ -1,10 +1,7 @@
-//! WSGIScriptAlias, WSGIScriptAliasMatch and WSGIDjangoAlias: which URLs are which application's.
+//! Aliases: which URLs are which application's.
 
-use super::daemon;
 use super::dir::flag;
-use super::django::Django;
-use super::table::Place;
-use super::words::{Setting, Words};
+use super::words::Setting;
 use crate::apache::Pool;
 use crate::apache::command::Regex;
 
@@ -42,6 +39,20 @@ pub enum Kind {
     Import,
 }
 
+/// A project, as `mod_wsgi.django.get_application` is told of it.
+pub struct Django {
+    /// Its directory.
+    pub project: Vec<u8>,
+    /// The URL path it is served below.
+    pub url: Vec<u8>,
+    /// `settings=`; empty: what manage.py says.
+    pub settings: Vec<u8>,
+    /// `checks=`: `error`, `warning` or `off`.
+    pub checks: Vec<u8>,
+    /// `static=finders`
+    pub finders: bool,
+}
+
 /// How an alias recognises its URLs.
 pub enum Url {
     /// Those that begin with this path.
@@ -50,38 +61,6 @@ pub enum Url {
     Match(Regex),
     /// None.
     Nothing,
-}
-
-const OPTIONS: &str =
-    "process-group=, application-group=, callable-object=, pass-authorization=, preload= and warmup=";
-
-/// The setter of both directives.
-pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String> {
-    let mut words = Words::of(line);
-    let (Some(url), Some(target)) = (words.word(), words.word()) else {
-        return Err(format!("{} requires at least two arguments, URL and script file", place.name));
-    };
-    let target = place.httpd.absolute(&target).unwrap_or(target);
-    let url = if regex {
-        Url::Match(place.httpd.regex(&url).ok_or("Regular expression could not be compiled.")?)
-    } else {
-        Url::Prefix(url)
-    };
-    let mut alias = Alias::new(url, target, Kind::Script);
-    while let Some(setting) = words.setting() {
-        let setting = setting.map_err(|word| unknown(&word, OPTIONS))?;
-        if !alias.option(&setting)? {
-            return Err(unknown(&setting.name, OPTIONS));
-        }
-    }
-    alias.check(place)?;
-    place.server.aliases.push(std::sync::Arc::new(alias));
-    Ok(())
-}
-
-fn unknown(word: &[u8], known: &str) -> String {
-    let word = String::from_utf8_lossy(word);
-    format!("Invalid option to WSGI script alias definition. '{word}' is none of {known}")
 }
 
 impl Alias {
@@ -126,28 +105,8 @@ impl Alias {
         Ok(true)
     }
 
-    /// Options that do not go together, or not with what stands above.
-    pub(super) fn check(&self, place: &Place<'_>) -> Result<(), String> {
-        if let Some((process, _)) = self.fixed_groups() {
-            daemon::require(place, process)?;
-        }
-        let Some(path) = self.warm_ups.iter().find(|path| !self.covers(path)) else { return Ok(()) };
-        let path = String::from_utf8_lossy(path);
-        Err(match &self.url {
-            Url::Match(_) | Url::Nothing => {
-                "warmup= goes with a URL path, not with a regular expression.".into()
-            }
-            Url::Prefix(url) => {
-                let url = String::from_utf8_lossy(url);
-                format!(
-                    "warmup={path} must be a URL path as visitors use it, at or below '{url}', such as warmup={url}"
-                )
-            }
-        })
-    }
-
     /// The URL path, with a query or without, is one of this alias's.
-    fn covers(&self, path: &[u8]) -> bool {
+    pub(super) fn covers(&self, path: &[u8]) -> bool {
         let end = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
         let Url::Prefix(prefix) = &self.url else { return false };
         path.starts_with(b"/") && matches_prefix(prefix, &path[..end]).is_some()

@@ -4,7 +4,7 @@ use super::dir::{DirConfig, MapHead, Name, Preload, flag};
 use super::server::{HashSeed, RestrictExit};
 use super::table::{Directive, Place, Setter};
 use super::words::Words;
-use super::{alias, daemon, django, import, socket};
+use super::{daemon, django, import, script_alias, socket};
 use crate::apache::command;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
@@ -28,7 +28,7 @@ pub static ALL: [Directive; 43] = [
               names URL paths at or below this one, as visitors use them: the application answers a GET request for \
               each before it serves; a status of 500 or more, or an exception, is a failed start. Such a request has \
               `mod_wsgi.warmup` in its environ, True.",
-        set: Setter::Server(|place, line| alias::set(place, line, false)),
+        set: Setter::Server(|place, line| script_alias::set(place, line, false)),
     },
     Directive {
         name: c"WSGIScriptAliasMatch",
@@ -39,7 +39,7 @@ pub static ALL: [Directive; 43] = [
         help: c"Regular expression, script file, and options name=value",
         doc: "As WSGIScriptAlias, for URLs that match a regular expression (not anchored; use `^`). `$1` … in the \
               file path stand for its groups; what follows the match is appended.",
-        set: Setter::Server(|place, line| alias::set(place, line, true)),
+        set: Setter::Server(|place, line| script_alias::set(place, line, true)),
     },
     Directive {
         name: c"WSGIDjangoAlias",

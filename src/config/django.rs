@@ -1,26 +1,13 @@
 //! WSGIDjangoAlias: a Django project at a URL path, without a script file.
 
-use super::alias::{Alias, Kind, Url};
+use super::alias::{Alias, Django, Kind, Url};
+use super::script_alias;
 use super::table::Place;
 use super::words::Words;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
-
-/// A project, as `mod_wsgi.django.get_application` is told of it.
-pub struct Django {
-    /// Its directory.
-    pub project: Vec<u8>,
-    /// The URL path it is served below.
-    pub url: Vec<u8>,
-    /// `settings=`; empty: what manage.py says.
-    pub settings: Vec<u8>,
-    /// `checks=`: `error`, `warning` or `off`.
-    pub checks: Vec<u8>,
-    /// `static=finders`
-    pub finders: bool,
-}
 
 const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, pass-authorization=, \
                        preload= and warmup=";
@@ -70,7 +57,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         }
     }
     alias.target = target(&django)?;
-    alias.check(place)?;
+    script_alias::check(&alias, place)?;
     alias.kind = Kind::Django(django);
     // WSGICallableObject is for scripts.
     alias.callable = Some(b"application".to_vec());

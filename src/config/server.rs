@@ -1,7 +1,7 @@
 //! What holds for a server or virtual host, and, in the main server, for Python.
 
-use super::daemon::Group;
-use super::{Alias, SocketConfig};
+use super::Alias;
+use super::daemon::GroupOptions;
 use crate::apache::Merge;
 use std::sync::Arc;
 
@@ -11,13 +11,22 @@ pub struct ServerConfig {
     /// Aliases, and scripts to import, in the order in which aliases are tried: a virtual host's own first.
     pub aliases: Vec<Arc<Alias>>,
     /// The process groups that it defines itself; see [`super::daemon::all`] for those of the whole configuration.
-    pub groups: Vec<Arc<Group>>,
+    pub groups: Vec<Arc<GroupOptions>>,
     /// Where the sockets of process groups are; only the main server's counts.
     pub socket: SocketConfig,
     /// What to say of directives that are accepted without effect; only the main server has any.
     pub without_effect: Vec<String>,
     /// Settings of Python; only the main server's count.
     pub python: PythonConfig,
+}
+
+/// Where the sockets are; only the main server's counts.
+#[derive(Clone, Debug, Default)]
+pub struct SocketConfig {
+    /// WSGISocketPrefix, absolute.
+    pub prefix: Option<Vec<u8>>,
+    /// WSGISocketRotation
+    pub rotation: Option<bool>,
 }
 
 /// How Python runs in this server.

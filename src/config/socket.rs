@@ -2,15 +2,6 @@
 
 use super::table::Place;
 
-/// Where the sockets are; only the main server's counts.
-#[derive(Clone, Debug, Default)]
-pub struct SocketConfig {
-    /// WSGISocketPrefix, absolute.
-    pub prefix: Option<Vec<u8>>,
-    /// WSGISocketRotation
-    pub rotation: Option<bool>,
-}
-
 /// The kinds of mutex that httpd has on this platform.
 const MUTEXES: [&str; 6] = ["default", "flock", "fcntl", "sysvsem", "posixsem", "pthread"];
 

@@ -1,6 +1,6 @@
 //! How a directive of ours is run.
 
-use super::daemon::{Elsewhere, Group};
+use super::daemon::{Elsewhere, GroupOptions};
 use super::{DirConfig, ServerConfig, Wsgi};
 use crate::apache::command::{self, Command, Context, Line, Place as Site, Regex};
 use crate::apache::root_relative;
@@ -83,7 +83,7 @@ impl Httpd for Site<'_> {
         let mut groups = Vec::new();
         for (server, config) in self.elsewhere::<Wsgi>() {
             let host = server.is_virtual().then(|| server.name().to_vec());
-            let of = |group: &Arc<Group>| Elsewhere { group: group.clone(), host: host.clone() };
+            let of = |group: &Arc<GroupOptions>| Elsewhere { group: group.clone(), host: host.clone() };
             groups.extend(config.groups.iter().map(of));
         }
         groups

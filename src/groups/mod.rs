@@ -9,7 +9,7 @@ use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::ServerExt;
-use crate::config::daemon::{self, Group};
+use crate::config::daemon::{self, GroupOptions};
 use crate::os;
 use crate::python::{Python, User};
 use kept::{Kept, KeptGroup};
@@ -25,9 +25,9 @@ use wire::{frame, message};
 const SLOTS: u32 = 256;
 
 /// A group.
-pub struct Live {
+pub struct ProcessGroup {
     /// What was typed.
-    pub group: Arc<Group>,
+    pub group: Arc<GroupOptions>,
     /// The virtual host that defines it; `None`: the main server.
     pub host: Option<Vec<u8>>,
     /// Its number among the main server's and virtual hosts', by which its log is found.
@@ -57,7 +57,7 @@ pub struct Live {
 }
 
 /// Who the processes of a group run as: Apache's own user and group, but for what is typed.
-pub fn identity(group: &Group) -> Account {
+pub fn identity(group: &GroupOptions) -> Account {
     let apache = User::apache();
     let gid = group.group.unwrap_or(apache.gid);
     match &group.user {
@@ -69,7 +69,7 @@ pub fn identity(group: &Group) -> Account {
     }
 }
 
-impl Live {
+impl ProcessGroup {
     /// Threads of a process.
     pub fn threads(&self) -> u32 {
         self.group.threads
@@ -87,23 +87,23 @@ impl Live {
 }
 
 /// Those of the configuration in force; children inherit them.
-static GROUPS: Mutex<Vec<&'static Live>> = Mutex::new(Vec::new());
+static GROUPS: Mutex<Vec<&'static ProcessGroup>> = Mutex::new(Vec::new());
 
 /// The process that has made them.
 static MAKER: AtomicU32 = AtomicU32::new(0);
 
 /// All groups.
-pub fn all() -> Vec<&'static Live> {
+pub fn all() -> Vec<&'static ProcessGroup> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// The group of this name.
-pub fn find(name: &[u8]) -> Option<&'static Live> {
+pub fn find(name: &[u8]) -> Option<&'static ProcessGroup> {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|live| live.group.name == name).copied()
 }
 
 /// Clears the places of processes that have ended without anybody to see it.
-pub fn clear_dead(live: &Live) {
+pub fn clear_dead(live: &ProcessGroup) {
     for slot in live.slots {
         let pid = slot.pid.load(Ordering::SeqCst);
         if pid != 0 && !os::is_alive(pid) {
@@ -140,7 +140,7 @@ pub fn forget_all() {
 
 /// The configuration of a group goes: what was made of it is not needed any more.
 #[allow(unsafe_code)]
-fn forget(live: &'static Live) {
+fn forget(live: &'static ProcessGroup) {
     // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
     // has forked have copies.
     unsafe {
@@ -151,7 +151,7 @@ fn forget(live: &'static Live) {
 
 /// What a group is known by in all generations: if any of this differs it is another group, with processes and a socket
 /// of its own.
-fn key(group: &Group, identity: &Account, slots: u32) -> u64 {
+fn key(group: &GroupOptions, identity: &Account, slots: u32) -> u64 {
     let mut text = Vec::new();
     let mut writer = Writer(&mut text);
     writer
@@ -166,7 +166,7 @@ fn key(group: &Group, identity: &Account, slots: u32) -> u64 {
 /// Makes the groups of this configuration, or finds their sockets. A socket that cannot be made stops the server's start;
 /// on a restart of a running server it is logged.
 pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Outcome {
-    let mut groups: Vec<&'static Live> = Vec::new();
+    let mut groups: Vec<&'static ProcessGroup> = Vec::new();
     let generation = mpm::generation();
     for (group, server) in daemon::all(main) {
         let identity = identity(group);
@@ -213,7 +213,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             );
             log::server_message(Some(main), message::GROUP_UNUSABLE, text);
         }
-        groups.push(Box::leak(Box::new(Live {
+        groups.push(Box::leak(Box::new(ProcessGroup {
             group: group.clone(),
             host: server.is_virtual().then(|| server.name().to_vec()),
             server: position,
@@ -236,7 +236,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
 }
 
 /// Its processes hold the socket and the claims, and any code in them can spoil both: what could not be used is made anew.
-fn heal(main: Server<'_>, group: &Group, identity: &Account, kept: &mut KeptGroup, serial: u64) {
+fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut KeptGroup, serial: u64) {
     let say = |what: &str| {
         let name = String::from_utf8_lossy(&group.name);
         log::server_message(
@@ -287,7 +287,7 @@ fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u
 fn create(
     pool: Pool<'_>,
     config: &ServerConfig,
-    group: &Group,
+    group: &GroupOptions,
     identity: &Account,
     (key, slots): (u64, u32),
     kept: &Kept,
@@ -338,7 +338,7 @@ fn create(
 }
 
 /// Listens at a path, in the place of whatever is there.
-fn listen(path: &[u8], group: &Group) -> Result<OwnedFd, String> {
+fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
     let shown = String::from_utf8_lossy(path);
     let owner = users::is_root().then_some(group.socket_user.unwrap_or(User::apache().uid));
     let _ = std::fs::remove_file(&*shown);

@@ -4,7 +4,7 @@ use super::identity;
 use crate::apache::users::Account;
 use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
-use crate::config::daemon::{self, Group};
+use crate::config::daemon::{self, GroupOptions};
 use crate::python::{self, Python, Unusable};
 use std::sync::{Mutex, PoisonError};
 use wire::message;
@@ -15,7 +15,7 @@ type Found = (Vec<u8>, Result<Python, String>);
 static FOUND: Mutex<Vec<Found>> = Mutex::new(Vec::new());
 
 /// What was found for a group.
-pub fn found(group: &Group) -> Result<Python, String> {
+pub fn found(group: &GroupOptions) -> Result<Python, String> {
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = found.iter().find(|(name, _)| *name == group.name);
     entry.map_or_else(|| Err("it was not looked for".into()), |(_, python)| python.clone())
@@ -50,7 +50,7 @@ pub fn check(main: Server<'_>) -> Result<(), Unusable> {
 type Probed<'c> = ((Option<&'c [u8]>, &'static str, python::User), Result<Python, String>);
 
 fn usable<'c>(
-    group: &'c Group,
+    group: &'c GroupOptions,
     default: Option<&'c [u8]>,
     probed: &mut Vec<Probed<'c>>,
 ) -> Result<Python, String> {

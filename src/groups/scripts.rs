@@ -1,7 +1,7 @@
 //! `script-user=`, `script-group=` and `script-root=`: a request for a script that its group would not run is refused before
 //! it goes there.
 
-use super::Live;
+use super::ProcessGroup;
 use crate::apache::{Request, Status};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ fn path(bytes: &[u8]) -> &Path {
 }
 
 /// Refuses what is not theirs.
-pub fn check(r: Request<'_>, live: &Live, script: &[u8]) -> Result<(), Status> {
+pub fn check(r: Request<'_>, live: &ProcessGroup, script: &[u8]) -> Result<(), Status> {
     let group = &live.group;
     let root = group.script_root.as_deref().map(path);
     let rules = Rules { user: group.script_user, group: group.script_group, root };

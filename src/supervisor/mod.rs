@@ -15,7 +15,7 @@ mod session;
 mod settings;
 
 use crate::apache::{Server, log, mpm};
-use crate::groups::{self, Live};
+use crate::groups::{self, ProcessGroup};
 use crate::os;
 use boards::Boards;
 use group::Group;
@@ -57,7 +57,7 @@ impl Context {
     }
 
     /// The server whose log a group's lines go to.
-    pub fn server(&self, live: &Live) -> Server<'static> {
+    pub fn server(&self, live: &ProcessGroup) -> Server<'static> {
         self.main.all().nth(live.server).unwrap_or(self.main)
     }
 }

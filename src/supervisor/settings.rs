@@ -4,7 +4,7 @@ use super::Context;
 use crate::apache::{self, Server, mpm};
 use crate::config::ServerExt;
 use crate::config::daemon::Reload;
-use crate::groups::Live;
+use crate::groups::ProcessGroup;
 use crate::os;
 use crate::process;
 use crate::startup::{plan, preload, registry};
@@ -48,7 +48,7 @@ pub fn plans(main: Server<'static>) -> Plans {
 }
 
 /// Those of a group.
-pub fn of_group(live: &Live, plans: &Plans) -> Vec<Plan> {
+pub fn of_group(live: &ProcessGroup, plans: &Plans) -> Vec<Plan> {
     let chroot = live.group.chroot.as_deref();
     let inside = |plan: &Plan| {
         let script = chroot.and_then(|root| plan.script.strip_prefix(root)).unwrap_or(&plan.script).to_vec();
@@ -59,7 +59,7 @@ pub fn of_group(live: &Live, plans: &Plans) -> Vec<Plan> {
 }
 
 /// `script-root=` as the process sees it.
-fn script_root(live: &Live) -> Vec<u8> {
+fn script_root(live: &ProcessGroup) -> Vec<u8> {
     let root = live.group.script_root.as_deref().unwrap_or_default();
     match live.group.chroot.as_deref().and_then(|chroot| root.strip_prefix(chroot)) {
         Some(b"") => b"/".to_vec(),
@@ -77,7 +77,7 @@ pub struct Past {
 }
 
 /// The settings of a process that is forked now.
-pub fn settings(context: &Context, live: &Live, plans: &[Plan], past: Past) -> Settings {
+pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Past) -> Settings {
     let (died, died_by) = past.died.unwrap_or_default();
     let (group, python) = (&live.group, &context.main.config().python);
     let threads = live.threads();
@@ -146,7 +146,7 @@ pub fn settings(context: &Context, live: &Live, plans: &[Plan], past: Past) -> S
 }
 
 /// Seconds that an application may take to start; a service never starts, it runs.
-pub fn startup_timeout(context: &Context, live: &Live) -> f64 {
+pub fn startup_timeout(context: &Context, live: &ProcessGroup) -> f64 {
     const NEVER: f64 = 1e9;
     let server = context.main.config().python.startup.timeout.unwrap_or(60.0);
     match live.group.startup_timeout {

@@ -47,9 +47,11 @@ pub fn complaints(root: &Path, floors: &[&[&str]]) -> Vec<String> {
 
 /// The floor of a file, and the entry of the list that it belongs to: the longest that fits.
 fn place<'a>(file: &str, floors: &[&[&'a str]]) -> Option<(usize, &'a str)> {
-    let entries = floors.iter().enumerate().flat_map(|(floor, row)| row.iter().map(move |entry| (floor, *entry)));
+    let entries =
+        floors.iter().enumerate().flat_map(|(floor, row)| row.iter().map(move |entry| (floor, *entry)));
     let fits = |entry: &str| {
-        file.strip_prefix(entry.trim_end_matches(".rs")).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        file.strip_prefix(entry.trim_end_matches(".rs"))
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     entries.filter(|(_, entry)| fits(entry)).max_by_key(|(_, entry)| entry.len())
 }
@@ -135,13 +137,17 @@ impl Tree {
         }
         let mut file = "lib".to_owned();
         for (at, part) in path.iter().enumerate() {
-            let folder = file.strip_suffix("mod").or(file.strip_suffix("lib")).map_or(format!("{file}/"), str::to_owned);
+            let folder = file
+                .strip_suffix("mod")
+                .or(file.strip_suffix("lib"))
+                .map_or(format!("{file}/"), str::to_owned);
             let candidates = [format!("{folder}{part}"), format!("{folder}{part}/mod")];
             if let Some(found) = candidates.into_iter().find(|name| self.files.contains_key(name)) {
                 file = found;
                 continue;
             }
-            let passed_on = self.files[&file].paths.iter().find(|other| other.is_use && other.known_as == *part);
+            let passed_on =
+                self.files[&file].paths.iter().find(|other| other.is_use && other.known_as == *part);
             if let Some(other) = passed_on
                 && (file.ends_with("/mod") || file == "lib")
             {
@@ -342,7 +348,8 @@ fn components(arrows: &[(String, String)]) -> Vec<Vec<String>> {
         next.entry(from).or_default().insert(to);
         next.entry(to).or_default();
     }
-    let reach: BTreeMap<&str, BTreeSet<&str>> = next.keys().map(|file| (*file, reached(file, &next))).collect();
+    let reach: BTreeMap<&str, BTreeSet<&str>> =
+        next.keys().map(|file| (*file, reached(file, &next))).collect();
     let mut found = BTreeSet::new();
     for file in next.keys() {
         let circle: Vec<String> = reach[file]
@@ -412,10 +419,7 @@ mod tests {
         let found = complaints(&files.0, &[&["a.rs"], &["b", "c.rs"]]);
         assert_eq!(
             found,
-            [
-                "a.rs imports b::y: a.rs stands below b",
-                "b/inner.rs imports c: b and c.rs are neighbours"
-            ]
+            ["a.rs imports b::y: a.rs stands below b", "b/inner.rs imports c: b and c.rs are neighbours"]
         );
         assert_eq!(complaints(&files.0, &[&["b"], &["c.rs"]]).len(), 2, "a.rs stands on no floor");
     }

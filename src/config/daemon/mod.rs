@@ -3,187 +3,22 @@
 //! Each option is checked where it stands, so that `apachectl configtest` finds what the start would stumble over. What
 //! an option left out means is settled where the processes are made.
 
+mod group;
 mod options;
 mod reach;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub use group::{Elsewhere, GroupOptions, Reload};
 pub use options::{OPTIONS, Row};
 pub(super) use reach::require;
-pub use reach::{Elsewhere, all, misplaced, reaches};
+pub use reach::{all, misplaced, reaches};
 
 use super::table::Place;
 use super::words::{Words, nearest};
-use crate::apache::users::Account;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::sync::Arc;
 use value::{Value, Wrong};
-
-/// A process group.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Group {
-    /// Its name.
-    pub name: Vec<u8>,
-    /// Its number among all groups of the configuration, from 1, in the order in which they are defined.
-    pub id: u32,
-    /// `file:line` of its definition.
-    pub location: String,
-
-    /// `processes=`. `None`: not given, so 1, and applications are told that there are no others.
-    pub processes: Option<u32>,
-    /// `threads=`. 0: it serves no requests.
-    pub threads: u32,
-    /// `user=`
-    pub user: Option<Account>,
-    /// `group=`, a gid.
-    pub group: Option<u32>,
-    /// `supplementary-groups=`, gids.
-    pub supplementary: Option<Vec<u32>>,
-    /// `umask=`
-    pub umask: Option<u32>,
-    /// `home=`, absolute.
-    pub home: Option<Vec<u8>>,
-    /// `chroot=`, absolute.
-    pub chroot: Option<Vec<u8>>,
-    /// `lang=`
-    pub lang: Option<Vec<u8>>,
-    /// `locale=`
-    pub locale: Option<Vec<u8>>,
-    /// `display-name=`, with `%{GROUP}` put in.
-    pub display_name: Option<Vec<u8>>,
-    /// `stack-size=`, bytes.
-    pub stack_size: Option<u64>,
-    /// `cpu-priority=`
-    pub cpu_priority: Option<i32>,
-    /// `script-user=`, a uid.
-    pub script_user: Option<u32>,
-    /// `script-group=`, a gid.
-    pub script_group: Option<u32>,
-    /// `script-root=`, absolute.
-    pub script_root: Option<Vec<u8>>,
-    /// `socket-user=`, a uid.
-    pub socket_user: Option<u32>,
-
-    /// `python-home=`, absolute.
-    pub python_home: Option<Vec<u8>>,
-    /// `python-path=`
-    pub python_path: Option<Vec<u8>>,
-    /// `python-eggs=`
-    pub python_eggs: Option<Vec<u8>>,
-    /// `switch-interval=`, seconds.
-    pub switch_interval: Option<f64>,
-    /// `server-metrics=`
-    pub server_metrics: bool,
-
-    /// `maximum-requests=`. 0: no limit.
-    pub maximum_requests: u64,
-    /// `startup-timeout=`, seconds. 0: no limit.
-    pub startup_timeout: Option<u32>,
-    /// `shutdown-timeout=`, seconds. 0: no limit.
-    pub shutdown_timeout: u32,
-    /// `graceful-timeout=`, seconds. 0: no limit.
-    pub graceful_timeout: u32,
-    /// `eviction-timeout=`, seconds. 0: that of `graceful-timeout=`.
-    pub eviction_timeout: u32,
-    /// `deadlock-timeout=`, seconds. 0: off.
-    pub deadlock_timeout: u32,
-    /// `inactivity-timeout=`, seconds. 0: off.
-    pub inactivity_timeout: u32,
-    /// `request-timeout=`, seconds. 0: off.
-    pub request_timeout: u32,
-    /// `interrupt-timeout=`, seconds. 0: off.
-    pub interrupt_timeout: u32,
-    /// `restart-interval=`, seconds. 0: off.
-    pub restart_interval: u32,
-    /// `cpu-time-limit=`, seconds. 0: off.
-    pub cpu_time_limit: u32,
-    /// `memory-limit=`, bytes. 0: off.
-    pub memory_limit: u64,
-    /// `virtual-memory-limit=`, bytes. 0: off.
-    pub virtual_memory_limit: u64,
-
-    /// `listen-backlog=`
-    pub listen_backlog: u32,
-    /// `connect-timeout=`, seconds.
-    pub connect_timeout: u32,
-    /// `socket-timeout=`, seconds. 0: the server's Timeout.
-    pub socket_timeout: u32,
-    /// `queue-timeout=`, seconds. 0: off.
-    pub queue_timeout: u32,
-    /// `send-buffer-size=`, bytes. 0: the system's.
-    pub send_buffer_size: u32,
-    /// `receive-buffer-size=`, bytes. 0: the system's.
-    pub receive_buffer_size: u32,
-    /// `header-buffer-size=`, bytes. 0: the default.
-    pub header_buffer_size: u32,
-    /// `response-buffer-size=`, bytes. 0: the default.
-    pub response_buffer_size: u32,
-    /// `response-socket-timeout=`, seconds. 0: that of `socket-timeout=`.
-    pub response_socket_timeout: u32,
-    /// `response-flush-delay=`, milliseconds.
-    pub response_flush_delay: u32,
-
-    /// `reload=`
-    pub reload: Reload,
-    /// `reload-wait=`, seconds.
-    pub reload_wait: f64,
-}
-
-/// `reload=`: a change of which files replaces the processes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reload {
-    /// None.
-    Off,
-    /// That of the script.
-    #[default]
-    Script,
-    /// That of the script and of what the application imported.
-    Imports,
-}
-
-impl Group {
-    /// One of which only the name is known.
-    fn named(name: Vec<u8>) -> Self {
-        Self {
-            name,
-            threads: 15,
-            shutdown_timeout: 5,
-            graceful_timeout: 15,
-            deadlock_timeout: 300,
-            listen_backlog: 100,
-            connect_timeout: 15,
-            response_flush_delay: 5,
-            reload_wait: 0.2,
-            ..Self::default()
-        }
-    }
-
-    /// Options that do not go together, or not with what is there.
-    fn check(&self) -> Result<(), String> {
-        if self.script_user.is_some() && self.script_group.is_some() {
-            return Err("Only one of script-user and script-group allowed.".into());
-        }
-        let home = self.home.as_deref().filter(|_| self.chroot.is_none());
-        for (thing, directory) in [("home directory", home), ("script root", self.script_root.as_deref())] {
-            let Some(directory) = directory else { continue };
-            let directory = Path::new(OsStr::from_bytes(directory));
-            let wrong = match directory.metadata() {
-                Ok(there) if !there.is_dir() => "is no directory",
-                Err(why) if why.kind() == std::io::ErrorKind::NotFound => "is not there",
-                // Those who may not look are told nothing.
-                _ => continue,
-            };
-            return Err(format!(
-                "Invalid {thing} for WSGI daemon process. '{}' {wrong}: make it, or name another",
-                directory.display()
-            ));
-        }
-        Ok(())
-    }
-}
 
 /// The setter.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
@@ -192,7 +27,8 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let elsewhere = place.httpd.groups_elsewhere();
     let known = place.server.groups.iter().chain(elsewhere.iter().map(|there| &there.group));
     let id = known.count() as u32 + 1;
-    let mut group = Group { id, location: std::mem::take(&mut place.location), ..Group::named(name) };
+    let mut group =
+        GroupOptions { id, location: std::mem::take(&mut place.location), ..GroupOptions::named(name) };
     while let Some(setting) = words.setting() {
         let setting = setting.map_err(|word| unknown(&word))?;
         let known = OPTIONS.iter().find(|row| row.name.as_bytes() == setting.name);

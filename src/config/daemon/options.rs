@@ -1,6 +1,6 @@
 //! The options of WSGIDaemonProcess, one row each. `docs/directives.md` is written from them.
 
-use super::Group;
+use super::group::GroupOptions;
 use super::value::{Value, Wrong};
 
 /// An option: everything there is to know about it.
@@ -19,7 +19,7 @@ pub struct Row {
     pub(super) set: Set,
 }
 
-type Set = fn(&mut Group, Value<'_>) -> Result<(), Wrong>;
+type Set = fn(&mut GroupOptions, Value<'_>) -> Result<(), Wrong>;
 
 const fn row(
     [name, thing]: [&'static str; 2],

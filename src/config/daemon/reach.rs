@@ -3,22 +3,13 @@
 
 use super::super::ServerConfig;
 use super::super::table::Place;
-use super::Group;
+use super::group::{Elsewhere, GroupOptions};
 use crate::apache::Server;
 use crate::config::ServerExt;
 use std::sync::Arc;
 
-/// A group that another server than the one being read defines.
-#[derive(Clone)]
-pub struct Elsewhere {
-    /// It.
-    pub group: Arc<Group>,
-    /// The ServerName of the virtual host that defines it, empty if it has none yet; `None`: the main server.
-    pub host: Option<Vec<u8>>,
-}
-
 /// All groups of a configuration, each with the server that defines it, in the order of their definitions.
-pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<Group>, Server<'c>)> {
+pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<GroupOptions>, Server<'c>)> {
     let of = |server: Server<'c>| {
         let config: &'c ServerConfig = server.config();
         config.groups.iter().map(move |group| (group, server))
@@ -36,7 +27,7 @@ pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<Group>, Server<'c>)> {
 pub(super) fn only_definition(
     place: &Place<'_>,
     elsewhere: &[Elsewhere],
-    group: &mut Group,
+    group: &mut GroupOptions,
 ) -> Result<(), String> {
     if let Some(here) = place.server.groups.iter().find(|known| known.name == group.name) {
         return Err(duplicate(group, here, UNIQUE));
@@ -52,7 +43,7 @@ pub(super) fn only_definition(
     if !one_site {
         return Err(duplicate(group, first, ONE_SITE));
     }
-    let again = Group { id: first.id, location: first.location.clone(), ..group.clone() };
+    let again = GroupOptions { id: first.id, location: first.location.clone(), ..group.clone() };
     if again != **first {
         return Err(duplicate(group, first, SAME_OPTIONS));
     }
@@ -78,7 +69,7 @@ const ONE_SITE: &str =
     "names are unique in the whole server; only virtual hosts of one ServerName may define the same group";
 const SAME_OPTIONS: &str = "in another virtual host of the site it needs the same options";
 
-fn duplicate(group: &Group, first: &Group, rule: &str) -> String {
+fn duplicate(group: &GroupOptions, first: &GroupOptions, rule: &str) -> String {
     format!(
         "Name duplicates previous WSGI daemon definition. '{}' is defined at {}: {rule}",
         String::from_utf8_lossy(&group.name),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::apache::command::Regex;
+use crate::apache::users::Account;
 use crate::config::directives::ALL;
 use crate::config::{DirConfig, Httpd, ServerConfig, Setter};
 
@@ -77,7 +78,7 @@ impl Reading {
 
 /// The group that `options` define.
 #[track_caller]
-fn group(options: &str) -> Arc<Group> {
+fn group(options: &str) -> Arc<GroupOptions> {
     let mut reading = Reading { is_root: true, ..Reading::default() };
     reading.read(&format!("WSGIDaemonProcess g {options}")).unwrap();
     reading.server.groups.remove(0)

@@ -2,7 +2,7 @@
 
 use super::super::dir::flag;
 use super::super::table::Httpd;
-use super::Reload;
+use super::group::Reload;
 use crate::apache::users::Account;
 use std::ops::RangeInclusive;
 

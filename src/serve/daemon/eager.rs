@@ -8,7 +8,7 @@
 
 use super::stop::Using;
 use super::stream::Stream;
-use crate::groups::Live;
+use crate::groups::ProcessGroup;
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,7 +64,7 @@ impl Eager {
 
 /// This process has no other request in any group, and no other process has one in this. `claimed`: threads of the process
 /// that has it.
-pub fn is_alone(live: &Live, using: &Using, claimed: u32) -> bool {
+pub fn is_alone(live: &ProcessGroup, using: &Using, claimed: u32) -> bool {
     let all = || live.slots.iter().map(Slot::claimed).sum::<u32>();
     using.is_alone && claimed <= 1 && (live.processes() == 1 || all() <= 1)
 }

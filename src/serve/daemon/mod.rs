@@ -18,7 +18,7 @@ pub use stop::Stop;
 use crate::apache::{Request, Status, mpm};
 use crate::config::Alias;
 use crate::config::RequestExt;
-use crate::groups::{self, Live, scripts};
+use crate::groups::{self, ProcessGroup, scripts};
 use crate::os;
 use crate::routing::{Environ, Route};
 use crate::serve::context::Exchange;
@@ -89,7 +89,12 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
 
 /// Gives the request to one process after another until one has called the application. `reading`: the time that the client
 /// took for its body, which does not count as waiting.
-fn give(exchange: &mut Exchange<'_>, live: &'static Live, mut request: Vec<u8>, reading: Duration) -> Status {
+fn give(
+    exchange: &mut Exchange<'_>,
+    live: &'static ProcessGroup,
+    mut request: Vec<u8>,
+    reading: Duration,
+) -> Status {
     let r = exchange.request;
     let begun = Instant::now();
     let queue_until = match live.group.queue_timeout {
@@ -125,7 +130,7 @@ fn give(exchange: &mut Exchange<'_>, live: &'static Live, mut request: Vec<u8>, 
 }
 
 /// The group of this name, if this request may use it.
-fn find(r: Request<'_>, name: &[u8]) -> Result<&'static Live, Status> {
+fn find(r: Request<'_>, name: &[u8]) -> Result<&'static ProcessGroup, Status> {
     let shown = || String::from_utf8_lossy(name);
     if groups::none() {
         r.log(
@@ -152,7 +157,7 @@ fn find(r: Request<'_>, name: &[u8]) -> Result<&'static Live, Status> {
 }
 
 /// The script as the group's processes see it; `None`: they do not.
-fn inside<'a>(live: &Live, script: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+fn inside<'a>(live: &ProcessGroup, script: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let Some(chroot) = &live.group.chroot else { return Some(Cow::Borrowed(script)) };
     let rest = script.strip_prefix(&chroot[..])?;
     rest.starts_with(b"/").then(|| Cow::Owned(rest.to_vec()))
@@ -169,7 +174,7 @@ fn in_chroot<'a>(chroot: Option<&[u8]>, name: &[u8], value: &'a [u8]) -> &'a [u8
 }
 
 /// No process took the request.
-fn refuse(r: Request<'_>, live: &Live, problem: Problem) -> Status {
+fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
     let name = live.name();
     match problem {
         Problem::Late => {

@@ -3,7 +3,7 @@
 use super::eager::Eager;
 use super::stream::Stream;
 use crate::apache::Request;
-use crate::groups::{self, Live};
+use crate::groups::{self, ProcessGroup};
 use crate::os;
 use once_cell::sync::OnceCell;
 use std::io;
@@ -92,7 +92,7 @@ impl Conn {
 
 /// Claims beyond its threads that a process may have. Where there is one process, a request that finds no idle thread may as
 /// well wait there as in the queue, unless it must know when that takes too long.
-fn beyond(live: &Live) -> u32 {
+fn beyond(live: &ProcessGroup) -> u32 {
     if live.processes() == 1 && live.group.queue_timeout == 0 { live.group.listen_backlog } else { 0 }
 }
 
@@ -104,7 +104,7 @@ fn most_idle(slot: &Slot) -> usize {
 }
 
 /// How long an answer may take, as far as reading and writing are concerned.
-pub fn patience(live: &Live, r: Request<'_>) -> Duration {
+pub fn patience(live: &ProcessGroup, r: Request<'_>) -> Duration {
     match live.group.socket_timeout {
         0 => r.server().timeout(),
         seconds => Duration::from_secs(seconds.into()),
@@ -112,7 +112,7 @@ pub fn patience(live: &Live, r: Request<'_>) -> Duration {
 }
 
 /// The connections of this process to a group. In a child the groups do not change any more.
-pub fn of(group: &Live) -> &'static Pool {
+pub fn of(group: &ProcessGroup) -> &'static Pool {
     static POOLS: OnceCell<Box<[Pool]>> = OnceCell::new();
     &POOLS.get_or_init(|| groups::all().iter().map(|_| Pool::default()).collect())[group.number]
 }
@@ -125,7 +125,7 @@ impl Pool {
     /// A connection with a thread behind it. Waits for one in the group's queue, until then.
     pub fn take(
         &'static self,
-        live: &'static Live,
+        live: &'static ProcessGroup,
         r: Request<'_>,
         until: Option<Instant>,
     ) -> Result<Conn, Problem> {
@@ -164,7 +164,7 @@ impl Pool {
     /// By the queue, in which each connection is taken by a process that has an idle thread.
     fn connect(
         &'static self,
-        live: &'static Live,
+        live: &'static ProcessGroup,
         r: Request<'_>,
         until: Option<Instant>,
     ) -> Result<Conn, Problem> {
@@ -182,7 +182,7 @@ impl Pool {
 
     fn try_to_connect(
         &'static self,
-        live: &'static Live,
+        live: &'static ProcessGroup,
         r: Request<'_>,
         until: Option<Instant>,
         give_up: Instant,
@@ -239,7 +239,7 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// None serves, and none starts.
-fn is_down(live: &Live) -> bool {
+fn is_down(live: &ProcessGroup) -> bool {
     if live.slots.iter().any(Slot::is_open) {
         return false;
     }
@@ -256,10 +256,10 @@ fn greeting(stream: &mut Stream) -> io::Result<Hello> {
 }
 
 /// A request waits in the queue, until this is dropped.
-struct Waits(&'static Live);
+struct Waits(&'static ProcessGroup);
 
 impl Waits {
-    fn begin(live: &'static Live) -> Self {
+    fn begin(live: &'static ProcessGroup) -> Self {
         live.claims.queued.fetch_add(1, Ordering::SeqCst);
         Self(live)
     }

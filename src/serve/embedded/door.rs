@@ -1,7 +1,7 @@
 //! The Apache half's side of the door: what the engine may ask of it, as C functions.
 #![allow(unsafe_code)]
 
-use super::{os, start};
+use super::{engine, os};
 use crate::apache::brigade::Owner;
 use crate::apache::{Request, guard, log};
 use crate::process;
@@ -47,7 +47,7 @@ extern "C" fn ready(engine: *const Engine, why: Slice) {
         // SAFETY: null or a table that lives as the process; the sentence lives during this call.
         let (engine, why) = unsafe { (engine.as_ref(), String::from_utf8_lossy(why.bytes())) };
         super::os::restore_interrupt();
-        start::answered(engine.ok_or_else(|| why.into_owned()));
+        engine::answered(engine.ok_or_else(|| why.into_owned()));
     });
 }
 
@@ -132,7 +132,7 @@ struct Released;
 
 impl Owner for Released {
     fn release(owner: *mut c_void) {
-        if let Ok(engine) = start::engine() {
+        if let Ok(engine) = engine::get() {
             (engine.release)(owner);
         }
     }

@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod door;
+mod engine;
 mod os;
 mod preload;
 mod signals;
@@ -33,7 +34,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let environ = Environ::of(r, route);
     // The access log tells where a request belonged that is refused, too.
     environ.show();
-    let engine = match start::engine() {
+    let engine = match engine::get() {
         Ok(engine) => engine,
         Err(status) => return refuse(r, status),
     };
@@ -72,28 +73,28 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
 }
 
 /// No Python here: says so once a request.
-fn refuse(r: Request<'_>, refusal: start::Refusal) -> Status {
+fn refuse(r: Request<'_>, refusal: engine::Refusal) -> Status {
     match refusal {
-        start::Refusal::Restricted => {
+        engine::Refusal::Restricted => {
             r.log(
                 message::EMBEDDED_RESTRICTED,
                 "Embedded mode of mod_wsgi disabled by runtime configuration: WSGIRestrictEmbedded is On",
             );
             Status(500)
         }
-        start::Refusal::Copies => {
+        engine::Refusal::Copies => {
             r.log(
                 message::NO_EMBEDDED_IN_COPIES,
                 format_args!("mpm_itk has no embedded mode: {}", check::copies::REMEDY),
             );
             Status(500)
         }
-        start::Refusal::Stopping => Status(503),
-        start::Refusal::Failed(why) => {
+        engine::Refusal::Stopping => Status(503),
+        engine::Refusal::Failed(why) => {
             r.log(message::PYTHON_NOT_RUNNING, format_args!("Python did not start in this process: {why}"));
             Status(500)
         }
-        start::Refusal::Unusable(why) => {
+        engine::Refusal::Unusable(why) => {
             r.log(message::PYTHON_NOT_RUNNING, format_args!("Python is not running in this process: {why}"));
             r.err_headers_out().set(c"Retry-After", c"10");
             Status(503)

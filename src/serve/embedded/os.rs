@@ -1,8 +1,8 @@
 //! What embedded mode needs of the operating system: libpython, threads, forks.
 #![allow(unsafe_code)]
 
+use super::engine;
 use super::signals::{self, Interrupt};
-use super::start;
 use crate::apache::mpm;
 use crate::process::engine_file;
 use crate::process::threads::{everything, nothing, spawn};
@@ -78,7 +78,7 @@ pub fn start_python(
         pointers.push(ptr::null_mut());
         // SAFETY: argc and argv as main() gets them; they live as long as this thread, which is Python's main one.
         let code = unsafe { main(arguments.len() as c_int, pointers.as_mut_ptr()) };
-        start::answered(Err(format!("it ended with exit status {code}; its output is above, in this log")));
+        engine::answered(Err(format!("it ended with exit status {code}; its output is above, in this log")));
     })
 }
 
@@ -132,7 +132,7 @@ pub fn watch() {
     }
     extern "C" fn at_thread_end(_: *mut c_void) {
         crate::apache::guard((), || {
-            if let Ok(engine) = start::engine() {
+            if let Ok(engine) = engine::get() {
                 (engine.thread_exit)();
             }
         });

@@ -1,6 +1,6 @@
 //! The start of applications before a child takes requests.
 
-use super::{os, start};
+use super::{engine, os};
 use crate::apache::{Pool, Server, log};
 use crate::process;
 use crate::startup::plan;
@@ -51,7 +51,7 @@ fn start_one(candidate: &Candidate) {
         reload: false,
         plan: candidate.plan,
     };
-    if let Ok(engine) = start::engine() {
+    if let Ok(engine) = engine::get() {
         (engine.preload)(&target);
     }
 }

@@ -1,5 +1,6 @@
 //! The start of Python in a child, and what the rest of the child knows of it.
 
+use super::engine::{self, Refusal};
 use super::{door, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
@@ -7,56 +8,12 @@ use crate::config::ServerExt;
 use crate::process::{self, cpus};
 use crate::startup::{options, registry};
 use crate::{check, python};
-use once_cell::sync::OnceCell;
-use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
-use wire::door::{Engine, Settings, VERSION};
+use wire::door::{Engine, Settings};
 use wire::{Slice, message};
 
 /// How long Python may take to start in a child. Without it the child serves everything else.
 const START_DEADLINE: Duration = Duration::from_secs(60);
-
-static ANSWER: Mutex<Option<Result<&'static Engine, String>>> = Mutex::new(None);
-static ANSWERED: Condvar = Condvar::new();
-/// [`ANSWER`] once it is final: read by every request.
-static ENGINE: OnceCell<Result<&'static Engine, Refusal>> = OnceCell::new();
-
-/// Why there is no Python in this process.
-#[derive(Clone, Debug)]
-pub enum Refusal {
-    /// WSGIRestrictEmbedded is on.
-    Restricted,
-    /// Each connection is served in a copy of this process.
-    Copies,
-    /// The process was told to end before it had started.
-    Stopping,
-    /// The configured python cannot be used, found when the running server read its configuration again.
-    Unusable(String),
-    /// It did not start, and why.
-    Failed(String),
-}
-
-/// The engine, or why there is none.
-pub fn engine() -> Result<&'static Engine, Refusal> {
-    match ENGINE.get() {
-        Some(answer) => answer.clone(),
-        None => Err(Refusal::Failed("it has not been started".into())),
-    }
-}
-
-/// The engine's answer to our table, given on the python-main thread.
-pub fn answered(answer: Result<&'static Engine, String>) {
-    let answer = answer.and_then(|engine| {
-        if engine.version == VERSION && engine.size as usize == size_of::<Engine>() {
-            return Ok(engine);
-        }
-        Err(format!("_mod_wsgi.abi3.so speaks version {} of the door, mod_wsgi.so {VERSION}", engine.version))
-    });
-    let mut place = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    // The first answer counts: python-main reports its own end too.
-    place.get_or_insert(answer);
-    ANSWERED.notify_all();
-}
 
 /// The child-init hook.
 pub struct Start;
@@ -88,7 +45,7 @@ impl hook::ChildStart for Start {
         if ready {
             pool.at_end::<super::AtPoolEnd>();
         }
-        let _ = ENGINE.set(result);
+        engine::settle(result);
         if ready {
             preload::run(pool, main);
         }
@@ -107,28 +64,15 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     let host = Box::leak(Box::new(door::host(settings)));
     os::start_python(&python, host, &options::arguments(config), options::variables(config))
         .map_err(Refusal::Failed)?;
-    let mut answer = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    loop {
-        if let Some(answer) = answer.take() {
-            let engine = answer.map_err(Refusal::Failed)?;
-            let text = format!(
-                "Python {} from {} started in {} ms",
-                python.version,
-                python.prefix,
-                begun.elapsed().as_millis()
-            );
-            log::server_message(Some(main), message::PYTHON_STARTED, text);
-            return Ok(engine);
-        }
-        if begun.elapsed() > START_DEADLINE {
-            return Err(Refusal::Failed(format!("it did not start within {} s", START_DEADLINE.as_secs())));
-        }
-        if signals::stop_is_pending() {
-            return Err(Refusal::Stopping);
-        }
-        let pause = Duration::from_millis(50);
-        answer = ANSWERED.wait_timeout(answer, pause).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
-    }
+    let engine = engine::wait_for(START_DEADLINE)?;
+    let text = format!(
+        "Python {} from {} started in {} ms",
+        python.version,
+        python.prefix,
+        begun.elapsed().as_millis()
+    );
+    log::server_message(Some(main), message::PYTHON_STARTED, text);
+    Ok(engine)
 }
 
 fn settings(config: &'static ServerConfig) -> Settings {

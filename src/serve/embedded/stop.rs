@@ -1,6 +1,6 @@
 //! The end of a child: Python goes first, within a deadline.
 
-use super::{os, start};
+use super::{engine, os};
 use crate::apache::{AtEnd, hook};
 use std::sync::Once;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl AtEnd for AtPoolEnd {
 pub fn end() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let Ok(engine) = start::engine() else { return };
+        let Ok(engine) = engine::get() else { return };
         let ended = (engine.stop)(DEADLINE.as_millis() as u32);
         if ended.running > 0 {
             // Their threads wait for Python for ever now, and httpd would wait for them until it is killed. It is not

@@ -14,7 +14,7 @@ use super::process::Process;
 use super::session::Remains;
 use super::settings::{self, Plans};
 use crate::apache::log;
-use crate::groups::{self, Live};
+use crate::groups::{self, ProcessGroup};
 use crate::os;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
@@ -35,7 +35,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// A group.
 pub struct Group {
     /// It.
-    pub live: &'static Live,
+    pub live: &'static ProcessGroup,
     plans: Vec<Plan>,
     places: Vec<Place>,
     /// Processes that finish what they have.
@@ -82,7 +82,7 @@ impl Place {
 
 impl Group {
     /// A group without a process.
-    pub fn new(live: &'static Live, plans: &Plans) -> Self {
+    pub fn new(live: &'static ProcessGroup, plans: &Plans) -> Self {
         groups::clear_dead(live);
         let places = if live.python.is_ok() { live.processes() } else { 0 };
         Self {

@@ -6,7 +6,7 @@ use super::Context;
 use super::output::Output;
 use super::process::Process;
 use crate::config::ServerExt;
-use crate::groups::Live;
+use crate::groups::ProcessGroup;
 use crate::os;
 use crate::startup::options;
 use std::ffi::{CString, OsString};
@@ -31,7 +31,7 @@ engine.work()
 
 /// What the new process does, prepared before it is forked.
 struct Plan<'a> {
-    live: &'a Live,
+    live: &'a ProcessGroup,
     /// Where each descriptor goes.
     descriptors: Vec<(RawFd, RawFd)>,
     /// What it says, which is heard when it ends, or when its python has something to say.
@@ -44,7 +44,11 @@ struct Plan<'a> {
 }
 
 /// Forks it.
-pub fn launch(context: &Context, live: &'static Live, settings: &Settings) -> Result<Process, String> {
+pub fn launch(
+    context: &Context,
+    live: &'static ProcessGroup,
+    settings: &Settings,
+) -> Result<Process, String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
@@ -98,7 +102,7 @@ fn c_string(text: &[u8]) -> Result<CString, String> {
 
 /// Where the process stands: `home=`; else the directory of its one Django project; else, if it is not Apache's own user,
 /// the user's home directory.
-fn directory(live: &Live, settings: &Settings) -> Option<Vec<u8>> {
+fn directory(live: &ProcessGroup, settings: &Settings) -> Option<Vec<u8>> {
     if let Some(home) = &live.group.home {
         return Some(home.clone());
     }
@@ -111,7 +115,7 @@ fn directory(live: &Live, settings: &Settings) -> Option<Vec<u8>> {
 }
 
 /// httpd's environment with what the options say: HOME always, the names of the user where they are there already.
-fn environment(live: &Live, seed: Option<String>) -> Vec<Vec<u8>> {
+fn environment(live: &ProcessGroup, seed: Option<String>) -> Vec<Vec<u8>> {
     let mut all: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     let mut set = |name: &str, value: Option<&[u8]>, always: bool| {
         let Some(value) = value else { return };

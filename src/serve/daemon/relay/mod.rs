@@ -12,7 +12,7 @@ use super::pool::{self, Conn};
 use super::stop::Using;
 use super::stream::unreadable;
 use crate::apache::{Request, Status, log};
-use crate::groups::Live;
+use crate::groups::ProcessGroup;
 use crate::serve::context::Exchange;
 use std::io;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub enum Relayed {
 /// A request on its way.
 pub struct Relay<'e, 'r> {
     exchange: &'e mut Exchange<'r>,
-    live: &'static Live,
+    live: &'static ProcessGroup,
     conn: Conn,
     /// What the end of the answer is to be instead of what comes.
     instead: Option<Instead>,
@@ -66,7 +66,7 @@ fn malformed(what: &str) -> io::Error {
 
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
-    pub fn new(exchange: &'e mut Exchange<'r>, live: &'static Live, conn: Conn) -> Self {
+    pub fn new(exchange: &'e mut Exchange<'r>, live: &'static ProcessGroup, conn: Conn) -> Self {
         Self {
             exchange,
             live,
