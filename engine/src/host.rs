@@ -51,7 +51,7 @@ pub trait Renewal {
 
 static HOST: OnceCell<Box<dyn Host>> = OnceCell::new();
 
-/// Says who it is, once.
+/// Says what process this is, once: the engine logs there from now on.
 pub fn set(host: Box<dyn Host>) {
     let _ = HOST.set(host);
 }

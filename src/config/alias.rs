@@ -4,6 +4,7 @@ use super::dir::flag;
 use super::words::Setting;
 use crate::apache::Pool;
 use crate::apache::command::Regex;
+use wire::plan::Django;
 
 /// URLs of a script.
 pub struct Alias {
@@ -37,20 +38,6 @@ pub enum Kind {
     Files,
     /// A script that is loaded with the process, whether a URL leads to it or not (WSGIImportScript).
     Import,
-}
-
-/// A project, as `mod_wsgi.django.get_application` is told of it.
-pub struct Django {
-    /// Its directory.
-    pub project: Vec<u8>,
-    /// The URL path it is served below.
-    pub url: Vec<u8>,
-    /// `settings=`; empty: what manage.py says.
-    pub settings: Vec<u8>,
-    /// `checks=`: `error`, `warning` or `off`.
-    pub checks: Vec<u8>,
-    /// `static=finders`
-    pub finders: bool,
 }
 
 /// How an alias recognises its URLs.

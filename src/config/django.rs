@@ -1,6 +1,6 @@
 //! WSGIDjangoAlias: a Django project at a URL path, without a script file.
 
-use super::alias::{Alias, Django, Kind, Url};
+use super::alias::{Alias, Kind, Url};
 use super::script_alias;
 use super::table::Place;
 use super::words::Words;
@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
+use wire::plan::Django;
 
 const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, pass-authorization=, \
                        preload= and warmup=";

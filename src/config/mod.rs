@@ -18,7 +18,7 @@ mod socket;
 mod table;
 mod words;
 
-pub use alias::{Alias, Django, Kind, Url};
+pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Name, Preload};
 pub use entries::{RequestExt, ServerExt, Wsgi};
 pub use notices::Notices;

@@ -6,3 +6,4 @@ pub mod options;
 pub mod plan;
 pub mod preload;
 pub mod registry;
+pub mod settings;

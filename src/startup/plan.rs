@@ -5,48 +5,23 @@ use crate::config::ServerExt;
 use crate::config::{Alias, Kind};
 use crate::routing::{Environ, Route};
 use once_cell::sync::OnceCell;
-use wire::door::{Django, Plan, WarmUp};
-use wire::{Pair, Slice};
+use wire::plan::{StartPlan, WarmUp};
 
 /// A plan of an alias of a server, both known by their addresses, and a port that visitors come through.
 struct Entry {
     server: usize,
     alias: usize,
     port: u16,
-    plan: &'static Plan,
+    plan: StartPlan,
+    /// It, for the engine in this process.
+    encoded: Vec<u8>,
 }
 
-/// The plan of an alias of a server for visitors through this port, for a process of our own.
+/// The plan of an alias of a server for visitors through this port, for a worker.
 pub fn told(server: Server<'_>, port: u16, alias: Option<&Alias>) -> wire::worker::Plan {
-    let plan = of(server, port, alias);
-    // SAFETY: plans and all they point at live as long as the process.
-    #[allow(unsafe_code)]
-    unsafe {
-        let text = |slice: Slice| slice.bytes().to_vec();
-        let warm_ups = wire::slice::array(plan.warm_ups, plan.warm_ups_len);
-        wire::worker::Plan {
-            key: alias.filter(|alias| alias.has_plan()).map_or(0, |alias| key_of(server, port, alias)),
-            django: plan.django.as_ref().map(|django| wire::worker::Django {
-                project: text(django.project),
-                url: text(django.url),
-                settings: text(django.settings),
-                checks: text(django.checks),
-                finders: django.finders,
-            }),
-            warm_ups: warm_ups
-                .iter()
-                .map(|request| wire::worker::WarmUp {
-                    path: text(request.path),
-                    environ: wire::slice::array(request.environ, request.environ_len)
-                        .iter()
-                        .map(|pair| (text(pair.name), text(pair.value)))
-                        .collect(),
-                    https: request.https,
-                })
-                .collect(),
-            ..wire::worker::Plan::default()
-        }
-    }
+    let key = alias.filter(|alias| alias.has_plan()).map_or(0, |alias| key_of(server, port, alias));
+    let start = find(server, port, alias).map(|entry| entry.plan.clone()).unwrap_or_default();
+    wire::worker::Plan { key, start, ..wire::worker::Plan::default() }
 }
 
 /// Ways to a server that plans are made for: one at least, for visitors that the configuration does not tell of.
@@ -101,28 +76,28 @@ pub fn prepare(pool: Pool<'static>, main: Server<'static>) {
         let entrances = entrances(server);
         for alias in server.config().aliases.iter().filter(|alias| alias.has_plan()) {
             let (server_key, alias_key) = key(server, alias);
-            plans.extend(entrances.iter().map(|&entrance| Entry {
-                server: server_key,
-                alias: alias_key,
-                port: entrance.local,
-                plan: plan(pool, server, entrance, alias),
+            plans.extend(entrances.iter().map(|&entrance| {
+                let plan = plan(pool, server, entrance, alias);
+                let encoded = plan.bytes();
+                Entry { server: server_key, alias: alias_key, port: entrance.local, plan, encoded }
             }));
         }
     }
     let _ = PLANS.set(plans);
 }
 
-/// That of a script without warm-up requests.
-static PLAIN: Plan = Plan { django: std::ptr::null(), warm_ups: std::ptr::null(), warm_ups_len: 0 };
-
-/// The plan for requests of this alias that come through this port.
-pub fn of(server: Server<'_>, port: u16, alias: Option<&Alias>) -> &'static Plan {
-    let Some(alias) = alias.filter(|alias| alias.has_plan()) else { return &PLAIN };
-    let (server, alias) = key(server, alias);
+/// What is made for requests of this alias that come through this port, or through another one of the server's.
+fn find(server: Server<'_>, port: u16, alias: Option<&Alias>) -> Option<&'static Entry> {
+    let (server, alias) = key(server, alias.filter(|alias| alias.has_plan())?);
     let plans = PLANS.get().into_iter().flatten();
     let mut its = plans.filter(|entry| entry.server == server && entry.alias == alias).peekable();
     let first = its.peek().copied();
-    its.find(|entry| entry.port == port).or(first).map_or(&PLAIN, |entry| entry.plan)
+    its.find(|entry| entry.port == port).or(first)
+}
+
+/// The plan for requests of this alias that come through this port, encoded; empty: a script without warm-up requests.
+pub fn of(server: Server<'_>, port: u16, alias: Option<&Alias>) -> &'static [u8] {
+    find(server, port, alias).map_or(&[], |entry| &entry.encoded)
 }
 
 fn plan(
@@ -130,20 +105,13 @@ fn plan(
     server: Server<'static>,
     entrance: Entrance,
     alias: &'static Alias,
-) -> &'static Plan {
-    let django: *const Django = match &alias.kind {
-        Kind::Django(django) => Box::leak(Box::new(Django {
-            project: Slice::of(&django.project),
-            url: Slice::of(&django.url),
-            settings: Slice::of(&django.settings),
-            checks: Slice::of(&django.checks),
-            finders: django.finders,
-        })),
-        _ => std::ptr::null(),
+) -> StartPlan {
+    let django = match &alias.kind {
+        Kind::Django(django) => Some(django.clone()),
+        _ => None,
     };
     let warm_ups = alias.warm_ups.iter().filter_map(|url| warm_up(pool, server, entrance, alias, url));
-    let warm_ups: &'static [WarmUp] = Box::leak(warm_ups.collect());
-    Box::leak(Box::new(Plan { django, warm_ups: warm_ups.as_ptr(), warm_ups_len: warm_ups.len() }))
+    StartPlan { django, warm_ups: warm_ups.collect() }
 }
 
 /// A request for this URL as a visitor's would be. `None`: the configuration refuses it, which visitors will see.
@@ -157,13 +125,12 @@ fn warm_up(
     let path = url.split(|byte| *byte == b'?').next().unwrap_or(url);
     let file = alias.map(pool, pool.unescaped(path))?;
     let request: Request<'static> = pool.synthetic_request(server, entrance, url, &file).ok()?;
-    let route: &'static Route<'static> = Box::leak(Box::new(Route::of(request, Some(alias))));
-    let environ = Environ::of(request, route);
+    let route = Route::of(request, Some(alias));
+    let environ = Environ::of(request, &route);
     let https = environ.https();
-    let mut entries = environ.entries().to_vec();
+    let mut entries: Vec<_> = environ.pairs().map(|(name, value)| (name.to_vec(), value.to_vec())).collect();
     // httpd's own answer is about the connection, of which there is none.
-    let scheme: &'static [u8] = if https { b"https" } else { b"http" };
-    entries.push(Pair { name: Slice::of(b"REQUEST_SCHEME"), value: Slice::of(scheme) });
-    let entries: &'static [Pair] = Box::leak(entries.into_boxed_slice());
-    Some(WarmUp { path: Slice::of(url), environ: entries.as_ptr(), environ_len: entries.len(), https })
+    let scheme: &[u8] = if https { b"https" } else { b"http" };
+    entries.push((b"REQUEST_SCHEME".to_vec(), scheme.to_vec()));
+    Some(WarmUp { path: url.to_vec(), environ: entries, https })
 }

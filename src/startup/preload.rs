@@ -6,7 +6,6 @@ use crate::config::{Alias, Kind, Preload};
 use crate::config::{RequestExt, ServerExt};
 use crate::routing::{Route, is_known};
 use std::collections::HashSet;
-use wire::door::Plan;
 
 /// An application to start.
 pub struct Candidate {
@@ -20,8 +19,8 @@ pub struct Candidate {
     pub callable: Vec<u8>,
     /// How it starts, for a process of a process group.
     pub told: Option<wire::worker::Plan>,
-    /// How it starts, for an Apache child.
-    pub plan: &'static Plan,
+    /// How it starts, encoded, for an Apache child.
+    pub plan: &'static [u8],
     /// It is wanted, not only allowed: the budget does not count.
     pub wanted: bool,
 }

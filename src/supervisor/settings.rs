@@ -1,19 +1,18 @@
 //! What a process is told: the group's options and the server's, and the applications that it starts.
 
 use super::Context;
-use crate::apache::{self, Server, mpm};
+use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
 use crate::config::daemon::Reload;
 use crate::groups::ProcessGroup;
 use crate::os;
-use crate::process;
-use crate::startup::{plan, preload, registry};
-use wire::worker::{NOBODY, Plan, Settings};
+use crate::startup::settings::given;
+use crate::startup::{self, plan, preload};
+use wire::settings::Process;
+use wire::worker::{Plan, Settings, Worker, descriptor};
 
 /// Least stack of a thread: CPython 3.13 overflows a smaller one on deeply nested data.
 const LEAST_STACK: u64 = 2 << 20;
-/// What it is if nothing is said.
-const STACK: u64 = 8 << 20;
 
 /// Applications of process groups that are known from the configuration: the group's name, and the application.
 pub type Plans = Vec<(Vec<u8>, Plan)>;
@@ -78,52 +77,19 @@ pub struct Past {
 
 /// The settings of a process that is forked now.
 pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Past) -> Settings {
-    let (died, died_by) = past.died.unwrap_or_default();
-    let (group, python) = (&live.group, &context.main.config().python);
-    let threads = live.threads();
-    let optional = |text: &Option<Vec<u8>>| text.clone().unwrap_or_default();
-    let [major, minor, patch] = apache::version();
-    Settings {
-        group: group.name.clone(),
-        title: optional(&group.display_name),
+    let common = common(context, live, past);
+    let group = &live.group;
+    let mut worker = Worker {
+        title: group.display_name.clone().unwrap_or_default(),
         token: live.token.to_vec(),
         peer: group.socket_user.unwrap_or(mpm::unixd_user().0),
         supervisor: context.serial,
-        threads,
-        stack: group.stack_size.unwrap_or(STACK).max(LEAST_STACK),
-        multiprocess: group.processes.is_some(),
-        python_path: optional(&group.python_path),
-        home: optional(&group.home),
-        restrict_stdin: python.restrict_stdin == Some(true),
-        restrict_stdout: python.restrict_stdout == Some(true),
-        restrict_signal: python.restrict_signal != Some(false),
-        beside: past.beside,
-        died,
-        died_by: died_by.into_bytes(),
-        restrict_exit: python.restrict_exit.unwrap_or_default().number(),
-        case_sensitive: python.case_sensitivity != Some(false),
-        locale: optional(&group.locale),
-        switch_interval: group.switch_interval.unwrap_or(0.0),
-        hide_hash_seed: python.hash_seed.is_some(),
-        apache_version: (major as u64) << 32 | (minor as u64) << 16 | patch as u64,
-        description: apache::description().to_vec(),
-        build_date: apache::build_date().to_vec(),
-        mpm: mpm::name().to_vec(),
-        mpm_processes: mpm::max_processes().max(1) as u32,
-        mpm_threads: mpm::threads() as u32,
-        processes: live.processes(),
         level: context.server(live).log_level(),
-        slots: if threads == 0 { 0 } else { python.startup.slots.unwrap_or_else(process::cpus) },
-        generation: registry::generation(),
-        begun: os::clock(),
-        startup_timeout: startup_timeout(context, live),
-        startup_requests: python.startup.requests.unwrap_or(3),
-        import_timeout: python.startup.import_timeout.unwrap_or(10.0),
         maximum_requests: jittered(group.maximum_requests),
         restart_interval: group.restart_interval.into(),
         inactivity_timeout: group.inactivity_timeout.into(),
         // A process of many threads may have some that are slow: as mod_wsgi has it.
-        request_timeout: f64::from(group.request_timeout) * (1.0 + f64::from(threads.max(1)).ln()),
+        request_timeout: f64::from(group.request_timeout) * (1.0 + f64::from(live.threads().max(1)).ln()),
         interrupt_timeout: group.interrupt_timeout.into(),
         deadlock_timeout: group.deadlock_timeout.into(),
         graceful_timeout: group.graceful_timeout.into(),
@@ -137,18 +103,49 @@ pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Pa
             Reload::Script => 1,
             Reload::Imports => 2,
         },
-        script_user: group.script_user.unwrap_or(NOBODY),
-        script_group: group.script_group.unwrap_or(NOBODY),
-        script_root: script_root(live),
-        run_once: threads == 1 && group.maximum_requests == 1,
-        plans: plans.to_vec(),
+        ..Worker::default()
+    };
+    given(&mut worker.locale, &group.locale);
+    given(&mut worker.stack, &group.stack_size);
+    worker.stack = worker.stack.max(LEAST_STACK);
+    Settings { common, worker, plans: plans.to_vec() }
+}
+
+/// What processes of either mode are told, as it is for a worker of this group.
+fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings::Settings {
+    let (group, threads) = (&live.group, live.threads());
+    let mut common = startup::settings::of(context.main.config());
+    let (process, interpreter) = (&mut common.process, &mut common.interpreter);
+    process.process_group = group.name.clone();
+    process.daemon = true;
+    process.multithread = threads != 1;
+    process.multiprocess = group.processes.is_some();
+    process.run_once = threads == 1 && group.maximum_requests == 1;
+    process.processes = i32::try_from(live.processes()).unwrap_or(i32::MAX);
+    process.threads = i32::try_from(threads).unwrap_or(i32::MAX);
+    process.registry = descriptor::BOARD;
+    process.startup_timeout = startup_timeout(context, live);
+    process.beside = past.beside;
+    let (died, died_by) = past.died.unwrap_or_default();
+    (process.died, process.died_by) = (died, died_by.into_bytes());
+    process.script_root = script_root(live);
+    given(&mut process.script_user, &group.script_user);
+    given(&mut process.script_group, &group.script_group);
+    interpreter.python_path = group.python_path.clone().unwrap_or_default();
+    interpreter.switch_interval = group.switch_interval.unwrap_or_default();
+    given(&mut interpreter.home, &group.home);
+    if threads == 0 {
+        // A service may wait for a signal, and for as long as it likes for a permit that nobody gives.
+        process.permits = 0;
+        interpreter.restrict_signal = false;
     }
+    common
 }
 
 /// Seconds that an application may take to start; a service never starts, it runs.
 pub fn startup_timeout(context: &Context, live: &ProcessGroup) -> f64 {
     const NEVER: f64 = 1e9;
-    let server = context.main.config().python.startup.timeout.unwrap_or(60.0);
+    let server = context.main.config().python.startup.timeout.unwrap_or(Process::default().startup_timeout);
     match live.group.startup_timeout {
         _ if live.threads() == 0 => NEVER,
         Some(0) => NEVER,

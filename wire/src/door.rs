@@ -31,7 +31,7 @@ pub struct Host {
     /// `size_of::<Host>()` of who made the table.
     pub size: u32,
     /// What the configuration says of every interpreter.
-    pub settings: *const Settings,
+    pub settings: Slice,
     /// Python has started: here is the engine's table (or null and why not, as one sentence). Called once, on the
     /// thread that runs Python's start.
     pub ready: extern "C" fn(engine: *const Engine, why: Slice),
@@ -146,47 +146,8 @@ pub struct Target {
     pub stamp: Stamp,
     /// `WSGIScriptReloading`: a script that has changed is loaded again.
     pub reload: bool,
-    /// How it starts; null: a script without warm-up requests. Lives as the process.
-    pub plan: *const Plan,
-}
-
-/// How an application starts.
-#[repr(C)]
-pub struct Plan {
-    /// It is a Django project; null: a script.
-    pub django: *const Django,
-    /// Requests that it must answer before it serves.
-    pub warm_ups: *const WarmUp,
-    /// Their number.
-    pub warm_ups_len: usize,
-}
-
-/// `WSGIDjangoAlias`
-#[repr(C)]
-pub struct Django {
-    /// The project's directory.
-    pub project: Slice,
-    /// The URL path it is served below.
-    pub url: Slice,
-    /// Name of the settings module; empty: what manage.py says.
-    pub settings: Slice,
-    /// `error`, `warning` or `off`.
-    pub checks: Slice,
-    /// Static files are served by Django's own handler.
-    pub finders: bool,
-}
-
-/// A warm-up request.
-#[repr(C)]
-pub struct WarmUp {
-    /// The path, for messages.
-    pub path: Slice,
-    /// The environ's text entries.
-    pub environ: *const Pair,
-    /// Their number.
-    pub environ_len: usize,
-    /// `wsgi.url_scheme` is `https`.
-    pub https: bool,
+    /// How it starts, an encoded [`crate::plan::StartPlan`]. Lives as the process.
+    pub plan: Slice,
 }
 
 /// One request, as the engine needs it. All pointers live until [`Engine::serve`] returns.
@@ -251,68 +212,7 @@ pub enum End {
     Elsewhere = 5,
 }
 
-/// What the configuration says of every interpreter of the process. Slices live as long as the process.
-#[repr(C)]
-pub struct Settings {
-    /// `WSGIPythonPath`: directories joined by colons.
-    pub python_path: Slice,
-    /// `WSGIRestrictStdin`.
-    pub restrict_stdin: bool,
-    /// `WSGIRestrictStdout`.
-    pub restrict_stdout: bool,
-    /// `WSGIRestrictSignal`.
-    pub restrict_signal: bool,
-    /// `sys.stdout` stays what it is (`httpd -X`).
-    pub keep_stdout: bool,
-    /// `WSGICaseSensitivity`.
-    pub case_sensitive: bool,
-    /// `wsgi.multithread`.
-    pub multithread: bool,
-    /// `wsgi.multiprocess`.
-    pub multiprocess: bool,
-    /// `WSGISwitchInterval` in seconds; 0 when not set.
-    pub switch_interval: f64,
-    /// PYTHONHASHSEED was set for Python's start only.
-    pub hide_hash_seed: bool,
-    /// (major, minor, patch) of httpd.
-    pub apache_version: [i32; 3],
-    /// `Apache/2.4.62 (Debian) …`, whatever ServerTokens says.
-    pub description: Slice,
-    /// When httpd was built.
-    pub build_date: Slice,
-    /// `event`, `worker`, `prefork`.
-    pub mpm: Slice,
-    /// Most processes the MPM runs.
-    pub processes: i32,
-    /// Threads of each.
-    pub threads: i32,
-    /// `WSGIRestrictExit`; see [`crate::exit_rule`].
-    pub restrict_exit: u8,
-    /// Descriptor of the start board, a file in memory that all children of a configuration share; -1: there is none.
-    pub board: i32,
-    /// `WSGIStartupLock`: slots; 0: off.
-    pub slots: u32,
-    /// Differs each time the server reads its configuration.
-    pub generation: i64,
-    /// When this process began to start Python, microseconds of the monotonic clock.
-    pub begun: i64,
-    /// `WSGIStartupTimeout`, seconds.
-    pub startup_timeout: f64,
-    /// `WSGIStartupRequests`
-    pub startup_requests: u32,
-    /// `WSGIImportTimeout`, seconds; 0: off.
-    pub import_timeout: f64,
-}
-
-// SAFETY: tables and settings are written once, before they are shared, and then only read.
+// SAFETY: tables are written once, before they are shared, and then only read.
 unsafe impl Sync for Host {}
-// SAFETY: plans are written once, before they are shared, and then only read.
-unsafe impl Sync for Plan {}
-// SAFETY: as above.
-unsafe impl Send for Plan {}
-// SAFETY: as for `Host`.
-unsafe impl Sync for Settings {}
-// SAFETY: as for `Host`: the slices point at memory that lives as long as the process.
-unsafe impl Send for Settings {}
-// SAFETY: as for `Settings`.
+// SAFETY: as above; the slices point at memory that lives as long as the process.
 unsafe impl Send for Host {}

@@ -5,14 +5,15 @@ use super::{Apache, Handle};
 use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::requests::Block;
-use crate::runtime::{self, ExitRule, Settings, seconds};
-use crate::startup::{self, Django, Script, StartPlan, WarmUp};
+use crate::runtime::{self, Settings};
+use crate::startup::{self, Script};
 use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use wire::door::{self as table, End, Ended, Engine, Exchange, Outcome, Request, Target, VERSION};
+use wire::plan::StartPlan;
 use wire::{Slice, message};
 
 static HOST: OnceCell<&'static table::Host> = OnceCell::new();
@@ -60,7 +61,7 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
     let result = python::initialise().and_then(|()| {
         // SAFETY: the settings live as the process.
-        let settings = settings(unsafe { &*host.settings });
+        let settings = settings(unsafe { host.settings.bytes() })?;
         wsgi::start(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
     });
     result.map_err(|why| {
@@ -69,49 +70,13 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     })
 }
 
-fn settings(from: &table::Settings) -> Settings {
-    use std::os::unix::ffi::OsStringExt;
-    // SAFETY: slices of settings live as the process.
-    let text = |slice: Slice| unsafe { slice.bytes() }.to_vec();
-    if from.hide_hash_seed {
+fn settings(encoded: &[u8]) -> Result<Settings, String> {
+    let told = wire::settings::Settings::parse(encoded).map_err(|error| error.to_string())?;
+    if told.process.hide_hash_seed {
         // SAFETY: python-main is the only thread that runs; Python has read the variable.
         unsafe { std::env::remove_var("PYTHONHASHSEED") };
     }
-    let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect();
-    Settings {
-        python_path: text(from.python_path),
-        process_group: Vec::new(),
-        home: Vec::new(),
-        restrict_stdin: from.restrict_stdin,
-        restrict_stdout: from.restrict_stdout,
-        restrict_signal: from.restrict_signal,
-        keep_stdout: from.keep_stdout,
-        case_sensitive: from.case_sensitive,
-        multithread: from.multithread,
-        multiprocess: from.multiprocess,
-        run_once: false,
-        switch_interval: from.switch_interval,
-        environ,
-        apache_version: from.apache_version,
-        description: text(from.description),
-        build_date: text(from.build_date),
-        mpm: text(from.mpm),
-        processes: from.processes,
-        threads: from.threads,
-        mpm_numbers: [from.processes, from.threads],
-        restrict_exit: ExitRule::of(from.restrict_exit),
-        daemon: false,
-        beside: false,
-        died: None,
-        scripts: (None, None, None),
-        registry: (from.board >= 0).then_some(from.board),
-        permits: from.slots,
-        generation: from.generation,
-        begun: from.begun,
-        startup_timeout: seconds(from.startup_timeout),
-        startup_requests: from.startup_requests,
-        import_timeout: seconds(from.import_timeout),
-    }
+    Ok(Settings::of(told))
 }
 
 /// No panic crosses the door: it is logged where it happens, by the hook.
@@ -131,32 +96,12 @@ fn script<'a>(target: &'a Target) -> Script<'a> {
     }
 }
 
-/// How an application starts, in words of the engine's.
+/// How an application starts.
 fn plan(target: &Target) -> StartPlan {
-    // SAFETY: null, or a plan that lives as the process.
-    let Some(plan) = (unsafe { target.plan.as_ref() }) else { return StartPlan::default() };
-    // SAFETY: slices of a plan and of a target live during the call.
-    let text = |slice: Slice| unsafe { slice.bytes() }.to_vec();
-    // SAFETY: null, or a structure that lives as the plan.
-    let django = unsafe { plan.django.as_ref() }.map(|django| Django {
-        project: text(django.project),
-        url: text(django.url),
-        settings: text(django.settings),
-        checks: text(django.checks),
-        finders: django.finders,
-    });
-    // SAFETY: an array that lives as the plan; null only when it is empty.
-    let requests = unsafe { wire::slice::array(plan.warm_ups, plan.warm_ups_len) };
-    let warm_up = |request: &table::WarmUp| {
-        // SAFETY: as above.
-        let environ = unsafe { wire::slice::array(request.environ, request.environ_len) };
-        WarmUp {
-            path: String::from_utf8_lossy(&text(request.path)).into_owned(),
-            environ: environ.iter().map(|pair| (text(pair.name), text(pair.value))).collect(),
-            https: request.https,
-        }
-    };
-    StartPlan { django, callable: text(target.callable), warm_ups: requests.iter().map(warm_up).collect() }
+    // SAFETY: a plan that lives as the process.
+    let plan = StartPlan::parse(unsafe { target.plan.bytes() });
+    // The other half of this version has made it.
+    plan.unwrap_or_default()
 }
 
 extern "C" fn serve(request: *const Request) -> Outcome {

@@ -22,7 +22,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Raises it with a text.
+    /// Raises the exception with a text.
     pub fn raise(self, _: Py<'_>, text: impl std::fmt::Display) -> Raised {
         let text = CString::new(text.to_string().replace('\0', "?")).unwrap_or_default();
         // SAFETY: exception classes are statics; the text is a live C string that Python copies.

@@ -20,6 +20,7 @@ mod interpreter;
 mod library;
 mod object;
 mod once;
+mod operations;
 mod threads;
 
 pub use attach::Py;
@@ -29,8 +30,9 @@ pub use error::{Problem, Raised};
 pub use interpreter::{
     InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
 };
-pub use object::{Bound, BuiltinType, Owned, OwnedBytes};
+pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
+pub use operations::BuiltinType;
 pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
 
 pub(crate) use pyo3::ffi;

@@ -13,16 +13,16 @@ use wire::{Level, Message};
 pub struct ActiveRequest {
     /// The interpreter that serves it.
     pub interpreter: Arc<Interpreter>,
-    /// Its log, and what is printed meanwhile.
+    /// Where its log lines go, and what is printed meanwhile.
     pub output: Arc<Output>,
     /// Code of the application runs for it, which can be interrupted.
     pub inside: GilCell<bool>,
     link: Mutex<Option<Box<dyn Link>>>,
-    /// When it came here, and the thread that serves it.
+    /// When the request came here, and the thread that serves it.
     begun: Instant,
     thread: u64,
     native: u64,
-    /// It has been interrupted: an [`Interrupt`], or 0.
+    /// Why the request has been interrupted: an [`Interrupt`], or 0.
     interrupted: AtomicU8,
 }
 
@@ -30,9 +30,9 @@ pub struct ActiveRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Interrupt {
-    /// It waits for an import that does not get on.
+    /// The request waits for an import that makes no progress.
     ImportDeadlock = 1,
-    /// It has lasted longer than it may.
+    /// The request has lasted longer than it may.
     Timeout = 2,
 }
 
@@ -100,7 +100,7 @@ impl ActiveRequest {
         self.native
     }
 
-    /// Its thread is made to raise, so that others get on.
+    /// Notes why the thread of the request is made to raise.
     pub fn set_interrupted(&self, why: Option<Interrupt>) {
         self.interrupted.store(why.map_or(0, |why| why as u8), Ordering::SeqCst);
     }

@@ -4,7 +4,7 @@
 use super::os::{LockFile, Wake};
 use once_cell::sync::OnceCell;
 
-/// The two.
+/// The descriptor and the file.
 pub struct Alarm {
     /// What the watchdog sleeps on.
     pub wake: Wake,
@@ -14,7 +14,7 @@ pub struct Alarm {
 
 static ALARM: OnceCell<Alarm> = OnceCell::new();
 
-/// Makes them; for the watchdog, which starts.
+/// Makes the alarm, once: the watchdog starts.
 pub fn make() -> std::io::Result<&'static Alarm> {
     let alarm = Alarm { wake: Wake::new()?, dump: LockFile::new(c"mod_wsgi stacks")?.appending() };
     Ok(ALARM.get_or_init(|| alarm))

@@ -137,8 +137,8 @@ static RULES: OnceCell<Rules> = OnceCell::new();
 
 /// Rulings are wanted from now on.
 pub fn begin(settings: &Settings, tenants: &'static dyn Tenants) {
-    let (daemon, service) = (settings.daemon, settings.is_service());
-    let _ = RULES.set(Rules { restrict_exit: settings.restrict_exit, daemon, service, tenants });
+    let (daemon, service) = (settings.process.daemon, settings.process.is_service());
+    let _ = RULES.set(Rules { restrict_exit: settings.restrict_exit(), daemon, service, tenants });
 }
 
 /// What is done about it, when the calling thread does it now.

@@ -22,6 +22,12 @@ pub struct Gate {
 /// Someone is inside, until this is dropped.
 pub struct Inside<'a>(&'a Gate);
 
+impl Default for Gate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Gate {
     /// An open gate.
     pub const fn new() -> Self {
@@ -46,7 +52,7 @@ impl Gate {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Closes it and waits until everybody has left, up to a time; answers how many are still inside.
+    /// Closes the gate and waits until everybody has left, up to a time; answers how many are still inside.
     pub fn close(&self, until: Instant) -> usize {
         self.closed.store(true, Ordering::SeqCst);
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use wire::message as msg;
 /// Spoiled interpreters that a process leaves; each costs some MiB.
 const MOST_LEFT: u32 = 8;
 
-/// The interpreters.
+/// The interpreters of this process.
 pub struct Interpreters {
     main: Arc<Interpreter>,
     settings: Settings,

@@ -29,7 +29,7 @@ pub enum Task {
     End(Box<dyn FnOnce() + Send>),
 }
 
-/// The queue.
+/// The queue of tasks, and which of the threads that load takes the next.
 pub struct Loader {
     queue: Mutex<Queue>,
     changed: Condvar,
@@ -51,9 +51,9 @@ struct Queue {
     replaced: Option<Instant>,
 }
 
-impl Loader {
+impl Default for Loader {
     /// Python-main alone, with nothing to do.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let queue = Queue {
             tasks: VecDeque::new(),
             loader: PYTHON_MAIN,
@@ -65,8 +65,10 @@ impl Loader {
         };
         Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
+}
 
-    /// Has it done: an end before anything else.
+impl Loader {
+    /// Puts a task into the queue: an end before anything else.
     pub fn send(&self, task: Task) {
         let mut queue = lock(&self.queue);
         match task {
@@ -164,7 +166,7 @@ mod tests {
         let send = |loader: &Loader| {
             loader.send(Task::End(Box::new(|| ())));
         };
-        (Loader::new(), send)
+        (Loader::default(), send)
     }
 
     /// As `replace` does, without a thread.

@@ -33,6 +33,6 @@ pub use output::Output;
 pub use process::{
     Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,
 };
-pub use settings::{Settings, interface, seconds};
+pub use settings::{Settings, interface};
 pub use sync::lock;
 pub use text::{Errors, TextStreams};

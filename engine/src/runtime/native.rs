@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// Runs them in a module.
+/// Runs all sources in a module.
 pub fn run_sources(module: &Bound<'_>) -> Result<()> {
     SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
 }

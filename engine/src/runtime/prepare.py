@@ -232,8 +232,8 @@ def add_modules(config):
     module.version = config["version"]
     module.process_group = config["process_group"]
     module.application_group = config["application_group"]
-    module.maximum_processes = config["maximum_processes"]
-    module.threads_per_process = config["threads_per_process"]
+    module.maximum_processes = config["processes"]
+    module.threads_per_process = config["threads"]
     module.FileWrapper = FileWrapper
     module.ClientDisconnected = ClientDisconnected
     module.ExitRefused = ExitRefused

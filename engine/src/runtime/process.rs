@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct Runtime {
     /// What the configuration says.
     pub settings: Settings,
-    /// The interpreters.
+    /// The interpreters of this process.
     pub interpreters: Interpreters,
     /// The queue of python-main.
     pub loader: Loader,
@@ -40,13 +40,13 @@ pub fn run(
     ready: impl FnOnce(&'static Runtime) -> Result<(), String> + Send,
 ) -> Result<(), String> {
     let main = InterpreterState::main(py);
-    os::watch_forks(!settings.daemon);
+    os::watch_forks(!settings.process.daemon);
     py.detached(move || {
         let main = Interpreter::prepare(main, b"", &settings, fit)?;
         let runtime = Runtime {
             interpreters: Interpreters::new(main.clone(), settings.clone(), fit),
             settings,
-            loader: Loader::new(),
+            loader: Loader::default(),
             ran: os::now(),
         };
         RUNTIME.set(runtime).map_err(|_| "Python was started twice".to_owned())?;
@@ -59,7 +59,7 @@ pub fn run(
 impl Runtime {
     /// What Python's own start took.
     pub fn python_took(&self) -> Duration {
-        Duration::from_micros((self.ran - self.settings.begun).try_into().unwrap_or(0))
+        Duration::from_micros((self.ran - self.settings.process.begun).try_into().unwrap_or(0))
     }
 }
 

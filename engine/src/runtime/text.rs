@@ -22,25 +22,25 @@ pub struct TextStreams {
     arguments: [Owned; 5],
     /// `_weakref.getweakrefcount`
     weak_count: Owned,
-    /// Those of requests that did not use them.
+    /// `wsgi.errors` of requests that did not use them.
     idle: GilCell<Vec<Errors>>,
 }
 
 /// A `wsgi.errors`.
 pub struct Errors {
     text: Owned,
-    /// What it writes to.
+    /// The raw stream that it writes to.
     log: Owned,
     of: Arc<Owner>,
 }
 
 impl Errors {
-    /// The object.
+    /// The `io.TextIOWrapper`.
     pub fn object<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.text.get(py)
     }
 
-    /// It is as it was made, and nobody else has it, nor what is below it.
+    /// Whether the stream is as it was made, and nobody else has it, nor what is below it.
     fn is_pristine(&self, py: Py<'_>, weak_count: &Bound<'_>) -> Result<bool> {
         let (text, log) = (self.text.get(py), self.log.get(py));
         // Whatever changes it flushes it first, but for attributes.
@@ -48,7 +48,7 @@ impl Errors {
         Ok(untouched && text.has_no_attributes()? && !weak_count.call(&[text])?.is_true()?)
     }
 
-    /// Leaves it to whoever has kept it.
+    /// Leaves the stream to whoever has kept it.
     pub fn release(self, py: Py<'_>) {
         self.text.release(py);
         self.log.release(py);
@@ -56,7 +56,7 @@ impl Errors {
 }
 
 impl TextStreams {
-    /// Those of the interpreter this thread is attached to.
+    /// Makes what the streams of the interpreter need which this thread is attached to.
     pub fn new(py: Py<'_>) -> Result<Self> {
         let io = Bound::import(py, c"io")?;
         let log = class::make::<LogStream>(py)?;

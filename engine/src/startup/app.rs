@@ -7,6 +7,7 @@
 
 use super::first::FirstRequests;
 use super::record::Record;
+use super::script::Script;
 use crate::python::{Bound, Owned, Py};
 use crate::runtime::{Interpreter, lock, os};
 use std::hash::{Hash, Hasher};
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use wire::Stamp;
+use wire::plan::StartPlan;
 
 /// Where an application stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,43 +48,6 @@ pub enum NextInterpreter {
     Fresh,
 }
 
-/// What the configuration says of how an application starts.
-#[derive(Clone, Debug, Default)]
-pub struct StartPlan {
-    /// It is a Django project, not a script.
-    pub django: Option<Django>,
-    /// Name of its callable, for warm-up requests.
-    pub callable: Vec<u8>,
-    /// Requests that it must answer before it serves.
-    pub warm_ups: Vec<WarmUp>,
-}
-
-/// What `mod_wsgi.django.get_application` is given.
-#[derive(Clone, Debug, Default)]
-pub struct Django {
-    /// The project's directory.
-    pub project: Vec<u8>,
-    /// The URL path it is served below.
-    pub url: Vec<u8>,
-    /// Name of the settings module; empty: what manage.py says.
-    pub settings: Vec<u8>,
-    /// `error`, `warning` or `off`.
-    pub checks: Vec<u8>,
-    /// Static files are served by the application.
-    pub finders: bool,
-}
-
-/// A warm-up request.
-#[derive(Clone, Debug, Default)]
-pub struct WarmUp {
-    /// The path, for messages.
-    pub path: String,
-    /// The environ's text entries.
-    pub environ: Vec<(Vec<u8>, Vec<u8>)>,
-    /// `wsgi.url_scheme` is `https`.
-    pub https: bool,
-}
-
 /// The module that a request found: its number, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen(u64);
@@ -94,17 +59,17 @@ impl Seen {
 
 /// A loaded script, and the interpreter it serves in, which is the same for all times it is loaded.
 pub struct Serving {
-    /// The interpreter.
+    /// The interpreter it serves in.
     pub interpreter: Arc<Interpreter>,
     module: Option<Owned>,
     /// The script that the module was made of.
     pub stamp: Stamp,
-    /// Its number among the modules of the application.
+    /// The number of the module among those of the application.
     pub seen: Seen,
 }
 
 impl Serving {
-    /// The module.
+    /// The module that was made of the script; `None` once it is let go.
     pub fn module<'py>(&self, py: Py<'py>) -> Option<Bound<'py>> {
         self.module.as_ref().map(|module| module.get(py).clone())
     }
@@ -120,7 +85,7 @@ impl Drop for Serving {
     }
 }
 
-/// An application.
+/// An application of this process: a script in an application group.
 pub struct App {
     /// Path of its script.
     pub path: Box<[u8]>,
@@ -128,6 +93,8 @@ pub struct App {
     pub name: Box<[u8]>,
     /// Name of its application group; empty is the main interpreter.
     pub group: Box<[u8]>,
+    /// Name of its callable, as it was met first: for warm-up requests.
+    pub callable: Box<[u8]>,
     /// How it starts.
     pub plan: StartPlan,
     /// The gate for its first requests.
@@ -158,11 +125,12 @@ pub struct Inner {
 
 impl App {
     /// One that nobody has started.
-    pub fn new(path: &[u8], name: &[u8], group: &[u8], plan: StartPlan, calm_after: u32) -> Arc<Self> {
+    pub fn new(script: &Script<'_>, name: &[u8], plan: StartPlan, calm_after: u32) -> Arc<Self> {
         Arc::new(Self {
-            path: path.into(),
+            path: script.path.into(),
             name: name.into(),
-            group: group.into(),
+            group: script.group.into(),
+            callable: script.callable.into(),
             plan,
             first: FirstRequests::new(calm_after),
             inner: Mutex::new(Inner {
@@ -179,12 +147,12 @@ impl App {
         })
     }
 
-    /// Its script, for messages.
+    /// Path of the script, for messages.
     pub fn shown(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.path)
     }
 
-    /// What it is known by in the start records: its script as it was then, in a generation of the server.
+    /// The key of its start record: of the script as it was then, in a generation of the server; never 0.
     pub fn key(&self, stamp: Stamp, generation: i64) -> u64 {
         let mut hasher = rustc_hash::FxHasher::default();
         (&self.name, &self.group, stamp, generation).hash(&mut hasher);
@@ -224,7 +192,7 @@ impl App {
         self.serving().map_or(Seen::NOTHING, |serving| serving.seen)
     }
 
-    /// It was loaded into `interpreter`.
+    /// The script was loaded into `interpreter` as `module`, which serves from now on.
     pub fn serve(&self, interpreter: &Arc<Interpreter>, module: Owned, stamp: Stamp) {
         let seen = Seen(self.seen().0 + 1);
         let serving = Serving { interpreter: interpreter.clone(), module: Some(module), stamp, seen };
@@ -233,7 +201,7 @@ impl App {
         drop(old);
     }
 
-    /// Its warm-up requests run; false when the attempt's outcome is settled.
+    /// Moves to Warming; false when the attempt's outcome is settled.
     pub fn warm(&self, attempt: u64) -> bool {
         let mut inner = self.inner();
         let mine = inner.is_unsettled(attempt);
@@ -263,7 +231,7 @@ impl App {
         mine
     }
 
-    /// It has Failed, unless its attempt has come back meanwhile.
+    /// Moves to Failed, unless the attempt that timed out has come back meanwhile.
     pub fn leave_timed_out(&self, attempt: u64) {
         if self.inner().timed_out == attempt {
             self.leave(attempt, State::Failed);

@@ -1,6 +1,6 @@
 //! The applications of this process, and what it shares about them with others.
 
-use super::app::{App, NextInterpreter, StartPlan, WarmUp};
+use super::app::{App, NextInterpreter};
 use super::notices::say_buried;
 use super::registry::Registry;
 use super::script::Script;
@@ -12,15 +12,19 @@ use once_cell::sync::OnceCell;
 use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
+use wire::plan::{StartPlan, WarmUp};
 
 /// What applications speak, as far as their start has to do with it.
 pub struct Protocol {
     /// Makes what the protocol needs in each interpreter.
     pub fit: Fit,
     /// Runs a warm-up request through a script's module; answers the status. On a loader, attached.
-    pub warm_up:
-        fn(Py<'_>, &Arc<Interpreter>, &Script<'_>, &Bound<'_>, &WarmUp, Option<Arc<RequestLog>>) -> i32,
+    pub warm_up: RunWarmUp,
 }
+
+/// Runs a warm-up request, with a log or with that of the process.
+type RunWarmUp =
+    fn(Py<'_>, &Arc<Interpreter>, &Script<'_>, &Bound<'_>, &WarmUp, Option<Arc<RequestLog>>) -> i32;
 
 /// The applications of this process.
 pub struct Applications {
@@ -57,11 +61,11 @@ pub fn run(
 
 /// The start registry of the server; one of the process alone where the server has none.
 fn registry(settings: &Settings) -> Result<Registry, String> {
-    let file = match settings.registry {
-        Some(fd) => LockFile::of(fd),
-        None => LockFile::new(c"mod_wsgi start board").map_err(|e| format!("no start board: {e}"))?,
+    let file = match settings.process.registry {
+        fd @ 0.. => LockFile::of(fd),
+        _ => LockFile::new(c"mod_wsgi start board").map_err(|e| format!("no start board: {e}"))?,
     };
-    Ok(Registry::new(file, settings.permits))
+    Ok(Registry::new(file, settings.process.permits))
 }
 
 impl Applications {
@@ -73,9 +77,9 @@ impl Applications {
     /// Counts processes that died at the start of an application, and says so.
     pub fn bury(&self, app: &App, key: u64) {
         let settings = &self.runtime.settings;
-        let how = |pid| settings.died.as_ref().filter(|(died, _)| *died == pid).map(|(_, how)| how.clone());
-        if let Some(buried) = self.registry.bury(key, &app.shown(), settings.beside, how) {
-            say_buried(app, &buried, settings.daemon);
+        let how = |pid| settings.death_of(pid);
+        if let Some(buried) = self.registry.bury(key, &app.shown(), settings.process.beside, how) {
+            say_buried(app, &buried, settings.process.daemon);
         }
     }
 
@@ -106,7 +110,8 @@ impl Applications {
             let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
             apps.values().map(Vec::len).sum::<usize>() <= 1
         };
-        (first && (self.runtime.settings.beside || !self.runtime.settings.daemon)) || (!first && alone())
+        (first && (self.runtime.settings.process.beside || !self.runtime.settings.process.daemon))
+            || (!first && alone())
     }
 
     /// No other application serves in the interpreter.
@@ -118,19 +123,19 @@ impl Applications {
         })
     }
 
-    fn app(&self, path: &[u8], name: &[u8], group: &[u8], plan: impl FnOnce() -> StartPlan) -> Arc<App> {
+    fn app(&self, script: &Script<'_>, name: &[u8], plan: impl FnOnce() -> StartPlan) -> Arc<App> {
         let mut hasher = rustc_hash::FxHasher::default();
-        (name, group).hash(&mut hasher);
+        (name, script.group).hash(&mut hasher);
         let key = hasher.finish();
         let find = |apps: &FxHashMap<u64, Vec<Arc<App>>>| {
-            apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *group).cloned()
+            apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *script.group).cloned()
         };
         if let Some(app) = find(&self.apps.read().unwrap_or_else(PoisonError::into_inner)) {
             return app;
         }
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
         find(&apps).unwrap_or_else(|| {
-            let app = App::new(path, name, group, plan(), self.runtime.settings.startup_requests);
+            let app = App::new(script, name, plan(), self.runtime.settings.process.startup_requests);
             apps.entry(key).or_default().push(app.clone());
             app
         })
@@ -151,10 +156,10 @@ impl Tenants for Applications {
 /// The application of a script; `plan` says how it starts when it is met for the first time.
 pub fn application(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> Option<Arc<App>> {
     let applications = get()?;
-    if applications.runtime.settings.case_sensitive {
-        return Some(applications.app(script.path, script.path, script.group, plan));
+    if applications.runtime.settings.process.case_sensitive {
+        return Some(applications.app(script, script.path, plan));
     }
-    Some(applications.app(script.path, &script.path.to_ascii_lowercase(), script.group, plan))
+    Some(applications.app(script, &script.path.to_ascii_lowercase(), plan))
 }
 
 /// Threads that may wait for their turn.

@@ -2,12 +2,12 @@
 
 use super::app::{App, NextInterpreter, State};
 use super::applications::Applications;
+use super::claims::{Advice, Claim};
 use super::current;
 use super::failure::Failure;
 use super::load::Settled;
 use super::permits::Permit;
 use super::record::{Record, Watched};
-use super::registry::{Advice, Claim};
 use crate::host;
 use crate::python::Standing;
 use crate::runtime::{Interpreter, RequestLog, exits, gate, lock, os};
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::{Message, Stamp, message as msg};
 
-/// An attempt.
+/// One attempt to start an application, from the request that wants it to its verdict.
 pub struct Attempt {
     /// What is started.
     pub app: Arc<App>,
@@ -40,7 +40,7 @@ pub struct Attempt {
     begun: AtomicI64,
     /// Which loader makes it, and which of the queue's tasks it is.
     task: OnceCell<(u64, u64)>,
-    /// Where it is made.
+    /// The interpreter it is made in.
     pub(super) interpreter: OnceCell<Arc<Interpreter>>,
     /// Where its thread stands.
     pub standing: Standing,
@@ -84,7 +84,7 @@ impl Attempt {
     }
 
     pub(super) fn key(&self) -> u64 {
-        self.app.key(self.stamp, self.applications.runtime.settings.generation)
+        self.app.key(self.stamp, self.applications.runtime.settings.process.generation)
     }
 
     pub(super) fn say(&self, number: Message, text: impl Display) {
@@ -99,10 +99,10 @@ impl Attempt {
         Duration::from_micros((os::now() - self.begun.load(Ordering::SeqCst)).max(0) as u64)
     }
 
-    /// When it must have ended, microseconds; `None`: its time has not begun.
+    /// When the attempt must have ended, microseconds of the monotonic clock; `None`: its time has not begun.
     pub fn deadline(&self) -> Option<i64> {
         let begun = self.begun.load(Ordering::SeqCst);
-        (begun > 0).then(|| begun + self.applications.runtime.settings.startup_timeout.as_micros() as i64)
+        (begun > 0).then(|| begun + self.applications.runtime.settings.startup_timeout().as_micros() as i64)
     }
 
     /// Its time is over, says the watchdog. True: another loader goes on; false: it has ended in the last moment.
@@ -137,7 +137,7 @@ impl Attempt {
         self.applications.registry.watch(self.key(), files.into_iter().map(Watched::new).collect());
     }
 
-    /// Makes it, as this task of this loader. Not attached.
+    /// Makes the attempt, as this task (loader, number) of the loader's queue. Not attached.
     pub fn run(self: &Arc<Self>, task: (u64, u64)) {
         let _ = self.task.set(task);
         if gate().is_closed() || !self.take_permit() || !self.take_claim() {
@@ -146,7 +146,7 @@ impl Attempt {
         }
         self.begun.store(os::now(), Ordering::SeqCst);
         // A service does not start, it runs.
-        let told = !self.applications.runtime.settings.is_service();
+        let told = !self.applications.runtime.settings.process.is_service();
         if told {
             self.applications.registry.begin(self.key());
             host::starts(Some(&self.app.path));

@@ -45,7 +45,7 @@ impl Registry {
         });
     }
 
-    /// It is not at it any more, in the record that is about to be written.
+    /// Takes this process's note out of the record that is about to be written, and frees its lock.
     pub(super) fn forget(&self, key: u64, record: &mut Record) {
         let pid = std::process::id();
         lock(&self.notes).retain(|(noted, byte)| {
@@ -142,7 +142,7 @@ fn files_of(path: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::registry::Advice;
+    use super::super::claims::Advice;
     use super::*;
     use crate::runtime::os::LockFile;
 

@@ -41,7 +41,7 @@ impl Drop for Waiting {
 pub struct FirstRequests {
     /// That many requests in a row must have imported nothing.
     enough: u32,
-    /// They have.
+    /// Enough requests have: no request waits for a turn any more.
     open: AtomicBool,
     inner: Mutex<Inner>,
     free: Condvar,
@@ -160,10 +160,18 @@ impl Drop for Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::startup::StartPlan;
+    use crate::startup::Script;
+    use wire::plan::StartPlan;
 
     fn app(enough: u32) -> Arc<App> {
-        App::new(b"/x", b"/x", b"", StartPlan::default(), enough)
+        let script = Script {
+            path: b"/x",
+            group: b"",
+            callable: b"application",
+            stamp: wire::Stamp::UNKNOWN,
+            reload: false,
+        };
+        App::new(&script, b"/x", StartPlan::default(), enough)
     }
 
     #[test]

@@ -14,6 +14,7 @@ use wire::{Message, message as msg};
 const LAST_RESORT: Duration = Duration::from_millis(1000);
 
 impl Attempt {
+    /// Makes the interpreter if need be, loads the script there and warms it up. On a loader, not attached.
     pub(super) fn make(self: &Arc<Self>) -> (Settled, Result<(), Box<Failure>>) {
         let begun = Instant::now();
         let interpreter = match self.applications.interpreter_for(&self.app) {
@@ -65,7 +66,7 @@ impl Attempt {
     /// Loads the script and warms it up. Attached.
     fn load(&self, py: Py<'_>, interpreter: &Arc<Interpreter>) -> (Settled, Result<(), Box<Failure>>) {
         let begun = Instant::now();
-        let limit = self.applications.runtime.settings.startup_timeout + LAST_RESORT;
+        let limit = self.applications.runtime.settings.startup_timeout() + LAST_RESORT;
         let before = match interpreter.begin_attempt(py, limit, alarm::dump_descriptor()) {
             Ok(before) => before,
             Err(raised) => {
@@ -81,7 +82,7 @@ impl Attempt {
         let loaded = interpreter.load_script(
             py,
             &self.app,
-            self.applications.runtime.settings.rules(),
+            self.applications.runtime.settings.process.rules(),
             self.stamp.modified,
         );
         leave_if_copy(py, &loaded);
@@ -142,7 +143,7 @@ impl Attempt {
         let script = Script {
             path: &self.app.path,
             group: &self.app.group,
-            callable: &plan.callable,
+            callable: &self.app.callable,
             stamp: self.stamp,
             reload: false,
         };
@@ -153,6 +154,7 @@ impl Attempt {
         });
         lock(&self.times).warm_up = begun.elapsed();
         let Some((path, status)) = failed else { return Ok(()) };
+        let path = String::from_utf8_lossy(path);
         let mut failure =
             Failure::new(msg::WARM_UP_FAILED, &self.app, &format!("GET {path} answered {status}"));
         failure.what = format!("warm-up request {path} of '{}' answered {status}", self.app.shown());
@@ -177,9 +179,9 @@ impl Attempt {
 /// Whether the outcome of an attempt counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Settled {
-    /// It has ended in time.
+    /// The attempt has ended in time.
     InTime,
-    /// It had timed out; true: no other attempt was made since.
+    /// The attempt had timed out; true: no other was made since.
     Late(bool),
 }
 

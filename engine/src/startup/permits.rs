@@ -21,7 +21,7 @@ pub struct Holder {
     pub pid: u32,
     /// Since when, microseconds.
     pub since: i64,
-    /// What it loads.
+    /// Path of the script that it loads.
     pub what: String,
 }
 

@@ -21,9 +21,9 @@ pub enum Verdict {
     /// There was none, or it has not ended.
     #[default]
     Unproven,
-    /// It serves somewhere.
+    /// The application serves in some process.
     Proven,
-    /// It did not start.
+    /// The last attempt failed.
     Failed,
 }
 
@@ -34,7 +34,7 @@ pub struct Cause {
     pub class: String,
     /// What the exception says, on one line.
     pub text: String,
-    /// Its traceback.
+    /// The traceback, line by line.
     pub trace: Vec<String>,
 }
 
@@ -67,7 +67,7 @@ impl Watched {
         })
     }
 
-    /// It is not as it was.
+    /// The file is not as it was.
     pub fn has_changed(&self) -> bool {
         Self::state(&self.path) != self.state
     }
@@ -76,7 +76,7 @@ impl Watched {
 /// A process that is at the start of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtIt {
-    /// Its number.
+    /// Number of the process.
     pub pid: u32,
     /// Since when, microseconds.
     pub since: i64,
@@ -85,7 +85,7 @@ pub struct AtIt {
 /// The start record of one application as one script file: what one process learned, all know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// How it stands.
+    /// How the last attempt ended.
     pub verdict: Verdict,
     /// What error log and error pages call the failure; it stays while the script does.
     pub id: u32,
@@ -106,7 +106,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// It has killed so many processes in a row that those that start now do without it.
+    /// The application has killed so many processes in a row that those that start now do without it.
     pub fn is_deadly(&self) -> bool {
         self.deaths >= MOST_DEATHS
     }

@@ -1,11 +1,11 @@
 //! What a request does about an application that does not serve yet: have it started, wait, or be refused.
 
-use super::app::{App, Seen, StartPlan, State};
+use super::app::{App, Seen, State};
 use super::applications::{Applications, application};
 use super::attempt::Attempt;
+use super::claims::Advice;
 use super::first::Waiting;
 use super::record::Record;
-use super::registry::Advice;
 use super::script::{Script, stamp};
 use super::{applications, notices};
 use crate::host::{self, Renewal, Renewed};
@@ -13,6 +13,7 @@ use crate::runtime::loader::Task;
 use crate::runtime::{RequestLog, gate, lock, os};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use wire::plan::StartPlan;
 use wire::{Stamp, message as msg};
 
 /// A short line about an application is written once in this time: on one that is down by all processes together.
@@ -58,11 +59,11 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
     let applications = applications::get().ok_or(Refusal::Stopping)?;
     let runtime = applications.runtime;
     let patience =
-        if log.is_some() { runtime.settings.startup_timeout } else { Duration::from_secs(u32::MAX.into()) };
+        if log.is_some() { runtime.settings.startup_timeout() } else { Duration::from_secs(u32::MAX.into()) };
     let until = Instant::now() + patience;
     // An attempt of this process ends by itself; one of another is waited for as long as it may take.
-    let others = until.min(Instant::now() + (runtime.settings.startup_timeout + BEYOND).min(FOR_OTHERS));
-    let key = app.key(stamp, runtime.settings.generation);
+    let others = until.min(Instant::now() + (runtime.settings.startup_timeout() + BEYOND).min(FOR_OTHERS));
+    let key = app.key(stamp, runtime.settings.process.generation);
     let mut waiting = None;
     let mut mine = false;
     loop {

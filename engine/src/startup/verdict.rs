@@ -3,17 +3,17 @@
 use super::advice;
 use super::app::{NextInterpreter, State};
 use super::attempt::Attempt;
+use super::claims::Claim;
 use super::delay::{delay, fresh_id};
 use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
-use super::registry::Claim;
 use crate::host;
 use crate::runtime::{Interpreter, is_stop_asked, lock, os};
 use std::time::Duration;
 use wire::{Message, message as msg};
 
 impl Attempt {
-    /// It has ended in time.
+    /// The attempt has ended in time: says and writes down how.
     pub(super) fn end(&self, done: Result<(), Box<Failure>>) {
         match done {
             Ok(()) => {
@@ -24,7 +24,7 @@ impl Attempt {
         }
     }
 
-    /// It has ended after its time; `counts`: no other was made since.
+    /// The attempt has ended after its time; `counts`: no other was made since.
     pub(super) fn end_late(&self, done: Result<(), Box<Failure>>, counts: bool) {
         match done {
             Ok(()) if counts => {
@@ -51,7 +51,7 @@ impl Attempt {
         }
     }
 
-    /// It serves: so all processes may start it.
+    /// The application serves: writes that down, so that all processes may start it.
     fn prove(&self) {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
@@ -61,7 +61,7 @@ impl Attempt {
         self.app.leave(self.serial, State::Ready);
     }
 
-    /// It begins: in the words that mod_wsgi has for it, which people look for in logs.
+    /// Logs that the script is being loaded, in the words that mod_wsgi has for it, which people look for in logs.
     pub(super) fn say_loading(&self, interpreter: &Interpreter) {
         let verb = if self.app.serving().is_some() { "Reloading" } else { "Loading" };
         let (script, context) = (self.app.shown(), interpreter.context());
@@ -91,7 +91,7 @@ impl Attempt {
 
     fn failed(&self, failure: &Failure) {
         let settings = &self.applications.runtime.settings;
-        if settings.is_service() && failure.number == msg::PRELOAD_EXITED {
+        if settings.process.is_service() && failure.number == msg::PRELOAD_EXITED {
             // A service ends as it likes.
             let asked = is_stop_asked();
             let level = if asked { wire::Level::Info } else { failure.number.level() };
@@ -102,7 +102,7 @@ impl Attempt {
         }
         let record = self.conclude(&failure.cause, failure.watched.clone());
         let took = lock(&self.times).import;
-        if self.applications.runtime.settings.daemon
+        if self.applications.runtime.settings.process.daemon
             && record.attempts > 1
             && record.cause.summary() == failure.cause.summary()
         {
@@ -155,17 +155,17 @@ impl Attempt {
         }
     }
 
-    /// Its time is over.
+    /// Writes down that the attempt's time is over; answers the record.
     pub(super) fn timed_out(&self) -> Record {
-        let limit = self.applications.runtime.settings.startup_timeout.as_secs_f64();
+        let limit = self.applications.runtime.settings.startup_timeout().as_secs_f64();
         let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
         let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
         self.conclude(&cause, vec![self.app.shown().into_owned()])
     }
 
-    /// Its time is over, and requests know it already.
+    /// Logs that the attempt's time is over, which requests know already.
     pub(super) fn say_timed_out(&self, record: &Record) {
-        let limit = self.applications.runtime.settings.startup_timeout.as_secs_f64();
+        let limit = self.applications.runtime.settings.startup_timeout().as_secs_f64();
         let text = format!(
             "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
              and the stacks of all threads follow",

@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_void};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, Once, PoisonError};
 use wire::Level;
+use wire::settings::{Interpreter, Process};
 
 static READY: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -60,19 +61,21 @@ extern "C" fn module() -> *mut c_void {
 fn settings() -> Settings {
     let pair = |name: &str, value: &str| (name.as_bytes().to_vec(), value.as_bytes().to_vec());
     Settings {
-        startup_timeout: std::time::Duration::from_secs(60),
-        case_sensitive: true,
-        restrict_stdin: true,
-        restrict_signal: true,
-        multithread: true,
+        process: Process {
+            multithread: true,
+            restrict_exit: wire::exit_rule::OFF,
+            apache_version: [2, 4, 99],
+            description: b"Apache/2.4.99 (Test)".to_vec(),
+            mpm_name: b"event".to_vec(),
+            processes: 3,
+            // Half of them may wait for a start; tests of one process wait together.
+            threads: 400,
+            startup_requests: 0,
+            import_timeout: 0.0,
+            ..Process::default()
+        },
+        interpreter: Interpreter { restrict_stdin: true, ..Interpreter::default() },
         environ: vec![pair("PATH", "/usr/bin:/bin"), pair("PRISTINE", "yes")],
-        apache_version: [2, 4, 99],
-        description: b"Apache/2.4.99 (Test)".to_vec(),
-        mpm: b"event".to_vec(),
-        processes: 3,
-        // Half of them may wait for a start; tests of one process wait together.
-        threads: 400,
-        ..Settings::default()
     }
 }
 

@@ -3,13 +3,14 @@
 use super::link::{Double, Head, Part, Plan, Record, Seen};
 use super::python;
 use crate::runtime;
-use crate::startup::{Script, StartPlan};
+use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use wire::Stamp;
 use wire::door::{End, Outcome, ReadError};
+use wire::plan::StartPlan;
 
 /// A script file and the interpreter it runs in. Where it is dropped, the thread's states are deleted.
 pub struct Site {

@@ -39,11 +39,11 @@ struct Stuck {
 
 /// Requests run for long enough to be looked at.
 pub fn may_hang(runtime: &Runtime) -> bool {
-    !runtime.settings.import_timeout.is_zero()
+    !runtime.settings.import_timeout().is_zero()
         && ActiveRequest::running().iter().any(|call| call.age() >= FIRST_LOOK)
 }
 
-/// Looks, on a thread of its own.
+/// Looks for imports that make no progress, on a thread of its own.
 pub fn look(runtime: &'static Runtime) {
     // One at a time: a look waits for the GIL, which may take for ever.
     if LOOKING.swap(true, Ordering::SeqCst) {
@@ -103,7 +103,7 @@ fn look_at(
     }
     sight.state = found?;
     // They are seen some time after they began.
-    let limit = runtime.settings.import_timeout.saturating_sub(FIRST_LOOK).as_secs_f64();
+    let limit = runtime.settings.import_timeout().saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
     let new = note(&mut sight.told, &stuck);
     Ok(if new { stuck } else { Vec::new() })

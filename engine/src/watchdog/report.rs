@@ -16,7 +16,7 @@ struct Known {
     waits: Vec<(i64, String, i64)>,
 }
 
-/// Its lines. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
+/// The lines of the report. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
 pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> Vec<String> {
     let main = runtime.interpreters.main();
     if over {

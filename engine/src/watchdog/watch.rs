@@ -10,7 +10,7 @@ use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
 use crate::runtime::{self, Runtime, os};
-use crate::startup::{Attempt, current, end};
+use crate::startup::{Attempt, current, end_attempt};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ struct Watch {
 
 static WATCH: OnceCell<Watch> = OnceCell::new();
 
-/// Starts it.
+/// Starts the watchdog.
 pub fn start() -> Result<(), String> {
     let runtime = runtime::get().ok_or("Python was not started")?;
     let failed = |e: std::io::Error| format!("no watchdog: {e}");
@@ -59,7 +59,7 @@ pub fn report_now(number: Message, text: &str) {
 impl Watch {
     fn run(&'static self) {
         // Requests are looked at a few times within the time that they may wait for an import.
-        let between = (self.runtime.settings.import_timeout / 8).clamp(SHORTEST_LOOK, FIRST_LOOK);
+        let between = (self.runtime.settings.import_timeout() / 8).clamp(SHORTEST_LOOK, FIRST_LOOK);
         loop {
             let deadline = current().and_then(|attempt| attempt.deadline());
             let rest = deadline.map(|at| Duration::from_micros((at - os::now()).max(0) as u64 + 1000));
@@ -77,7 +77,7 @@ impl Watch {
                 && attempt.deadline().is_some_and(|at| os::now() >= at)
                 && attempt.time_out()
             {
-                end(&attempt);
+                end_attempt(&attempt);
                 self.report_late(&attempt);
             }
             if requests {

@@ -121,7 +121,7 @@ impl Worker {
         match Message::parse(&bytes[..count]) {
             Ok(Message::Serve) => {
                 // A service takes no requests.
-                if self.settings.threads > 0
+                if self.threads() > 0
                     && !self.serving.swap(true, Ordering::SeqCst)
                     && let Err(error) = self.serve()
                 {
@@ -153,7 +153,7 @@ impl Worker {
         self.ask_for_successor(reason, text);
     }
 
-    /// It cannot serve.
+    /// Ends the process, which cannot serve, and tells the supervisor why.
     pub fn fail(&self, why: &str) -> ! {
         if !self.tell(&Message::Failed(why.as_bytes().to_vec())) {
             os::write_stderr(Level::Critical, why.as_bytes());

@@ -62,7 +62,7 @@ impl Limits {
         if self.worker.settings.request_timeout > 0.0 { LOOKS.0 } else { LOOKS.1 }
     }
 
-    /// Looks at everything.
+    /// Looks at all limits, and asks for a successor where one is reached.
     pub fn look(&mut self) {
         if !self.worker.serving.load(Ordering::SeqCst) {
             return;

@@ -16,7 +16,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Without a connection.
+    /// One that waits for nothing yet.
     pub fn new() -> io::Result<Self> {
         Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
     }

@@ -4,19 +4,23 @@
 use super::imports::Imports;
 use super::listener::Listener;
 use super::renewal::Changes;
-use super::settings;
 use super::voice::Voice;
 use crate::runtime;
-use crate::startup::StartPlan;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::claims::{Claims, Slot};
 use wire::control::Reason;
+use wire::plan::StartPlan;
 use wire::worker as told;
 
 /// This process.
 pub struct Worker {
-    pub(super) settings: told::Settings,
+    /// What processes of either mode are told.
+    pub(super) common: wire::settings::Settings,
+    /// What it alone is told.
+    pub(super) settings: told::Worker,
+    /// Applications that start with the process, or that requests may ask for.
+    pub(super) plans: Vec<told::Plan>,
     pub(super) token: [u8; 16],
     pub(super) control: OwnedFd,
     pub(super) voice: Voice,
@@ -49,14 +53,18 @@ pub struct Worker {
 impl Worker {
     /// Name of the group, for messages.
     pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.settings.group)
+        String::from_utf8_lossy(&self.common.process.process_group)
+    }
+
+    /// How many threads serve requests; 0: a service.
+    pub(super) fn threads(&self) -> u32 {
+        self.common.process.threads.unsigned_abs()
     }
 
     /// How an application starts that is met for the first time.
-    pub(super) fn plan(&self, key: u64, callable: &[u8]) -> StartPlan {
-        let known = self.settings.plans.iter().find(|plan| key != 0 && plan.key == key);
-        // The callable is the request's: the plan may be that of an alias which only requests start.
-        StartPlan { callable: callable.to_vec(), ..known.map(settings::plan).unwrap_or_default() }
+    pub(super) fn plan(&self, key: u64) -> StartPlan {
+        let known = self.plans.iter().find(|plan| key != 0 && plan.key == key);
+        known.map(|plan| plan.start.clone()).unwrap_or_default()
     }
 
     pub(super) fn note_activity(&self) {

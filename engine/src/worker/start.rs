@@ -6,7 +6,7 @@ use super::listener::Listener;
 use super::process::Worker;
 use super::renewal::Changes;
 use super::voice::Voice;
-use super::{control, os, settings};
+use super::{control, os};
 use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::runtime;
@@ -31,8 +31,8 @@ pub fn work(py: Py<'_>) -> python::Result<()> {
     host::set(Box::new(control::SupervisorLog(worker)));
     std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
     let result = python::initialise().and_then(|()| {
-        python::reserve_thread_numbers(worker.settings.threads as usize);
-        let settings = settings::of(&worker.settings);
+        python::reserve_thread_numbers(worker.threads() as usize);
+        let settings = runtime::Settings::of(worker.common.clone());
         wsgi::start(py, settings, || worker.get_ready())
     });
     match result {
@@ -48,7 +48,8 @@ fn begin() -> Result<&'static Worker, String> {
     drop(os::inherited(descriptor::ENGINE));
     os::keep(descriptor::BOARD);
     let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
-    let settings = told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
+    let told::Settings { common, worker: settings, plans } =
+        told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
     let (claims, slots) = os::claims(&os::inherited(descriptor::CLAIMS)).map_err(|e| failed("claims", e))?;
     let pid = std::process::id();
     let free = |slot: &Slot| {
@@ -65,7 +66,7 @@ fn begin() -> Result<&'static Worker, String> {
     os::set_title(&settings.title);
     os::set_locale(&settings.locale);
     // Those of a service are Python's.
-    let signals: &[i32] = if settings.threads == 0 { &[] } else { &control::SIGNALS };
+    let signals: &[i32] = if common.process.is_service() { &[] } else { &control::SIGNALS };
     let worker = Worker {
         token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
         control: os::inherited(descriptor::CONTROL),
@@ -89,7 +90,9 @@ fn begin() -> Result<&'static Worker, String> {
         served: AtomicU64::new(0),
         activity: AtomicI64::new(0),
         watched: AtomicU64::new(u64::MAX),
+        common,
         settings,
+        plans,
     };
     let ours =
         [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
@@ -103,7 +106,7 @@ fn begin() -> Result<&'static Worker, String> {
 impl Worker {
     /// Python runs: starts the applications, and the thread that rules.
     fn get_ready(&'static self) {
-        if self.settings.threads == 0 {
+        if self.common.process.is_service() {
             return self.become_service();
         }
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| self.rule());
@@ -123,7 +126,7 @@ impl Worker {
 
     /// Starts those that start with the process, in the order of the configuration; answers how many failed.
     pub(super) fn start_applications(&self) -> u32 {
-        let scripts = self.settings.plans.iter().filter(|plan| plan.preload).map(|plan| {
+        let scripts = self.plans.iter().filter(|plan| plan.preload).map(|plan| {
             let script = Script {
                 path: &plan.script,
                 group: &plan.group,
@@ -135,11 +138,11 @@ impl Worker {
         });
         // All are known before the first one starts: none may end a process that others are still to start in.
         for (script, plan) in scripts.clone() {
-            startup::application(&script, || settings::plan(plan));
+            startup::application(&script, || plan.start.clone());
         }
         let mut failed = 0;
         for (script, plan) in scripts {
-            failed += u32::from(!startup::preload(&script, || settings::plan(plan)));
+            failed += u32::from(!startup::preload(&script, || plan.start.clone()));
         }
         failed
     }

@@ -34,12 +34,12 @@ impl Voice {
         })
     }
 
-    /// The bell.
+    /// The eventfd that wakes the supervisor.
     pub fn bell(&self) -> &OwnedFd {
         &self.bell
     }
 
-    /// Says it; with `wait`, when there is room. False: it could not be said.
+    /// Sends a message to the supervisor; with `wait`, as soon as there is room. False: there was none.
     pub fn say(&self, message: &[u8], wait: bool) -> bool {
         if std::process::id() != self.process {
             return false;

@@ -22,7 +22,7 @@ pub struct Call {
     pub gone: GilCell<bool>,
     /// `close()` of the iterable raised, which is logged and changes nothing for the client.
     pub close_raised: GilCell<bool>,
-    /// Its turn among the first requests of the application.
+    /// The request's turn among the first requests of the application.
     turn: Option<Turn>,
 }
 

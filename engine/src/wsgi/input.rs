@@ -14,7 +14,7 @@ const IN_PLACE: usize = 1 << 20;
 /// Bytes read ahead for lines.
 const LINE_CHUNK: usize = 8 * 1024;
 
-/// The stream.
+/// `wsgi.input` of one request.
 pub struct Input {
     call: Arc<Call>,
     /// `None` while a thread reads.

@@ -41,7 +41,7 @@ pub struct Names {
     pub daemon_start: Owned,
 }
 
-/// Makes them in an interpreter; `support` is the module of `prepare.py`.
+/// Makes the objects of an interpreter; `support` is the module of `prepare.py`.
 pub fn fit(py: Py<'_>, settings: &Settings, support: &Bound<'_>) -> Result<Box<dyn Any + Send + Sync>> {
     let interned = |name: &str| Bound::interned(py, name.as_bytes()).map(Bound::keep);
     let io = Bound::import(py, c"_io")?;
@@ -71,9 +71,9 @@ fn template<'py>(py: Py<'py>, settings: &Settings, file_wrapper: &Bound<'py>) ->
     let set =
         |name: &str, value: &Bound<'py>| environ.dict_set(&Bound::interned(py, name.as_bytes())?, value);
     set("wsgi.version", &Bound::tuple(py, &[&Bound::int(py, 1)?, &Bound::int(py, 0)?])?)?;
-    set("wsgi.multithread", &Bound::bool(py, settings.multithread))?;
-    set("wsgi.multiprocess", &Bound::bool(py, settings.multiprocess))?;
-    set("wsgi.run_once", &Bound::bool(py, settings.run_once))?;
+    set("wsgi.multithread", &Bound::bool(py, settings.process.multithread))?;
+    set("wsgi.multiprocess", &Bound::bool(py, settings.process.multiprocess))?;
+    set("wsgi.run_once", &Bound::bool(py, settings.process.run_once))?;
     set("wsgi.file_wrapper", file_wrapper)?;
     set("wsgi.input_terminated", &Bound::bool(py, true))?;
     set("mod_wsgi.version", &interface(py)?)?;
@@ -84,7 +84,7 @@ fn template<'py>(py: Py<'py>, settings: &Settings, file_wrapper: &Bound<'py>) ->
 }
 
 impl Objects {
-    /// Those of an interpreter.
+    /// The objects of an interpreter.
     pub fn of(interpreter: &Interpreter) -> &Self {
         interpreter.of_protocol()
     }

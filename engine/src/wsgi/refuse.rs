@@ -91,7 +91,8 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::startup::StartPlan;
+    use crate::startup::Script;
+    use wire::plan::StartPlan;
 
     fn record() -> Record {
         let mut record = Record { id: 0xab, ..Record::default() };
@@ -102,7 +103,14 @@ mod tests {
 
     #[test]
     fn the_page_has_the_id_and_the_traceback_only_if_wanted() {
-        let app = App::new(b"/s.wsgi", b"/s.wsgi", b"", StartPlan::default(), 0);
+        let script = Script {
+            path: b"/s.wsgi",
+            group: b"",
+            callable: b"application",
+            stamp: wire::Stamp::UNKNOWN,
+            reload: false,
+        };
+        let app = App::new(&script, b"/s.wsgi", StartPlan::default(), 0);
         let text = failed(&record(), &app, false);
         assert!(
             text.contains("000000ab") && !text.contains("ValueError") && !text.contains("s.wsgi"),

@@ -7,11 +7,12 @@ use crate::host;
 use crate::python::{Bound, Py};
 use crate::requests::{Block, Link};
 use crate::runtime::{Interpreter, Log, Output, RequestLog};
-use crate::startup::{Script, WarmUp};
+use crate::startup::Script;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::Level;
 use wire::door::{End, ReadError};
+use wire::plan::WarmUp;
 
 /// A link to nobody, that notes the status.
 struct Nobody(Arc<AtomicI32>);

@@ -7,15 +7,15 @@ use crate::apache::{Request, guard, log};
 use crate::process;
 use crate::serve::context::{Exchange, Head};
 use std::ffi::c_void;
-use wire::door::{self, COPY_LIMIT, Engine, Exchange as Handle, Host, ReadError, Settings, VERSION};
+use wire::door::{self, COPY_LIMIT, Engine, Exchange as Handle, Host, ReadError, VERSION};
 use wire::{Level, Slice};
 
-/// The table of this process.
-pub fn host(settings: &'static Settings) -> Host {
+/// The table of this process. `settings`: encoded [`wire::settings::Settings`].
+pub fn host(settings: &'static [u8]) -> Host {
     Host {
         version: VERSION,
         size: size_of::<Host>() as u32,
-        settings,
+        settings: Slice::of(settings),
         ready,
         log: log_server,
         log_request,

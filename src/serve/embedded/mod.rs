@@ -48,7 +48,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
             callable: Slice::of(&route.callable),
             stamp: r.stamp(),
             reload: config.script_reloading != Some(false),
-            plan: plan::of(r.server(), r.listener().1, alias),
+            plan: Slice::of(plan::of(r.server(), r.listener().1, alias)),
         },
         environ: environ.entries().as_ptr(),
         environ_len: environ.entries().len(),

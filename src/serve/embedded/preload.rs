@@ -49,7 +49,7 @@ fn start_one(candidate: &Candidate) {
         callable: Slice::of(&candidate.callable),
         stamp: Stamp::UNKNOWN,
         reload: false,
-        plan: candidate.plan,
+        plan: Slice::of(candidate.plan),
     };
     if let Ok(engine) = engine::get() {
         (engine.preload)(&target);

@@ -5,12 +5,13 @@ use super::{door, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::ServerExt;
-use crate::process::{self, cpus};
-use crate::startup::{options, registry};
+use crate::process;
+use crate::startup::{options, registry, settings};
 use crate::{check, python};
 use std::time::{Duration, Instant};
-use wire::door::{Engine, Settings};
-use wire::{Slice, message};
+use wire::door::Engine;
+use wire::message;
+use wire::settings::Settings;
 
 /// How long Python may take to start in a child. Without it the child serves everything else.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -60,8 +61,7 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     if !mpm::threaded() {
         signals::hold_stop_signals(stop::end).map_err(Refusal::Failed)?;
     }
-    let settings: &'static Settings = Box::leak(Box::new(settings(config)));
-    let host = Box::leak(Box::new(door::host(settings)));
+    let host = Box::leak(Box::new(door::host(settings(config).bytes().leak())));
     os::start_python(&python, host, &options::arguments(config), options::variables(config))
         .map_err(Refusal::Failed)?;
     let engine = engine::wait_for(START_DEADLINE)?;
@@ -75,33 +75,14 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     Ok(engine)
 }
 
-fn settings(config: &'static ServerConfig) -> Settings {
-    let python = &config.python;
-    let text = |text: &'static [u8]| Slice::of(text);
-    Settings {
-        python_path: python.path.as_deref().map_or(Slice::EMPTY, text),
-        restrict_stdin: python.restrict_stdin == Some(true),
-        restrict_stdout: python.restrict_stdout == Some(true),
-        restrict_signal: python.restrict_signal != Some(false),
-        keep_stdout: apache::defined(c"ONE_PROCESS"),
-        case_sensitive: python.case_sensitivity != Some(false),
-        multithread: mpm::threaded(),
-        multiprocess: mpm::forked(),
-        switch_interval: python.switch_interval.unwrap_or(0.0),
-        hide_hash_seed: python.hash_seed.is_some(),
-        apache_version: apache::version(),
-        description: text(apache::description()),
-        build_date: text(apache::build_date()),
-        mpm: text(mpm::name()),
-        processes: mpm::max_processes(),
-        threads: mpm::threads(),
-        restrict_exit: python.restrict_exit.unwrap_or_default().number(),
-        board: registry::take(),
-        slots: python.startup.slots.unwrap_or_else(cpus),
-        generation: registry::generation(),
-        begun: crate::os::clock(),
-        startup_timeout: python.startup.timeout.unwrap_or(60.0),
-        startup_requests: python.startup.requests.unwrap_or(3),
-        import_timeout: python.startup.import_timeout.unwrap_or(10.0),
-    }
+fn settings(config: &ServerConfig) -> Settings {
+    let mut settings = settings::of(config);
+    let process = &mut settings.process;
+    process.multithread = mpm::threaded();
+    process.multiprocess = mpm::forked();
+    process.processes = mpm::max_processes();
+    process.threads = mpm::threads();
+    process.registry = registry::take();
+    settings.interpreter.keep_stdout = apache::defined(c"ONE_PROCESS");
+    settings
 }

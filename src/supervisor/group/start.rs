@@ -35,7 +35,7 @@ impl Group {
                 let text = format!("process {} of group '{}' is started", process.pid, self.live.name());
                 self.say(context, msg::WORKER_STARTED, &text);
                 let count = self.plans.iter().filter(|plan| plan.preload).count() as f64;
-                let limit = settings.startup_timeout * count.max(1.0) + 90.0;
+                let limit = settings.common.process.startup_timeout * count.max(1.0) + 90.0;
                 process.kill_at = Instant::now().checked_add(Duration::from_secs_f64(limit.min(1e9)));
                 self.places[index].successor = Some(process);
             }

@@ -107,7 +107,7 @@ fn directory(live: &ProcessGroup, settings: &Settings) -> Option<Vec<u8>> {
         return Some(home.clone());
     }
     let mut projects =
-        settings.plans.iter().filter(|plan| plan.preload).filter_map(|plan| plan.django.as_ref());
+        settings.plans.iter().filter(|plan| plan.preload).filter_map(|plan| plan.start.django.as_ref());
     if let (Some(django), None) = (projects.next(), projects.next()) {
         return Some(django.project.clone());
     }

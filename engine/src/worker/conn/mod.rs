@@ -16,10 +16,10 @@ use wire::frame::{self, Header, Kind};
 /// Bytes of log lines that wait for a child which does not read.
 const MOST_LINES: usize = 1 << 20;
 
-/// A connection.
+/// A connection of an Apache child.
 pub struct Conn {
     fd: OwnedFd,
-    /// Where it stands among the worker's.
+    /// Index among the connections of the worker.
     pub index: usize,
     /// What comes.
     pub input: Mutex<Input>,
@@ -56,7 +56,7 @@ impl Conn {
         }
     }
 
-    /// Its descriptor.
+    /// The socket.
     pub fn fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
