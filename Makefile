@@ -17,7 +17,7 @@ ARGS ?=
 DESTDIR ?=
 PYTHON_HOME ?=
 
-.PHONY: help deps build run test lint fmt bench soak valgrind fuzz fuzz-config attack docs install uninstall clean
+.PHONY: help deps build run test lint fmt bench soak valgrind sanitize fuzz fuzz-config attack docs install uninstall clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ soak: build ## Run for a long time under load and watch for leaks (ARGS='--mode 
 valgrind: deps ## Run the engine's unit tests under valgrind (ARGS='filter ...')
 	@scripts/deps test
 	@scripts/valgrind $(ARGS)
+
+sanitize: deps ## Run tests under address sanitizer; for the night (ARGS='units|embedded|daemon|e2e|miri ...')
+	@scripts/sanitize $(ARGS)
 
 fuzz: deps ## Fuzz what processes read of one another (ARGS='target seconds'; a nightly compiler)
 	@scripts/fuzz $(ARGS)

@@ -13,7 +13,7 @@ use crate::log::Expectations;
 use crate::server::Server;
 use crate::subject;
 use crate::text::{dedent, fill};
-use crate::{Subject, module, os, poll};
+use crate::{Subject, module, os, poll, sanitizer};
 
 pub const APACHE: &str = "/usr/sbin/apache2";
 
@@ -368,6 +368,7 @@ impl Httpd {
         }
         command.arg("-f").arg(self.config_file()).current_dir("/").env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &self.dir);
+        command.envs(sanitizer::environment());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.unprivileged {
             os::as_www_data(&mut command, &self.dir);

@@ -25,6 +25,7 @@ mod log;
 mod module;
 mod os;
 mod response;
+mod sanitizer;
 mod server;
 
 pub mod daemon;
