@@ -193,13 +193,13 @@ pub fn description() -> &'static [u8] {
 pub fn kept_number(name: &'static CStr, make: impl FnOnce() -> usize) -> usize {
     let mut known = std::ptr::null_mut();
     // SAFETY: the process's pool outlives everything; the name is copied by `apr_pool_userdata_set`, and the number is no
-    // pointer, so nothing is cleaned up.
+    // pointer, so nothing is cleaned up: each cleanup would stay in the pool.
     unsafe {
         let pool = (&raw const sys::ap_pglobal).read();
         sys::apr_pool_userdata_get(&mut known, name.as_ptr(), pool);
         if known.is_null() {
             known = std::ptr::without_provenance_mut(make());
-            sys::apr_pool_userdata_set(known, name.as_ptr(), Some(sys::apr_pool_cleanup_null), pool);
+            sys::apr_pool_userdata_set(known, name.as_ptr(), None, pool);
         }
     }
     known as usize
@@ -217,7 +217,7 @@ pub fn keep_number(name: &'static CStr, number: usize) {
     unsafe {
         let pool = (&raw const sys::ap_pglobal).read();
         let number = std::ptr::without_provenance(number);
-        sys::apr_pool_userdata_set(number, name.as_ptr(), Some(sys::apr_pool_cleanup_null), pool);
+        sys::apr_pool_userdata_set(number, name.as_ptr(), None, pool);
     }
 }
 
