@@ -19,6 +19,7 @@ use crate::groups::{self, ProcessGroup};
 use crate::os;
 use boards::Boards;
 use group::Group;
+use session::Sessions;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use wire::control::Message;
@@ -46,6 +47,8 @@ pub struct Context {
     pub predecessors: Vec<RawFd>,
     /// Start boards of its processes.
     pub boards: Boards,
+    /// What processes that have ended may have left behind.
+    pub sessions: Sessions,
 }
 
 impl Context {
@@ -96,8 +99,15 @@ pub fn run(
         let httpd = os::process(httpd_pid).map_err(|e| format!("httpd's parent: {e}"))?;
         let file = crate::process::engine_file();
         let engine = std::fs::File::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-        let context =
-            Context { main, serial, engine: engine.into(), httpd, predecessors, boards: Boards::default() };
+        let context = Context {
+            main,
+            serial,
+            engine: engine.into(),
+            httpd,
+            predecessors,
+            boards: Boards::default(),
+            sessions: Sessions::default(),
+        };
         crate::process::remember(main);
         let plans = settings::plans(main);
         let groups = groups::all().into_iter().map(|live| Group::new(live, &plans)).collect();
@@ -166,6 +176,8 @@ impl Supervisor {
         }
         // A moment more: what was due at that time is due then.
         let ready = os::poll(&fds, most + Duration::from_millis(1));
+        // Those that are ready have ended by now: what is listed from now on is all that they have left.
+        self.context.sessions = Sessions::default();
         if ready[0] {
             self.stop(HURRY, Some(FOR_PROCESSES));
         }

@@ -2,10 +2,29 @@
 //! make another (`setsid`, `start_new_session=True`).
 
 use crate::os;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// Members that are known of a session, at most.
 const MOST: usize = 256;
+
+/// The members of all sessions but their leaders, at one moment. To list them is to look at all processes of the system, so
+/// it is done once for all those that are found to have ended together: 300 groups that end one by one cost seconds.
+#[derive(Default)]
+pub struct Sessions(OnceCell<HashMap<u32, Vec<u32>>>);
+
+impl Sessions {
+    fn members(&self, session: u32) -> &[u32] {
+        self.0.get_or_init(list).get(&session).map_or(&[], Vec::as_slice)
+    }
+
+    /// Ends the members of a session whose leader has ended, and was not reaped, before they were listed; answers how many
+    /// there were.
+    pub fn kill(&self, session: u32) -> usize {
+        if self.members(session).is_empty() { 0 } else { kill(session) }
+    }
+}
 
 /// What is left of a process's session when it has ended.
 pub struct Remains {
@@ -16,9 +35,13 @@ pub struct Remains {
 
 impl Remains {
     /// Those of a process that has ended and was not reaped yet, so that its number is its own. `None`: nothing is left.
-    pub fn of(session: u32) -> Option<Self> {
-        let members: Vec<OwnedFd> =
-            members(session).into_iter().take(MOST).filter_map(|pid| os::process(pid).ok()).collect();
+    pub fn of(session: u32, sessions: &Sessions) -> Option<Self> {
+        let open = |pid: &u32| {
+            let process = os::process(*pid).ok()?;
+            // Its number may have been given away since they were listed.
+            (session_of(*pid) == Some(session)).then_some(process)
+        };
+        let members: Vec<OwnedFd> = sessions.members(session).iter().take(MOST).filter_map(open).collect();
         (!members.is_empty()).then_some(Self { session, members })
     }
 
@@ -46,7 +69,7 @@ pub fn kill(session: u32) -> usize {
     let mut killed = 0;
     // One may fork while it is looked for.
     for _ in 0..5 {
-        let members = members(session);
+        let members = list().remove(&session).unwrap_or_default();
         if members.is_empty() {
             break;
         }
@@ -60,11 +83,17 @@ pub fn kill(session: u32) -> usize {
     killed
 }
 
-/// Processes of a session but its leader, as the system lists them.
-fn members(session: u32) -> Vec<u32> {
+/// The members of all sessions but their leaders, as the system lists processes.
+fn list() -> HashMap<u32, Vec<u32>> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid| *pid != session && session_of(*pid) == Some(session)).collect()
+    let mut all: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (pid, session) in pids.filter_map(|pid: u32| Some((pid, session_of(pid)?))) {
+        if pid != session {
+            all.entry(session).or_default().push(pid);
+        }
+    }
+    all
 }
 
 /// The session of a process that has not ended.
@@ -104,14 +133,18 @@ mod tests {
         (child, pid)
     }
 
+    fn of(session: u32) -> Option<Remains> {
+        Remains::of(session, &Sessions::default())
+    }
+
     #[test]
     fn what_is_left_of_a_session_is_found_and_ended() {
         let (mut child, session) = left_behind();
         child.wait().unwrap();
         let until = Instant::now() + Duration::from_secs(5);
-        let mut remains = Remains::of(session).expect("two programs");
+        let mut remains = of(session).expect("two programs");
         while remains.members.len() != 2 && Instant::now() < until {
-            remains = Remains::of(session).expect("two programs");
+            remains = of(session).expect("two programs");
         }
         assert_eq!(remains.members.len(), 2);
         assert!(remains.are_left(|_| false));
@@ -122,6 +155,6 @@ mod tests {
         while os::poll(&fds, Duration::from_millis(10)).contains(&false) && Instant::now() < until {}
         assert_eq!(remains.kill(), 0);
         assert!(!remains.are_left(|_| true));
-        assert!(Remains::of(session).is_none());
+        assert!(of(session).is_none());
     }
 }

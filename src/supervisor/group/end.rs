@@ -68,9 +68,9 @@ impl Group {
         /// Processes that are known to have left something behind, at most.
         const MOST: usize = 64;
         if self.for_good {
-            self.say_killed(context, session::kill(pid));
+            self.say_killed(context, context.sessions.kill(pid));
         } else if self.remains.len() < MOST {
-            self.remains.extend(Remains::of(pid));
+            self.remains.extend(Remains::of(pid, &context.sessions));
         }
     }
 
