@@ -4,6 +4,7 @@ mod cherrypy;
 mod cut_files;
 mod daemon;
 mod daemon_death;
+mod daemon_descriptors;
 mod daemon_files;
 mod daemon_generations;
 mod daemon_heads;
