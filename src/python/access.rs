@@ -5,6 +5,7 @@ use crate::apache::{mpm, users};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -40,55 +41,110 @@ impl std::fmt::Display for User {
     }
 }
 
-/// A directory on the way to a file that the user may not enter.
+/// A part of the way to a file that the user cannot take.
 pub struct Obstacle {
-    directory: PathBuf,
+    place: PathBuf,
     fact: String,
+    /// Its mode or an access list forbids it; else the system has failed.
+    is_closed: bool,
 }
 
 impl Obstacle {
     /// The sentence: what is in the way, and what to do. `remedy` is what helps without opening the directory, which is the
     /// only advice where that is a home directory.
     pub fn or(&self, remedy: &str) -> String {
-        let Self { directory, fact } = self;
-        if is_private(directory, &users::homes()) {
+        let Self { place, fact, is_closed } = self;
+        if !is_closed {
+            format!("{fact}, or {remedy}")
+        } else if is_private(place, &users::homes()) {
             format!("{fact}; {remedy}")
         } else {
-            format!("{fact}; run 'chmod o+x {}', or {remedy}", directory.display())
+            format!("{fact}; run 'chmod o+x {}', or {remedy}", place.display())
         }
+    }
+
+    fn closed(directory: PathBuf, file: &Path, user: &User) -> Self {
+        let mode = directory.metadata().map(|data| {
+            use std::os::unix::fs::{MetadataExt, PermissionsExt};
+            format!(" (mode {:04o}, owner #{})", data.permissions().mode() & 0o7777, data.uid())
+        });
+        let fact = format!(
+            "the Apache user {user} may not enter {}{}, which leads to {}",
+            directory.display(),
+            mode.unwrap_or_default(),
+            file.display()
+        );
+        Self { place: directory, fact, is_closed: true }
+    }
+
+    fn failing(place: PathBuf, errno: i32) -> Self {
+        let error = io::Error::from_raw_os_error(errno);
+        let fact = format!("{} cannot be looked at: {error}; {}", place.display(), advice(errno));
+        Self { place, fact, is_closed: false }
+    }
+
+    fn silent(file: &Path) -> Self {
+        let fact = format!(
+            "nothing was heard within {} s of {}: it lies on a file system that does not answer; see that its server \
+             runs, mount it again",
+            DEADLINE.as_secs(),
+            file.display()
+        );
+        Self { place: file.to_path_buf(), fact, is_closed: false }
     }
 }
 
-/// The first part of the way to `file` that the user may not take; `None` when there is none, or when this process may
-/// not become that user.
-pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
-    let steps = steps(file);
-    let directory = steps.get(first_forbidden(&steps, user)?)?;
-    let mode = directory.metadata().map(|data| {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        format!(" (mode {:04o}, owner #{})", data.permissions().mode() & 0o7777, data.uid())
-    });
-    let fact = format!(
-        "the Apache user {user} may not enter {}{}, which leads to {}",
-        directory.display(),
-        mode.unwrap_or_default(),
-        file.display()
-    );
-    Some(Obstacle { directory: directory.clone(), fact })
+/// What to do about a system that cannot say whether a file is there.
+fn advice(errno: i32) -> &'static str {
+    match errno {
+        libc::ELOOP => "symbolic links lead round in a circle: correct them",
+        libc::ENAMETOOLONG => "correct the path",
+        libc::ESTALE | libc::ENOTCONN => "its file system has lost its server: mount it again",
+        libc::ETIMEDOUT | libc::EHOSTDOWN | libc::EHOSTUNREACH => {
+            "the server of its file system does not answer: see that it runs"
+        }
+        libc::EIO => "its disk or file system is faulty: see dmesg",
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM => "the system is short of resources: free some",
+        _ => "see dmesg for what is wrong with its file system",
+    }
 }
 
-/// The index of the first directory that `user` may not enter; what is not there or is no directory forbids nothing.
-/// Asked in a process that becomes that user, so that access lists and security modules have their say too.
-fn first_forbidden(folders: &[PathBuf], user: &User) -> Option<usize> {
-    // Its entry "." is reached through the directory itself.
-    let is_forbidden = |folder: &PathBuf| {
-        let looked = folder.join(".").metadata();
-        looked.is_err_and(|error| error.raw_os_error() == Some(libc::EACCES))
+/// The first part of the way to `file` that the user cannot take; `None` when there is none, or when this process may
+/// not become that user. What is not there is no obstacle.
+///
+/// All of it is looked at in a process that becomes that user: so access lists and security modules have their say, and a
+/// file system that hangs holds nobody but that process.
+pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
+    let look = || {
+        let Some((place, errno)) = first_error(file) else { return Ok(0) };
+        let mut out = io::stdout();
+        out.write_all(place.as_os_str().as_bytes()).and_then(|()| out.flush())?;
+        Ok(u8::try_from(errno).unwrap_or(u8::MAX))
     };
-    // The exit code is the answer: 0 is none, 1 + index else.
-    let look = || Ok(folders.iter().position(is_forbidden).map_or(0, |index| 1 + index.min(253) as u8));
-    let answer = apart::run(user, DEADLINE, look).ok()?;
-    usize::try_from(answer.status.code()?).ok()?.checked_sub(1)
+    let answer = match apart::run(user, DEADLINE, look) {
+        Ok(answer) => answer,
+        Err(error) => return apart::is_late(&error).then(|| Obstacle::silent(file)),
+    };
+    let place = PathBuf::from(OsString::from_vec(answer.stdout));
+    match answer.status.code()? {
+        0 => None,
+        libc::EACCES => Some(Obstacle::closed(place, file, user)),
+        errno => Some(Obstacle::failing(place, errno)),
+    }
+}
+
+/// The first part of the way to a file that cannot be looked at though it is there, and why.
+fn first_error(file: &Path) -> Option<(PathBuf, i32)> {
+    // The entry "." of a directory is reached through the directory itself.
+    let folders = steps(file).into_iter().map(|folder| (folder.join("."), folder));
+    let error = |look: &Path, place: PathBuf, fine: &[i32]| {
+        let errno = look.metadata().err()?.raw_os_error()?;
+        (!fine.contains(&errno)).then_some((place, errno))
+    };
+    let missing = [libc::ENOENT, libc::ENOTDIR];
+    let failing = folders.into_iter().find_map(|(look, place)| error(&look, place, &missing));
+    // Where the way is free it is no mode that keeps the user from looking at the file.
+    failing.or_else(|| error(file, file.to_path_buf(), &[libc::ENOENT, libc::ENOTDIR, libc::EACCES]))
 }
 
 /// What a file says, read as `user`: the first 8 KiB, if it is a regular file.
@@ -176,6 +232,41 @@ mod tests {
         for directory in ["/srv/site", "/srv/people/annex", "/srv/people/ann/site", "/rooted", "/opt"] {
             assert!(!private(directory), "{directory}");
         }
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_obstacle_and_each_failure_has_its_sentence() {
+        let root = std::env::temp_dir().join(format!("mod_wsgi-obstacles-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("bin")).unwrap();
+        std::fs::write(root.join("bin/python"), "").unwrap();
+        std::os::unix::fs::symlink("circle", root.join("circle")).unwrap();
+        for fine in ["bin", "bin/python", "missing", "missing/python", "bin/python/below"] {
+            assert_eq!(first_error(&root.join(fine)), None, "{fine}");
+        }
+        let (circle, long) = (root.join("circle"), root.join("x".repeat(300)));
+        for (path, place, errno) in [
+            (circle.clone(), circle.clone(), libc::ELOOP),
+            (circle.join("bin/python"), circle.clone(), libc::ELOOP),
+            (long.clone(), long, libc::ENAMETOOLONG),
+        ] {
+            assert_eq!(first_error(&path), Some((place, errno)), "{}", path.display());
+        }
+        for (errno, word) in [
+            (libc::ELOOP, "circle"),
+            (libc::ESTALE, "mount it again"),
+            (libc::ENOTCONN, "mount it again"),
+            (libc::ETIMEDOUT, "does not answer"),
+            (libc::EIO, "dmesg"),
+        ] {
+            let said = Obstacle::failing("/srv/venv".into(), errno).or("move it");
+            assert!(said.starts_with("/srv/venv cannot be looked at: "), "{said}");
+            assert!(
+                said.contains(word) && said.ends_with(", or move it") && !said.contains("chmod"),
+                "{said}"
+            );
+        }
+        assert!(Obstacle::silent(Path::new("/srv/venv")).or("move it").contains("does not answer"));
+        std::fs::remove_dir_all(root).unwrap();
     }
 
     #[test]

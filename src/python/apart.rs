@@ -67,8 +67,8 @@ pub fn run(user: &User, deadline: Duration, work: impl FnOnce() -> io::Result<u8
     drop(theirs);
     let mut streams = [Stream::new(out), Stream::new(err)];
     let heard = hear(&mut streams, &word, until).map_err(|error| {
-        let late = || Error::other(format!("it did not answer within {} s", deadline.as_secs()));
-        if error.kind() == io::ErrorKind::TimedOut { late() } else { error }
+        let late = || format!("it did not answer within {} s", deadline.as_secs());
+        if is_late(&error) { Error::new(io::ErrorKind::TimedOut, late()) } else { error }
     });
     // The keeper takes this as the end.
     drop(word);
@@ -79,6 +79,12 @@ pub fn run(user: &User, deadline: Duration, work: impl FnOnce() -> io::Result<u8
     }
     let [stdout, stderr] = streams.map(|stream| stream.bytes);
     Ok(Answer { stdout, stderr, status })
+}
+
+/// The deadline has passed.
+pub fn is_late(error: &Error) -> bool {
+    // Not what the work itself has met, say on a network file system.
+    error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
 }
 
 /// Executes a program as `user`. Its environment is the same whoever starts Apache, but for where the loader finds libraries
