@@ -66,7 +66,8 @@ impl Remains {
 
 /// Ends all members of a session but its leader, who has not been reaped, or of whom one lives. Answers how many there were.
 pub fn kill(session: u32) -> usize {
-    let mut killed = 0;
+    // One that was killed is listed until it has ended.
+    let mut killed = std::collections::BTreeSet::new();
     // One may fork while it is looked for.
     for _ in 0..5 {
         let members = list().remove(&session).unwrap_or_default();
@@ -74,13 +75,12 @@ pub fn kill(session: u32) -> usize {
             break;
         }
         // Its number may have been given away since: the descriptor is of whoever has it now, and that one is asked again.
-        let ended = members.into_iter().filter(|pid| {
+        killed.extend(members.into_iter().filter(|pid| {
             let Ok(process) = os::process(*pid) else { return false };
             session_of(*pid) == Some(session) && os::kill_exactly(&process)
-        });
-        killed += ended.count();
+        }));
     }
-    killed
+    killed.len()
 }
 
 /// The members of all sessions but their leaders, as the system lists processes.
