@@ -3,6 +3,7 @@
 #   place NAME FALLBACK   prints the directory for NAME: <repo>/target/NAME if www-data can enter it, else FALLBACK.
 #
 # A clone often lives below a home directory closed to others (0700), so /var/tmp is the second choice.
+# shellcheck shell=bash
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 

@@ -29,7 +29,7 @@ system_python() {
 # The newest pyenv version of this series that was built with a shared libpython.
 pyenv_version() {
     local dir
-    for dir in $(ls -d "$pyenv_root/versions/$1".* 2>/dev/null | sort -Vr); do
+    for dir in $(compgen -G "$pyenv_root/versions/$1.*" | sort -Vr); do
         compgen -G "$dir/lib/libpython$1*.so.1.0" > /dev/null && { basename "$dir"; return 0; }
     done
     return 1
@@ -48,6 +48,7 @@ copied_python() {
         tar -C "$from/lib" --exclude=__pycache__ --exclude='python*/test' --exclude='tests' --exclude='idlelib' \
             --exclude='config-*' --exclude='site-packages/*' -cf - "python$series" | tar -C "$to/lib" -xf -
         for file in "$to/bin/python$series" "$to"/lib/libpython"$series"*.so.1.0; do
+            # shellcheck disable=SC2016  # the dynamic linker expands it
             patchelf --set-rpath '$ORIGIN/../lib' "$file"
         done
         chmod -R go+rX "$copies"
