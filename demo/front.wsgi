@@ -46,12 +46,8 @@ def application(environ, start_response):
     if environ["PATH_INFO"] not in ("", "/"):
         start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"There is no such page in the demo. Its front page is at /\n"]
-    links = "".join(
-        f'<a href="{url}"><strong>{name}</strong><span>{about}</span></a>' for url, name, about in LINKS
-    )
-    rows = "".join(
-        f"<tr><th>{name}<td>{html.escape(value)}" for name, value in facts(environ).items()
-    )
+    links = "".join(f'<a href="{url}"><strong>{name}</strong><span>{about}</span></a>' for url, name, about in LINKS)
+    rows = "".join(f"<tr><th>{name}<td>{html.escape(value)}" for name, value in facts(environ).items())
     body = PAGE.format(links=links, facts=rows).encode()
     start_response("200 OK", [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body)))])
     return [body]

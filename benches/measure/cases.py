@@ -72,19 +72,40 @@ ALMOST = Target(0.95, IDEAL)
 
 CASES = [
     Case("hello-1", "/hello", 1, 12, "12 bytes, 1 connection", wanted([1.15], [3, NOT_SLOWER])),
-    Case("hello-16", "/hello", 16, 12, "12 bytes, 16 connections",
-         wanted([2.2], [2.2, Target(0.45, CPU), Target(1, P99), NOT_SLOWER])),
-    Case("headers-16", "/hello", 16, 12, "the same with ten headers of a browser", wanted([1.8], []),
-         headers=BROWSER_HEADERS),
+    Case(
+        "hello-16",
+        "/hello",
+        16,
+        12,
+        "12 bytes, 16 connections",
+        wanted([2.2], [2.2, Target(0.45, CPU), Target(1, P99), NOT_SLOWER]),
+    ),
+    Case(
+        "headers-16",
+        "/hello",
+        16,
+        12,
+        "the same with ten headers of a browser",
+        wanted([1.8], []),
+        headers=BROWSER_HEADERS,
+    ),
     Case("bytes-64k", "/bytes_64k", 16, 65536, "64 KiB from one bytes object", wanted([1.8], [2])),
     Case("stream-512k", "/stream_512k", 16, 524288, "512 KiB in 64 chunks from a generator", wanted([1.2], [1.3])),
     Case("post-64k", "/post", 16, 5, "64 KiB of body, read whole", wanted([1.5], [1.8]), post_bytes=65536),
     Case("file-4m", "/file_4m", 4, 4194304, "4 MiB through wsgi.file_wrapper", wanted([1.2], [3]), large=True),
     Case("sleep-25", "/sleep_50ms", 25, 12, "50 ms asleep, one connection per thread", wanted([ALMOST]), ideal=500),
-    Case("sleep-15", "/sleep_50ms", 15, 12, "50 ms asleep, one connection per thread", wanted(None, [ALMOST]),
-         ideal=300),
-    Case("beside-cpu", "/hello", 4, 12, "12 bytes beside a CPU-bound request", wanted([Target(1, P99)]),
-         beside="/cpu_200ms"),
+    Case(
+        "sleep-15", "/sleep_50ms", 15, 12, "50 ms asleep, one connection per thread", wanted(None, [ALMOST]), ideal=300
+    ),
+    Case(
+        "beside-cpu",
+        "/hello",
+        4,
+        12,
+        "12 bytes beside a CPU-bound request",
+        wanted([Target(1, P99)]),
+        beside="/cpu_200ms",
+    ),
 ]
 
 # The interpreter a case runs in: its URL prefix, and what it is.

@@ -63,10 +63,19 @@ def main(url, connections, seconds):
     def percentile(share):
         return times[min(len(times) - 1, int(len(times) * share))] * 1e6 if times else 0
 
-    print("@" + json.dumps({
-        "requests": len(times), "seconds": took, "bytes": sum(sizes),
-        "p50_us": percentile(0.5), "p99_us": percentile(0.99), "errors": "",
-    }))
+    print(
+        "@"
+        + json.dumps(
+            {
+                "requests": len(times),
+                "seconds": took,
+                "bytes": sum(sizes),
+                "p50_us": percentile(0.5),
+                "p99_us": percentile(0.99),
+                "errors": "",
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from typing import Any
 
 from .server import ENVIRONMENT, MODULE, Server, end
 
@@ -19,7 +20,7 @@ class Granian(Server):
         command = [venv / "bin/granian", "--interface", "wsgi", "--http", "1", "--workers", "1"]
         command += ["--blocking-threads", "15", "--uds", socket, "--log-level", "error"]
         command += ["--working-dir", app.parent, f"{MODULE}:application"]
-        user = {}
+        user: dict[str, Any] = {}
         if os.getuid() == 0:
             # Apache's children must be able to connect, so they and it are one user.
             shutil.chown(place, "www-data", "www-data")

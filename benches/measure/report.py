@@ -12,8 +12,19 @@ HERE = os.path.dirname(__file__)
 
 
 def columns(other):
-    return ["case", "requests/s ours", other, f"ours / {other} (min–max)", "CPU µs/request ours", other, "ratio",
-            "p99 ms ours", other, "target", ""]
+    return [
+        "case",
+        "requests/s ours",
+        other,
+        f"ours / {other} (min–max)",
+        "CPU µs/request ours",
+        other,
+        "ratio",
+        "p99 ms ours",
+        other,
+        "target",
+        "",
+    ]
 
 
 def median(samples, name):
@@ -27,16 +38,16 @@ def number(value):
 def reached(target, case, ours, other):
     """The figure that a target is about."""
     if target.metric == P99:
-        return statistics.median(mine.p99_ms / its.p99_ms for mine, its in zip(ours, other))
+        return statistics.median(mine.p99_ms / its.p99_ms for mine, its in zip(ours, other, strict=True))
     if target.metric == IDEAL:
         return median(ours, "rate") / case.ideal
     if target.metric == CPU:
         return median(ours, "cpu_us") / median(other, "cpu_us")
-    return statistics.median(mine.rate / its.rate for mine, its in zip(ours, other))
+    return statistics.median(mine.rate / its.rate for mine, its in zip(ours, other, strict=True))
 
 
 def row(case, targets, ours, other):
-    ratios = [mine.rate / its.rate for mine, its in zip(ours, other)]
+    ratios = [mine.rate / its.rate for mine, its in zip(ours, other, strict=True)]
     cpu = [median(ours, "cpu_us"), median(other, "cpu_us")]
     values = [(target, reached(target, case, ours, other)) for target in targets]
     verdicts = [f"{'met' if target.reached(value) else 'missed'} ({value:.2f})" for target, value in values]
@@ -60,7 +71,9 @@ def table(title, other, rows):
     """Markdown, aligned."""
     rows = [columns(other), *rows]
     widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(line, widths)) + " |" for line in rows]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join([f"### {title}", "", *lines])
 
@@ -85,7 +98,7 @@ def tables(mode, results):
 def first_line(*command, otherwise=None, accept=(0,)):
     """The first line a program prints, or another text if it is missing or fails."""
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     except FileNotFoundError:
         return otherwise
     return done.stdout.partition("\n")[0].strip() if done.returncode in accept else otherwise
@@ -120,10 +133,34 @@ def write_record(directory, command, conditions, lines, mode, results):
     )
     with open(directory / "raw.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
-        out.writerow(["group", "case", "round", "subject", "requests_per_s", "cpu_us_per_request", "p50_ms", "p99_ms",
-                      "requests", "errors"])
+        out.writerow(
+            [
+                "group",
+                "case",
+                "round",
+                "subject",
+                "requests_per_s",
+                "cpu_us_per_request",
+                "p50_ms",
+                "p99_ms",
+                "requests",
+                "errors",
+            ]
+        )
         for (group, case), by in results.items():
             for subject, samples in by.items():
                 for turn, s in enumerate(samples, 1):
-                    out.writerow([group, case.name, turn, subject, f"{s.rate:.1f}", f"{s.cpu_us:.2f}",
-                                  f"{s.p50_ms:.3f}", f"{s.p99_ms:.3f}", s.requests, s.errors])
+                    out.writerow(
+                        [
+                            group,
+                            case.name,
+                            turn,
+                            subject,
+                            f"{s.rate:.1f}",
+                            f"{s.cpu_us:.2f}",
+                            f"{s.p50_ms:.3f}",
+                            f"{s.p99_ms:.3f}",
+                            s.requests,
+                            s.errors,
+                        ]
+                    )

@@ -101,7 +101,7 @@ class Server:
             except OSError as error:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     log = self.log.read_text()[-2000:]
-                    raise SystemExit(f"bench: {self.name} does not answer ({error}). Its log:\n{log}")
+                    raise SystemExit(f"bench: {self.name} does not answer ({error}). Its log:\n{log}") from None
                 time.sleep(0.05)
 
     def software(self):

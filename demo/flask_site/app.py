@@ -20,7 +20,7 @@ def hello(name):
 
 @application.get("/api/time")
 def time():
-    now = datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.UTC)
     return jsonify(time=now.isoformat(), thread=threading.current_thread().name)
 
 

@@ -30,7 +30,11 @@ def application(environ, start_response):
             "prefix": sys.prefix,
             "executable": sys.executable,
             "version": list(sys.version_info[:3]),
-            "flags": {name: getattr(sys.flags, name) for name in dir(sys.flags) if not name.startswith(("_", "n_", "count", "index"))},
+            "flags": {
+                name: getattr(sys.flags, name)
+                for name in dir(sys.flags)
+                if not name.startswith(("_", "n_", "count", "index"))
+            },
             "warnoptions": sys.warnoptions,
             "dont_write_bytecode": sys.dont_write_bytecode,
             "switch_interval": sys.getswitchinterval(),

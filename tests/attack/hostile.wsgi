@@ -1,4 +1,5 @@
 """An application that does what its query string says: kind, seed, seconds, and numbers of processes."""
+
 import ctypes
 import glob
 import os
@@ -38,7 +39,7 @@ def frames(chance, until):
             for _ in range(chance.randrange(6)):
                 frame[chance.randrange(len(frame))] = chance.randrange(256)
             if chance.random() < 0.3:
-                del frame[chance.randrange(len(frame)):]
+                del frame[chance.randrange(len(frame)) :]
             with socket.socket(socket.AF_UNIX) as link:
                 link.settimeout(0.2)
                 try:
@@ -60,7 +61,9 @@ def control(chance, until):
     while time.monotonic() < until:
         kind = chance.choice([number for number in [*range(1, 20), chance.randrange(256)] if number != LOG])
         if kind in TEXTS:
-            rest = bytes([chance.randrange(20)]) * (kind == 3) + b"hostile words %x" % chance.getrandbits(1 + chance.randrange(900))
+            rest = bytes([chance.randrange(20)]) * (kind == 3) + b"hostile words %x" % chance.getrandbits(
+                1 + chance.randrange(900)
+            )
         else:
             rest = chance.randbytes(chance.choice([0, 1, 4, 5, 8, 9, 60, 4000]))
         message = bytes([kind]) + rest
@@ -72,15 +75,14 @@ def control(chance, until):
     return count
 
 
-
 def claims(chance, until):
     """Anything, into the memory that the processes of the group and Apache's children share."""
     count = 0
     with open("/proc/self/maps") as maps:
-        places = [line.split()[0].split("-") for line in maps if "wsgi claims" in line]
+        ranges = [line.split()[0].split("-") for line in maps if "wsgi claims" in line]
+    places = [(int(begin, 16), int(end, 16)) for begin, end in ranges]
     while time.monotonic() < until:
         for begin, end in places:
-            begin, end = int(begin, 16), int(end, 16)
             data = chance.choice([chance.randbytes(4), b"\0" * 4, b"\xff" * 4])
             ctypes.memmove(begin + 4 * chance.randrange((end - begin) // 4), data, 4)
             count += 1
@@ -101,7 +103,7 @@ def signals(processes):
         for name in "mem", "environ", "fd/3", "root/etc/shadow":
             try:
                 with open(f"/proc/{pid}/{name}", "rb") as file:
-                    through.append(f"{name} of {pid}: {file.read(1)}")
+                    through.append(f"{name} of {pid}: {file.read(1)!r}")
             except OSError:
                 pass
     return " ".join(through) or 0

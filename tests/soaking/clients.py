@@ -40,7 +40,7 @@ class Clients:
 
     def __init__(self, port, count):
         self.port, self.numbers = port, itertools.count(1)
-        self.answered, self.slowest, self.lost, self.cut = 0, (0, ""), [], []
+        self.answered, self.slowest, self.lost, self.cut = 0, (0.0, ""), [], []
         self.lock, self.runs, self.over = threading.Lock(), threading.Event(), False
         self.busy = 0
         self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(count)]

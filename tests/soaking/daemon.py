@@ -44,7 +44,7 @@ MOST = {"parent fds": 40, "supervisor fds": 50, "child fds": 100, "worker fds": 
 
 class Soak:
     def __init__(self, seed):
-        self.random, self.counts = random.Random(seed), Counter()
+        self.random, self.counts = random.Random(seed), Counter[str]()
         self.kills = []  # moments at which a worker was killed
         self.server = Server()
         self.clients = Clients(self.server.port, CLIENTS)
@@ -54,14 +54,16 @@ class Soak:
         server = self.server
         if server.process.poll() is not None:
             raise Failed(f"Apache has ended: see {server.dir}/logs")
-        event = self.random.choices(list(EVENTS), EVENTS.values())[0]
+        event = self.random.choices(list(EVENTS), list(EVENTS.values()))[0]
         try:
             if event == "kill a worker":
                 old = until("a process that is old enough", lambda: server.older_than(OLD)["worker"], 60)
                 self.kills.append(time.monotonic())
                 os.kill(self.random.choice(old), signal.SIGKILL)
             elif event == "kill the supervisor":
-                os.kill(self.random.choice(until("a supervisor", lambda: server.processes()["supervisor"])), signal.SIGKILL)
+                os.kill(
+                    self.random.choice(until("a supervisor", lambda: server.processes()["supervisor"])), signal.SIGKILL
+                )
             elif event == "touch the script":
                 os.utime(server.script)
             else:
@@ -89,7 +91,9 @@ class Soak:
         self.load(3, events=False)
         self.clients.pause()
         figures = self.server.figures()
-        print(f"{time.monotonic() - self.begun:5.0f} s, {self.clients.answered:8} answered, {what}: {figures}", flush=True)
+        print(
+            f"{time.monotonic() - self.begun:5.0f} s, {self.clients.answered:8} answered, {what}: {figures}", flush=True
+        )
         for name, value in figures.items():
             self.worst[name] = max(self.worst.get(name, 0), value - self.first.setdefault(name, value))
         self.judge_lost()
@@ -100,8 +104,10 @@ class Soak:
     def judge_lost(self):
         if bad := [request for request in self.clients.lost if not request.was_in_flight(self.kills)]:
             first, ago = bad[0], bad[0].ended - self.begun
-            raise Failed(f"{len(bad)} requests were lost, first {first.path} (number {first.number}): {first.why}, after "
-                         f"{first.ended - first.begun:.2f} s, {ago:.1f} s from the beginning; {dict(self.counts)}")
+            raise Failed(
+                f"{len(bad)} requests were lost, first {first.path} (number {first.number}): {first.why}, after "
+                f"{first.ended - first.begun:.2f} s, {ago:.1f} s from the beginning; {dict(self.counts)}"
+            )
 
     def run(self, seconds):
         until("the server to listen", self.server.listens)
@@ -127,10 +133,12 @@ class Soak:
         if grown:
             raise Failed(f"not flat: {grown}")
         events = ", ".join(f"{name}: {count}" for name, count in sorted(self.counts.items()))
-        return (f"{clients.answered} requests answered; {len(clients.lost)} lost, all in flight when a worker was killed; "
-                f"{len(clients.cut)} repeated because httpd had closed a kept connection; the slowest took "
-                f"{clients.slowest[0]:.1f} s ({clients.slowest[1]})\n{events}\n"
-                f"growth since the first count: {self.worst}; stop {took:.1f} s")
+        return (
+            f"{clients.answered} requests answered; {len(clients.lost)} lost, all in flight when a worker was killed; "
+            f"{len(clients.cut)} repeated because httpd had closed a kept connection; the slowest took "
+            f"{clients.slowest[0]:.1f} s ({clients.slowest[1]})\n{events}\n"
+            f"growth since the first count: {self.worst}; stop {took:.1f} s"
+        )
 
 
 def soak(minutes, seed):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from typing import Any
 
 from . import Failed, until
 from .clients import FILE
@@ -73,21 +74,30 @@ class Server:
         self.dir, self.port = pathlib.Path(tempfile.mkdtemp(prefix="mod_wsgi-soak-")), free_port()
         self.dir.chmod(0o755)
         module = os.environ.get("MOD_WSGI_DIR")
-        module = module or subprocess.check_output([HERE.parents[1] / "scripts/statedir"], text=True).strip() + "/module"
+        module = (
+            module or subprocess.check_output([HERE.parents[1] / "scripts/statedir"], text=True).strip() + "/module"
+        )
         shutil.copytree(module, self.dir / "module")
         for name in ("logs", "run", "htdocs", "state"):
             (self.dir / name).mkdir()
         self.script = shutil.copyfile(HERE / "app.wsgi", self.dir / "app.wsgi")
         (self.dir / "state/file").write_bytes(FILE)
-        values = {"dir": self.dir, "port": self.port, "modules": MODULES, "processes": PROCESSES,
-                  "threads": THREADS, "home": python_home()}
+        values = {
+            "dir": self.dir,
+            "port": self.port,
+            "modules": MODULES,
+            "processes": PROCESSES,
+            "threads": THREADS,
+            "home": python_home(),
+        }
         user = "User www-data\nGroup www-data\n" if os.getuid() == 0 else ""
         (self.dir / "httpd.conf").write_text(user + CONFIG.format(**values))
         self.mark = f"{MARK}={self.dir}".encode()
-        command = ["/usr/sbin/apache2", "-f", self.dir / "httpd.conf", "-DFOREGROUND"]
+        command = ["/usr/sbin/apache2", "-f", str(self.dir / "httpd.conf"), "-DFOREGROUND"]
         with open(self.dir / "logs/console.log", "w") as console:
-            options = {"env": {"PATH": "/usr/local/bin:/usr/bin:/bin", MARK: str(self.dir)}, "stdout": console}
-            self.process = subprocess.Popen(command, start_new_session=True, stderr=console, **options)
+            environ = {"PATH": "/usr/local/bin:/usr/bin:/bin", MARK: str(self.dir)}
+            options: dict[str, Any] = {"env": environ, "stdout": console, "stderr": console}
+            self.process = subprocess.Popen(command, start_new_session=True, **options)
         self.pid = self.process.pid
 
     def listens(self):
@@ -101,7 +111,7 @@ class Server:
 
     def processes(self, wanted=lambda begun: True):
         """Its processes that are alive: {role: [pid]}. `begun` is in ticks since the system's start."""
-        found = {role: [] for role in ROLES}
+        found: dict[str, list[int]] = {role: [] for role in ROLES}
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 if self.mark not in (entry / "environ").read_bytes().split(b"\0"):
@@ -123,7 +133,7 @@ class Server:
 
     def settle(self):
         """Waits until all that is left over from restarts has gone: graceful-timeout, shutdown-timeout, and a margin."""
-        last = {}
+        last: dict[str, int] = {}
 
         def settled():
             time.sleep(0.2)
@@ -144,13 +154,13 @@ class Server:
 
     def figures(self):
         """What is to be flat. Of several processes of a role it is the sum."""
-        figures = {}
+        figures: dict[str, int] = {}
         for role, pids in self.processes().items():
             fds = memory = 0
             for pid in pids:
                 fds += len(os.listdir(f"/proc/{pid}/fd"))
                 status = pathlib.Path(f"/proc/{pid}/status").read_text()
-                memory += int(re.search(r"VmRSS:\s+(\d+)", status).group(1))
+                memory += int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
             figures |= {f"{role} processes": len(pids), f"{role} fds": fds, f"{role} KiB": memory}
         figures["KiB"] = sum(value for name, value in figures.items() if name.endswith(" KiB"))
         figures["files in run/"] = len(os.listdir(self.dir / "run"))
