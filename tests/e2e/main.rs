@@ -25,6 +25,7 @@ mod django;
 mod django_alias;
 mod ending;
 mod ending_hung;
+mod examples;
 mod exits;
 mod failure_pages;
 mod first_failure;

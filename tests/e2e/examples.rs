@@ -1,0 +1,92 @@
+//! Each folder of `examples/`, served with the configuration that it recommends: only places, the port and the users of the
+//! machine are put in. What is not granted there is denied, as in Debian's apache2.conf.
+
+use std::fs;
+
+use harness::poll::until;
+use harness::*;
+
+use crate::run;
+
+/// The example, copied to `{dir}/srv/NAME` for each name, with `/srv` of its configuration there.
+fn example(folder: &str, names: &[&str]) -> Httpd {
+    let from = repository().join("examples").join(folder);
+    let conf = fs::read_to_string(from.join("apache.conf")).expect("the example's configuration");
+    let mut h = httpd().no_group().no_python_home();
+    fs::create_dir(h.dir().join("srv")).expect("srv");
+    for name in names {
+        h = h.tree(&from, &format!("srv/{name}"));
+    }
+    let port = h.port();
+    let conf = regex(r"/srv/\w+/venv").replace_all(&conf, venv().to_str().unwrap()).into_owned();
+    let conf = regex(r"user=\w+ group=\w+")
+        .replace_all(&conf, if is_root() { "user=www-data group=www-data" } else { "" });
+    let conf = regex(r"([ :=])/srv/").replace_all(&conf, "${1}{dir}/srv/");
+    let conf = conf.replace("<VirtualHost *:80>", &format!("<VirtualHost *:{port}>"));
+    h.config("<Directory />\nRequire all denied\n</Directory>\nDefine APACHE_LOG_DIR {dir}/logs")
+        .config(&conf)
+}
+
+fn ask(s: &Server, host: &str, path: &str) -> (u16, String) {
+    let r = s.request("GET", path).header("Host", &format!("{host}.example.org")).send();
+    (r.status, r.text())
+}
+
+#[test]
+fn hello() {
+    let s = example("hello", &["hello"]).start();
+    assert_eq!(ask(&s, "hello", "/there"), (200, "Hello from hello.example.org/there\n".into()));
+}
+
+#[test]
+fn flask() {
+    let s = example("flask", &["flask"]).allow_log("greeting 'Ada'").start();
+    let (status, page) = ask(&s, "flask", "/");
+    assert!(
+        status == 200 && page.contains("<h1>Hello, world!</h1>") && page.contains("/static/site.css"),
+        "{page}"
+    );
+    assert!(ask(&s, "flask", "/static/site.css").1.starts_with("body {"));
+    let r = s.request("POST", "/").header("Host", "flask.example.org");
+    let r = r.header("Content-Type", "application/x-www-form-urlencoded").body("name=Ada").send();
+    assert!(r.text().contains("<h1>Hello, Ada!</h1>"), "{}", r.text());
+    until("the line of the application", || {
+        s.read_file("logs/flask-error.log").contains("greeting 'Ada'").then_some(())
+    });
+}
+
+#[test]
+fn django() {
+    let h = example("django", &["django"]).file("srv/django/secret-key", "for tests");
+    run(&h.dir().join("srv/django"), "python", &["manage.py", "collectstatic", "--no-input"]);
+    let s = h.start();
+    let (status, page) = ask(&s, "django", "/");
+    assert!(status == 200 && page.contains("<h1>Hello from django.example.org!</h1>"), "{page}");
+    assert!(ask(&s, "django", "/static/site.css").1.starts_with("body {"));
+    assert_eq!(ask(&s, "django", "/health"), (200, "ok\n".into()));
+}
+
+#[test]
+fn two_sites() {
+    let s = example("two-sites", &["shop", "blog"]).start();
+    for site in ["shop", "blog"] {
+        let (status, text) = ask(&s, site, "/");
+        let (before, after) = (format!("the {site}: process "), format!(" of group {site}\n"));
+        assert!(status == 200 && text.starts_with(&before) && text.ends_with(&after), "{text}");
+    }
+}
+
+#[test]
+fn service() {
+    let h = example("service", &["service"]);
+    let state = h.dir().join("srv/service/state");
+    fs::create_dir(&state).unwrap();
+    give_to_www_data(&state);
+    let s = h.start();
+    let counted = |n: u32| ask(&s, "service", "/") == (200, format!("the counter says: {n}\n"));
+    until("the first number", || counted(1).then_some(()));
+    until("the second number", || counted(2).then_some(()));
+    s.stop();
+    let last = s.read_file("srv/service/state/count");
+    assert!(last.starts_with("stopped at "), "{last}");
+}
