@@ -17,7 +17,10 @@ ARGS ?=
 DESTDIR ?=
 PYTHON_HOME ?=
 
-.PHONY: help deps build run test lint fmt bench soak valgrind sanitize fuzz fuzz-config attack docs install uninstall clean
+deny_version := 0.20.2
+deny := cargo deny --offline --locked check bans licenses sources
+
+.PHONY: help deps build run test lint lint-all fmt bench soak valgrind sanitize fuzz fuzz-config attack docs install uninstall clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,12 +39,21 @@ run: build ## Serve the demo site, or APP=script.wsgi or APP=django-project/ (PO
 test: build ## Run the tests (SUBJECT=ours|mod_wsgi, ARGS='filter ...', CELLS=all)
 	@MOD_WSGI_DIR="$${MOD_WSGI_DIR:-$$(scripts/statedir)/module}" SUBJECT='$(SUBJECT)' tests/run $(ARGS)
 
-lint: ## Check formatting, and clippy without warnings
+lint: ## Check Rust, Python and shell scripts: format, common faults, types
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@scripts/lint-shell
+	@scripts/lint-python
+	@if command -v cargo-deny > /dev/null; then $(deny); else echo "cargo-deny is not installed: make lint-all does it"; fi
+
+lint-all: lint ## The same, licences of dependencies (installs cargo-deny) and the programmers' documentation; nightly
+	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny --version $(deny_version)
+	$(deny)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
 fmt: ## Format the source
 	cargo fmt --all
+	@scripts/lint-python --fix
 
 bench: build ## Measure against mod_wsgi 6 in one run (ARGS='--mode daemon hello-16', see benches/run --help)
 	@scripts/deps test
