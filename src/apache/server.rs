@@ -18,7 +18,7 @@ pub struct Server<'c> {
 
 impl<'c> Server<'c> {
     /// # Safety
-    /// `raw` is a live server that outlives `'c`, of a configuration that is no longer being read ([`BeingRead`] is for
+    /// `raw` is a live server that outlives `'c`, of a configuration that is no longer being read ([`super::BeingRead`] is for
     /// those that are).
     pub unsafe fn from_raw(raw: *mut sys::server_rec) -> Self {
         Self { raw, life: PhantomData }

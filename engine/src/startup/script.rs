@@ -34,7 +34,7 @@ pub fn stamp(path: &[u8]) -> Stamp {
 
 impl Interpreter {
     /// The module of an application; with `any`, whatever is there will do. The error is what is there and too old, for
-    /// [`super::start`].
+    /// [`super::start()`].
     pub fn module<'py>(
         &self,
         py: Py<'py>,
