@@ -161,7 +161,9 @@ def is_extension(module):
 def has_extensions():
     """Extension modules that are not Python's own are loaded."""
     modules = list(sys.modules.items())
-    return any(is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules)
+    return any(
+        is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules
+    )
 
 
 def roll_back(before, alone):

@@ -248,7 +248,7 @@ def load_urls(settings):
     if getattr(settings, "ROOT_URLCONF", None):
         from django.urls import get_resolver
 
-        get_resolver().url_patterns
+        get_resolver().url_patterns  # noqa: B018 (a property that imports)
 
 
 def wsgi_handler():

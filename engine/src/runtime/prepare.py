@@ -156,7 +156,7 @@ class StandIn:
 def restore_environ(pristine):
     """os.environ as it was before any application ran: putenv() of another interpreter's application changed the
     process, and this interpreter has just copied that."""
-    data = {name: value for name, value in pristine}
+    data = dict(pristine)
     os.environ._data.clear()
     os.environ._data.update(data)
 

@@ -64,7 +64,9 @@ def watch_time_zone():
         while frame is not None and not is_script(frame):
             frame = frame.f_back
         script = f"WSGI script '{frame.f_globals.get('__file__')}'" if frame is not None else "an application"
-        text = f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which is this Apache child's, too"
+        text = (
+            f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which is this Apache child's, too"
+        )
         native.log(WARNING, f"WSGI1062: {text}: the times of its log lines follow; daemon mode keeps them apart")
 
     time.tzset = StandIn(apply, tzset)
