@@ -30,7 +30,7 @@ impl Default for Gate {
 
 impl Gate {
     /// An open gate.
-    pub const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             closed: AtomicBool::new(false),
             inside: AtomicUsize::new(0),
