@@ -28,6 +28,12 @@ void wsgi_shim_bucket_init(apr_bucket *b, apr_bucket_alloc_t *list)
 
 int wsgi_shim_bucket_is_eos(apr_bucket *b) { return APR_BUCKET_IS_EOS(b); }
 
+apr_bucket *wsgi_shim_bucket_next(apr_bucket *b) { return APR_BUCKET_NEXT(b); }
+
+apr_bucket *wsgi_shim_brigade_sentinel(apr_bucket_brigade *bb) { return APR_BRIGADE_SENTINEL(bb); }
+
+int wsgi_shim_bucket_is_flush(apr_bucket *b) { return APR_BUCKET_IS_FLUSH(b); }
+
 int wsgi_shim_bucket_is_metadata(apr_bucket *b) { return APR_BUCKET_IS_METADATA(b); }
 
 int wsgi_shim_status_is_timeup(apr_status_t rv) { return APR_STATUS_IS_TIMEUP(rv); }

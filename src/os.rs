@@ -459,6 +459,20 @@ pub fn await_readable(fd: RawFd, most: Duration) -> io::Result<()> {
     }
 }
 
+/// Waits until one descriptor can be read or the other one written; which of them. Neither when the time is up.
+pub fn await_either(readable: Option<RawFd>, writable: RawFd, most: Duration) -> io::Result<(bool, bool)> {
+    // A negative number is nobody's descriptor, which poll skips.
+    let poll = |fd, events| libc::pollfd { fd, events, revents: 0 };
+    let mut polls = [poll(readable.unwrap_or(-1), libc::POLLIN), poll(writable, libc::POLLOUT)];
+    let timeout = i32::try_from(most.as_millis()).unwrap_or(i32::MAX).saturating_add(1);
+    // SAFETY: live structures, and their number.
+    if unsafe { libc::poll(polls.as_mut_ptr(), 2, timeout) } < 0 {
+        let error = io::Error::last_os_error();
+        return if error.kind() == io::ErrorKind::Interrupted { Ok((false, false)) } else { Err(error) };
+    }
+    Ok((polls[0].revents != 0, polls[1].revents != 0))
+}
+
 /// Bytes that nobody can guess.
 pub fn random() -> io::Result<[u8; 16]> {
     let mut bytes = [0; 16];

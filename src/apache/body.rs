@@ -1,6 +1,9 @@
 //! The request's body, read through httpd's input filters (which decode chunks and count `LimitRequestBody`).
 
 use super::{Request, sys};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use wire::door::ReadError;
 use wire::message;
 
@@ -37,6 +40,16 @@ impl<'r> Body<'r> {
         let text = format!("the input filters have answered {MOST_WITHOUT_DATA} reads in a row without data");
         self.request.log(message::INPUT_FILTER_MUTE, text);
         Err(ReadError::Malformed)
+    }
+
+    /// Where files are put for a while, as httpd's own modules find it (TMPDIR, /tmp).
+    pub fn temporary_directory(&self) -> Option<PathBuf> {
+        let mut path = std::ptr::null();
+        // SAFETY: the pool is live, and so is the string of it.
+        let path = unsafe {
+            (sys::apr_temp_dir_get(&mut path, self.request.pool().raw()) == 0).then(|| super::text(path))?
+        };
+        Some(PathBuf::from(OsStr::from_bytes(path)))
     }
 
     /// Bytes of it may still come. A part of a page (SSI) has no body: the one that comes is the page's.

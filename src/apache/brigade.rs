@@ -1,5 +1,6 @@
 //! The answer's way out: a bucket brigade that is filled, flushed and finished.
 
+use super::client::Client;
 use super::{Request, sys};
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
@@ -12,12 +13,16 @@ pub trait Owner {
 
 /// The answer of one request.
 pub struct Brigade<'r> {
-    raw: *mut sys::apr_bucket_brigade,
-    request: Request<'r>,
-    /// Bytes added since the last flush.
-    added: u64,
+    pub(super) raw: *mut sys::apr_bucket_brigade,
+    /// An empty one for what is passed on later; null until there is such.
+    pub(super) spare: *mut sys::apr_bucket_brigade,
+    pub(super) request: Request<'r>,
+    /// Bytes added that were not passed on.
+    pub(super) added: u64,
     /// Something went down the filters: the headers are out.
-    passed: bool,
+    pub(super) passed: bool,
+    /// What was passed on may stand in a filter that waits for more.
+    pub(super) unflushed: bool,
 }
 
 impl<'r> Brigade<'r> {
@@ -27,15 +32,15 @@ impl<'r> Brigade<'r> {
         let raw = unsafe {
             sys::apr_brigade_create(request.pool().raw(), (*(*request.raw()).connection).bucket_alloc)
         };
-        Self { raw, request, added: 0, passed: false }
+        Self { raw, spare: std::ptr::null_mut(), request, added: 0, passed: false, unflushed: false }
     }
 
-    fn list(&self) -> *mut sys::apr_bucket_alloc_t {
+    pub(super) fn list(&self) -> *mut sys::apr_bucket_alloc_t {
         // SAFETY: the brigade is live.
         unsafe { (*self.raw).bucket_alloc }
     }
 
-    fn add(&mut self, bucket: *mut sys::apr_bucket) {
+    pub(super) fn add(&mut self, bucket: *mut sys::apr_bucket) {
         // SAFETY: a bucket just made from this brigade's allocator.
         unsafe { sys::wsgi_shim_brigade_insert_tail(self.raw, bucket) }
     }
@@ -156,31 +161,12 @@ impl<'r> Brigade<'r> {
     /// Has httpd's core filter write what it holds, as often as the socket takes more within a short time.
     fn write_while_client_keeps_up(&self) {
         const PATIENCE_MS: i32 = 20;
-        // SAFETY: the connection, its filters and its socket are live; the core's filter is the last of the chain
-        // and goes on writing what it holds when it is passed nothing (as the event MPM does it).
-        unsafe {
-            let connection = (*self.request.raw()).connection;
-            let socket = sys::ap_get_conn_socket(connection);
-            let mut fd = -1;
-            // HTTP/2's streams have no socket of their own: its module writes for them.
-            if !(*connection).master.is_null()
-                || socket.is_null()
-                || sys::apr_os_sock_get(&mut fd, socket) != 0
-            {
+        let Some(client) = Client::of(self.request) else { return };
+        while client.is_owed() && !self.request.is_aborted() {
+            let mut poll = libc::pollfd { fd: client.fd, events: libc::POLLOUT, revents: 0 };
+            // SAFETY: a live structure.
+            if unsafe { libc::poll(&mut poll, 1, PATIENCE_MS) } <= 0 || !client.write() {
                 return;
-            }
-            let mut last = (*connection).output_filters;
-            while !(*last).next.is_null() {
-                last = (*last).next;
-            }
-            let Some(write) = (*(*last).frec).filter_func.out_func else { return };
-            // C changes both behind the compiler's back.
-            let holds_data = || (&raw const (*connection).data_in_output_filters).read_volatile() != 0;
-            while holds_data() && !self.request.is_aborted() {
-                let mut poll = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-                if libc::poll(&mut poll, 1, PATIENCE_MS) <= 0 || write(last, std::ptr::null_mut()) != 0 {
-                    return;
-                }
             }
         }
     }

@@ -8,6 +8,7 @@
 mod being_read;
 pub mod body;
 pub mod brigade;
+pub mod client;
 pub mod command;
 mod entrances;
 mod file;

@@ -119,6 +119,28 @@ fn hostile_requests() {
     visited(&s, || http::fuzz(s.port(), seed(), Duration::from_secs(seconds())));
 }
 
+/// More of them than the group has threads: they send a part of a body, wait to be asked for one, or read nothing.
+#[test]
+fn slow_clients() {
+    let s = site().start();
+    visited(&s, || {
+        let head = |more: &str| format!("POST /victim HTTP/1.1\r\nHost: x\r\n{more}\r\n");
+        let begun = Instant::now();
+        let mut clients = Vec::new();
+        while begun.elapsed() < Duration::from_secs(seconds()) {
+            clients.clear();
+            for _ in 0..2 {
+                clients.push(s.raw(head("Content-Length: 1000000\r\nExpect: 100-continue\r\n").as_bytes()));
+                clients
+                    .push(s.raw(head("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n").as_bytes()));
+                clients.push(s.raw((head("Content-Length: 1000000\r\n") + &"x".repeat(500_000)).as_bytes()));
+                clients.push(s.raw((head("Transfer-Encoding: chunked\r\n") + "fff\r\nxxx").as_bytes()));
+            }
+            poll::pause(Duration::from_secs(1));
+        }
+    });
+}
+
 #[test]
 fn hostile_frames() {
     let s = site().allow_log("WSGI1038: ").allow_log("WSGI0105: |WSGI0110: |WSGI0114: ").start();

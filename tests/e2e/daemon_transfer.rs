@@ -17,7 +17,7 @@ const MIB: usize = 1 << 20;
 
 /// The URL and the options that curl needs to speak it.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Protocol {
+pub enum Protocol {
     Http,
     Tls,
     H2,
@@ -73,16 +73,16 @@ fn curl(s: &Server, protocol: Protocol, target: &str) -> Command {
 const TOTAL: usize = 64 * MIB;
 
 /// A client that sends and takes what it is told to: the connection itself, or a program with a pipe to each end.
-struct Exchange {
-    to: Option<Box<dyn Write + Send>>,
-    from: Option<Box<dyn Read + Send>>,
+pub struct Exchange {
+    pub to: Option<Box<dyn Write + Send>>,
+    pub from: Option<Box<dyn Read + Send>>,
     program: Option<Child>,
 }
 
 impl Exchange {
-    fn open(s: &Server, protocol: Protocol) -> Self {
+    pub fn open(s: &Server, protocol: Protocol, port: u16) -> Self {
         if protocol == Http {
-            let stream = TcpStream::connect(("127.0.0.1", s.port())).expect("connect");
+            let stream = TcpStream::connect(("127.0.0.1", port)).expect("connect");
             stream.set_read_timeout(Some(poll::PATIENCE)).expect("timeout");
             stream.set_write_timeout(Some(poll::PATIENCE)).expect("timeout");
             let from = Box::new(stream.try_clone().expect("a second handle"));
@@ -90,7 +90,7 @@ impl Exchange {
         }
         assert_eq!(protocol, Tls, "HTTP/2 has a client of its own");
         let mut command = Command::new("openssl");
-        command.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{}", s.port())]);
+        command.args(["s_client", "-quiet", "-connect", &format!("127.0.0.1:{port}")]);
         // What it complains of is for whoever reads of a failure.
         let complaints = std::fs::File::create(s.dir().join("state/client")).expect("a file for the client");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints);
@@ -126,7 +126,7 @@ const ECHO: &str = "
 /// 64 MiB, of which no more than two are on the way at a time: so the answer begins long before the end of the request.
 fn echoed_in_steps(protocol: Protocol) {
     let s = speaking(protocol, ECHO).start();
-    let mut e = Exchange::open(&s, protocol);
+    let mut e = Exchange::open(&s, protocol, s.port());
     let (mut to, from) = (e.to.take().unwrap(), e.from.take().unwrap());
     // Each end has a thread, which ends with the connection at the latest.
     let (send, blocks) = mpsc::sync_channel::<Vec<u8>>(1);

@@ -17,6 +17,8 @@ mod daemon_pythons;
 mod daemon_reload;
 mod daemon_robust;
 mod daemon_scripts;
+mod daemon_slow;
+mod daemon_slow_answers;
 mod daemon_timeouts;
 mod daemon_transfer;
 mod daemon_waiting;

@@ -472,6 +472,10 @@ messages! {
         "The script does not lie below the directory that script-root= names; links are followed.",
         "A request for it gets 403. A process that is asked in another way does not run it.",
         "Correct the path of the script or script-root=, or see who asked for it.";
+    BODY_FILE 1091 Warning,
+        "A temporary file for the body of a request cannot be written or read.",
+        "What cannot be written is kept in memory, up to request-buffer-size. What cannot be read again is missing: the application gets an OSError.",
+        "Make room in the directory that the line names, or name another one (TMPDIR in Apache's environment).";
 }
 
 #[cfg(test)]

@@ -103,6 +103,8 @@ pub struct GroupOptions {
     pub receive_buffer_size: u32,
     /// `header-buffer-size=`, bytes. 0: the default.
     pub header_buffer_size: u32,
+    /// `request-buffer-size=`, bytes. 0: off.
+    pub request_buffer_size: u32,
     /// `response-buffer-size=`, bytes. 0: the default.
     pub response_buffer_size: u32,
     /// `response-socket-timeout=`, seconds. 0: that of `socket-timeout=`.
@@ -139,6 +141,7 @@ impl GroupOptions {
             deadlock_timeout: 300,
             listen_backlog: 100,
             connect_timeout: 15,
+            request_buffer_size: 1 << 20,
             response_flush_delay: 5,
             reload_wait: 0.2,
             ..Self::default()

@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 47] = [
+pub static OPTIONS: [Row; 48] = [
     row(
         ["processes", "process count"],
         ["number", "1"],
@@ -305,13 +305,22 @@ pub static OPTIONS: [Row; 47] = [
         "Most of one header of an answer; at least 8192.",
     ),
     row(
+        ["request-buffer-size", "request buffer size"],
+        ["bytes", "1048576"],
+        |group, value| {
+            let complaint = "Request buffer size must be >= 65536 bytes, or 0 for off.";
+            value.buffer(65_536, complaint).map(|n| group.request_buffer_size = n)
+        },
+        "A body of up to so many bytes is read before a thread is taken; at least 65536. 0: off.",
+    ),
+    row(
         ["response-buffer-size", "response buffer size"],
         ["bytes", "0: 8388608"],
         |group, value| {
             let complaint = "Response buffer size must be >= 65536 bytes, or 0 for default.";
             value.buffer(65_536, complaint).map(|n| group.response_buffer_size = n)
         },
-        "Bytes of an answer after which Apache sends what it has; at least 65536.",
+        "Bytes of an answer that Apache takes from a thread before its client has taken them; at least 65536.",
     ),
     row(
         ["response-socket-timeout", "response socket timeout"],

@@ -208,6 +208,8 @@ fn buffers_have_a_least_size() {
     refused("send-buffer-size=511", "Send buffer size must be >= 512 bytes, or 0 for system default.");
     refused("receive-buffer-size=1", "Receive buffer size must be >= 512 bytes, or 0 for system default.");
     refused("header-buffer-size=8191", "Header buffer size must be >= 8192 bytes, or 0 for default.");
+    refused("request-buffer-size=65535", "Request buffer size must be >= 65536 bytes, or 0 for off.");
+    assert_eq!(group("").request_buffer_size, 1 << 20);
     refused("response-buffer-size=65535", "Response buffer size must be >= 65536 bytes, or 0 for default.");
     assert_eq!(group("send-buffer-size=0 header-buffer-size=8192").header_buffer_size, 8192);
 }

@@ -3,6 +3,7 @@
 
 use super::conditions::{Conditions, Validators, Verdict, range_applies};
 use super::{Exchange, maps};
+use crate::apache::client::Taken;
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
 use std::io;
@@ -156,10 +157,17 @@ impl Exchange<'_> {
         !self.drops_body() && self.answer.flush()
     }
 
-    /// Hands what was added on, to be sent when that is worth while. False: as for [`Exchange::flush`].
-    pub fn pass_on(&mut self) -> bool {
+    /// Sends what was added as far as the client takes it at once. A client that gets no body counts as gone, as for
+    /// [`Exchange::flush`].
+    pub fn offer(&mut self) -> Taken {
         self.send_head();
-        !self.drops_body() && self.answer.pass()
+        if self.drops_body() { Taken::Gone } else { self.answer.offer() }
+    }
+
+    /// Hands the beginning of what was added on, to be sent when that is worth while. False: as for [`Exchange::flush`].
+    pub fn begin(&mut self) -> bool {
+        self.send_head();
+        !self.drops_body() && self.answer.begin()
     }
 
     /// The answer is whole.

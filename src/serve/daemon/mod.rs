@@ -5,6 +5,7 @@
 //! called the application, or that says so, has the request given to another one.
 #![deny(unsafe_code)]
 
+mod ahead;
 mod closing;
 mod eager;
 mod pool;
@@ -23,14 +24,13 @@ use crate::os;
 use crate::routing::{Environ, Route};
 use crate::serve::context::Exchange;
 use crate::startup::plan;
+use ahead::Ahead;
 use pool::Problem;
 use relay::{Relay, Relayed};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
+use wire::door::ReadError;
 use wire::{frame, message as msg, request};
-
-/// The whole body goes with the request if it is no longer than this.
-const AT_ONCE: i64 = 64 << 10;
 
 /// Processes that are tried before a request is given up.
 const MOST_TRIES: u32 = 100;
@@ -59,8 +59,11 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let mut exchange = Exchange::new(r);
     let config = r.dir_config();
     let begun = Instant::now();
-    let body = relay::beginning(&mut exchange, AT_ONCE);
+    let Ok(mut ahead) = Ahead::read(&mut exchange, live.group.request_buffer_size) else {
+        return gone(r);
+    };
     let reading = begun.elapsed();
+    let first = ahead.first();
     let head = request::Head {
         https: environ.https(),
         head_only: r.head_only(),
@@ -68,7 +71,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         own_pages: !r.has_error_document(503),
         error_details: config.error_details == Some(true),
         ignore_activity: config.ignore_activity == Some(true),
-        body_follows: body.is_some(),
+        body_follows: first.is_some(),
         level: r.log_level(),
         received: r.received(),
         queued: crate::apache::now(),
@@ -81,16 +84,18 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let mut out = Vec::with_capacity(4096);
     let chroot = live.group.chroot.as_deref();
     head.put(&mut out, environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value))));
-    if let Some((bytes, state)) = &body {
+    if let Some((bytes, state)) = &first {
         frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
     }
-    give(&mut exchange, live, out, reading)
+    drop(first);
+    give(&mut exchange, &mut ahead, live, out, reading)
 }
 
 /// Gives the request to one process after another until one has called the application. `reading`: the time that the client
 /// took for its body, which does not count as waiting.
-fn give(
-    exchange: &mut Exchange<'_>,
+fn give<'r>(
+    exchange: &mut Exchange<'r>,
+    ahead: &mut Ahead<'r>,
     live: &'static ProcessGroup,
     mut request: Vec<u8>,
     reading: Duration,
@@ -111,15 +116,8 @@ fn give(
             Ok(conn) => conn,
             Err(problem) => return refuse(r, live, problem),
         };
-        let relay = Relay::new(exchange, live, conn);
-        let (answered, conn) = match relay.run(&request) {
-            Relayed::Done(status, conn) => (Some(status), conn),
-            Relayed::Elsewhere(conn) => (None, conn),
-        };
-        if let Some(conn) = conn {
-            pool::of(live).give_back(conn);
-        }
-        if let Some(status) = answered {
+        ahead.rewind();
+        if let Relayed::Done(status) = Relay::new(exchange, ahead, live, conn).run(&request) {
             return status;
         }
         if begun.elapsed() > patience {
@@ -171,6 +169,12 @@ fn in_chroot<'a>(chroot: Option<&[u8]>, name: &[u8], value: &'a [u8]) -> &'a [u8
         }
         _ => value,
     }
+}
+
+/// The client has gone before its body was there: no process hears of it.
+fn gone(r: Request<'_>) -> Status {
+    r.log(msg::CLIENT_GONE, "the client closed the connection before the whole body of its request had come");
+    Status(ReadError::Disconnected.status())
 }
 
 /// No process took the request.

@@ -80,6 +80,11 @@ impl Stream {
         self.source.fd.as_raw_fd()
     }
 
+    /// How long it waits for the other side.
+    pub fn patience(&self) -> Duration {
+        self.source.patience
+    }
+
     /// Sends all of it.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
         os::send_all(self.fd(), &mut [IoSlice::new(bytes)])

@@ -41,21 +41,24 @@ impl Relay<'_, '_> {
                 let part = self.conn.stream.some(left)?;
                 self.exchange.answer.copy(part);
                 left -= part.len();
-                self.held += part.len() as u64;
             } else {
                 let mut block = vec![0; left.min(BLOCK)];
                 self.conn.stream.block(&mut block)?;
                 left -= block.len();
-                self.held += block.len() as u64;
                 let block = Box::new(block);
                 let bytes = Slice::of(&block);
                 self.exchange.answer.refer::<Heap>(bytes, Box::into_raw(block).cast());
             }
-            if self.held >= self.limit() && !self.flush_now() {
+            if self.exchange.answer.held() >= self.limit() && !self.make_room()? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Waits until the client has taken so much that more can be held.
+    fn make_room(&mut self) -> io::Result<bool> {
+        Ok(self.flush_now() && self.drain(self.limit())?)
     }
 
     pub(super) fn limit(&self) -> u64 {
@@ -93,18 +96,22 @@ impl Relay<'_, '_> {
         if !acknowledge && self.conn.stream.is_ready(delay) {
             self.wants_flush = true;
             // The head goes with the first block all the same: it must not look as if this were the whole answer.
-            return Ok(self.exchange.answer.is_passed() || self.exchange.pass_on());
+            return Ok(self.exchange.answer.is_passed() || self.exchange.begin());
         }
-        let there = self.flush_now();
+        let there = if acknowledge { self.settle()? } else { self.flush_now() };
         if acknowledge {
             self.acknowledge(there)?;
         }
         Ok(there)
     }
 
-    pub(super) fn flush_now(&mut self) -> bool {
-        (self.held, self.wants_flush) = (0, false);
-        self.exchange.flush()
+    /// What came no longer depends on what the process does: it is in memory, or with the client.
+    fn settle(&mut self) -> io::Result<bool> {
+        if self.files == 0 {
+            return Ok(self.flush_now());
+        }
+        let fits = self.exchange.answer.held() <= self.limit() && self.exchange.answer.take_in();
+        Ok(self.flush_now() && (fits || self.drain(0)?))
     }
 
     pub(super) fn acknowledge(&mut self, there: bool) -> io::Result<()> {

@@ -15,7 +15,7 @@ impl Relay<'_, '_> {
         let progress = self.conn.progress();
         if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None && !self.touched
         {
-            return Relayed::Elsewhere(None);
+            return Relayed::Elsewhere;
         }
         let sent = self.exchange.answer.is_passed();
         let then = if sent { "the connection to the client is cut" } else { "the client gets an error page" };
@@ -43,12 +43,12 @@ impl Relay<'_, '_> {
         };
         r.log(message, text);
         if sent {
-            return Relayed::Done(self.exchange.fail(), None);
+            return Relayed::Done(self.exchange.fail());
         }
         self.exchange.answer.clear();
         if status == 504 {
             r.retry_after(10);
         }
-        Relayed::Done(Status(status), None)
+        Relayed::Done(Status(status))
     }
 }

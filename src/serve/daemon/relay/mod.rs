@@ -4,9 +4,9 @@ mod answer;
 mod body;
 mod head;
 mod lost;
+mod slow;
 
-pub use body::beginning;
-
+use super::ahead::Ahead;
 use super::eager::is_alone;
 use super::pool::{self, Conn};
 use super::stop::Using;
@@ -15,7 +15,7 @@ use crate::apache::{Request, Status, log};
 use crate::groups::ProcessGroup;
 use crate::serve::context::Exchange;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::Level;
 use wire::door::{End, Outcome};
 use wire::frame::{self, Kind};
@@ -23,17 +23,19 @@ use wire::frame::{self, Kind};
 /// Bytes of an answer that are passed on at a time.
 const BLOCK: usize = 256 << 10;
 
-/// What became of a request, and the connection, if it can be used again.
+/// What became of a request.
 pub enum Relayed {
     /// It has been answered.
-    Done(Status, Option<Conn>),
+    Done(Status),
     /// Nothing was done with it: another process may have it.
-    Elsewhere(Option<Conn>),
+    Elsewhere,
 }
 
 /// A request on its way.
 pub struct Relay<'e, 'r> {
     exchange: &'e mut Exchange<'r>,
+    /// What was read of the body before.
+    ahead: &'e mut Ahead<'r>,
     live: &'static ProcessGroup,
     conn: Conn,
     /// What the end of the answer is to be instead of what comes.
@@ -42,8 +44,8 @@ pub struct Relay<'e, 'r> {
     left: Option<u64>,
     /// The answer is one with a body.
     has_body: bool,
-    /// Bytes since the client's side was flushed.
-    held: u64,
+    /// Since when the client has taken nothing of what it is to get.
+    owes: Option<Instant>,
     /// What came so far is to go out, unless more follows at once.
     wants_flush: bool,
     /// The process has sent something of an answer, or asked for the body.
@@ -66,15 +68,21 @@ fn malformed(what: &str) -> io::Error {
 
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
-    pub fn new(exchange: &'e mut Exchange<'r>, live: &'static ProcessGroup, conn: Conn) -> Self {
+    pub fn new(
+        exchange: &'e mut Exchange<'r>,
+        ahead: &'e mut Ahead<'r>,
+        live: &'static ProcessGroup,
+        conn: Conn,
+    ) -> Self {
         Self {
             exchange,
+            ahead,
             live,
             conn,
             instead: None,
             left: None,
             has_body: true,
-            held: 0,
+            owes: None,
             wants_flush: false,
             touched: false,
             heads: 0,
@@ -99,7 +107,7 @@ impl<'e, 'r> Relay<'e, 'r> {
         let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
             // Nobody waits for more: the connection goes, by which the application hears of it.
-            Ok(None) => Relayed::Done(self.exchange.abandon(), None),
+            Ok(None) => Relayed::Done(self.exchange.abandon()),
             Err(error) => self.lost(error),
         };
         if let Some(before) = before {
@@ -119,6 +127,9 @@ impl<'e, 'r> Relay<'e, 'r> {
     fn converse(&mut self) -> io::Result<Option<Outcome>> {
         loop {
             self.refuse_stray_files()?;
+            if self.owes.is_some() && !self.attend_client()? {
+                return Ok(None);
+            }
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
             self.touched |= !matches!(header.kind, Kind::Log | Kind::End);
             match header.kind {
@@ -134,7 +145,11 @@ impl<'e, 'r> Relay<'e, 'r> {
                         return Ok(None);
                     }
                 }
-                Kind::Read => self.read(header.len)?,
+                Kind::Read => {
+                    if !self.read(header.len)? {
+                        return Ok(None);
+                    }
+                }
                 Kind::Log => {
                     let line = self.conn.stream.payload(header.len)?;
                     log::request(self.request(), Level::of(header.flag), &line);
@@ -158,23 +173,23 @@ impl<'e, 'r> Relay<'e, 'r> {
         Ok(())
     }
 
-    fn end(mut self, outcome: Outcome) -> Relayed {
-        let r = self.request();
-        let status = match (outcome.end, self.instead.take()) {
-            (End::Elsewhere, _) => return Relayed::Elsewhere(self.reusable()),
-            (End::Error, _) => self.exchange.refuse(outcome),
+    /// The process is done with the request, and its thread free for another one, before the client has the answer.
+    fn end(self, outcome: Outcome) -> Relayed {
+        let short = self.is_short();
+        let Self { exchange, conn, live, instead, .. } = self;
+        if conn.stream.is_at_rest() {
+            pool::of(live).give_back(conn);
+        }
+        let r = exchange.request;
+        Relayed::Done(match (outcome.end, instead) {
+            (End::Elsewhere, _) => return Relayed::Elsewhere,
+            (End::Error, _) => exchange.refuse(outcome),
             (_, Some(Instead::Page(status))) => status,
-            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &self.exchange.body),
-            (End::Short, None) => self.exchange.end_short(),
-            (End::Complete, None) if self.is_short() => self.exchange.end_short(),
-            (End::Complete, None) => self.exchange.finish(),
-            (End::Truncated | End::Exit, None) => self.exchange.fail(),
-        };
-        Relayed::Done(status, self.reusable())
-    }
-
-    /// The connection, if nothing more is on it.
-    fn reusable(self) -> Option<Conn> {
-        self.conn.stream.is_at_rest().then_some(self.conn)
+            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &exchange.body),
+            (End::Short, None) => exchange.end_short(),
+            (End::Complete, None) if short => exchange.end_short(),
+            (End::Complete, None) => exchange.finish(),
+            (End::Truncated | End::Exit, None) => exchange.fail(),
+        })
     }
 }

@@ -1,0 +1,135 @@
+//! What of a body is read before a thread of a process is taken: a client that sends slowly holds none.
+
+mod kept;
+
+use crate::apache::Request;
+use crate::apache::body::Body;
+use crate::serve::context::Exchange;
+use kept::Kept;
+use wire::door::ReadError;
+use wire::frame::Body as State;
+
+/// So much of it goes along with the request, and is in memory.
+const AT_ONCE: usize = 64 << 10;
+
+/// The beginning of a body, which may be all of it.
+pub struct Ahead<'r> {
+    /// What goes along with the request. `None`: nothing was read.
+    first: Option<Vec<u8>>,
+    /// What was read behind that.
+    rest: Kept<'r>,
+    /// How much of the rest a process has asked for.
+    given: u64,
+    /// What is behind it.
+    state: State,
+}
+
+/// The client went while its body was read.
+pub struct Gone;
+
+/// How much of the body is read; `None`: nothing, the application decides whether it comes at all. `size`:
+/// request-buffer-size.
+fn most(r: Request<'_>, size: usize) -> Option<usize> {
+    let headers = r.headers_in();
+    let has = |name| headers.get(name).is_some();
+    let is_chunked = has(c"Transfer-Encoding");
+    // The body that a part of a page (SSI) could read is the page's.
+    let size = if r.is_part() { 0 } else { size };
+    if size == 0 && (is_chunked || has(c"Expect")) {
+        return None;
+    }
+    let declared = headers.get(c"Content-Length").filter(|_| !is_chunked);
+    let Some(declared) = declared else {
+        let bodiless = matches!(r.method(), b"GET" | b"HEAD") && r.protocol().starts_with(b"HTTP/1");
+        return if bodiless && !is_chunked { Some(0) } else { Some(size).filter(|size| *size > 0) };
+    };
+    let declared = std::str::from_utf8(declared).ok()?.parse::<usize>().ok()?;
+    // One more than there should be shows the end. A filter may make it longer than it was declared.
+    (declared <= size.max(AT_ONCE)).then(|| size.max(declared + 1))
+}
+
+/// Reads until this is full, or to the end.
+fn fill(body: &mut Body<'_>, into: &mut [u8]) -> (usize, State) {
+    let mut count = 0;
+    while count < into.len() {
+        match body.read(&mut into[count..]) {
+            Ok(0) => return (count, State::End),
+            Ok(more) => count += more,
+            Err(error) => return (count, State::Failed(error)),
+        }
+    }
+    (count, State::More)
+}
+
+impl<'r> Ahead<'r> {
+    /// Reads as much as `size` allows.
+    pub fn read(exchange: &mut Exchange<'r>, size: u32) -> Result<Self, Gone> {
+        let r = exchange.request;
+        let mut ahead = Self { first: None, rest: Kept::new(r), given: 0, state: State::More };
+        let Some(most) = most(r, size as usize) else { return Ok(ahead) };
+        let body = &mut exchange.body;
+        if most == 0 {
+            ahead.first = Some(Vec::new());
+            ahead.state = State::End;
+            return Ok(ahead);
+        }
+        let mut block = vec![0; first_size(r, most)];
+        let (count, state) = fill(body, &mut block);
+        ahead.state = state;
+        block.truncate(count);
+        let mut left = most - count;
+        ahead.first = Some(block);
+        while ahead.state == State::More && left > 0 {
+            let mut block = vec![0; left.min(AT_ONCE)];
+            let (count, state) = fill(body, &mut block);
+            ahead.rest.put(body, &block[..count]);
+            (left, ahead.state) = (left - count, state);
+        }
+        if ahead.state == State::Failed(ReadError::Disconnected) { Err(Gone) } else { Ok(ahead) }
+    }
+
+    /// What goes along with the request, if anything. Nothing of the rest has been asked for then.
+    pub fn first(&mut self) -> Option<(Vec<u8>, State)> {
+        let state = if self.rest.is_empty() { self.state } else { State::More };
+        Some((self.first.take()?, state))
+    }
+
+    /// A process begins with the request: what one before it has asked for is there for it, too.
+    pub fn rewind(&mut self) {
+        self.given = 0;
+    }
+
+    /// The next bytes of it can be had without the client.
+    pub fn is_there(&self) -> bool {
+        self.given < self.rest.len() || self.state != State::More
+    }
+
+    /// What comes behind that which went along: up to as much as there is room for.
+    pub fn next(&mut self, body: &mut Body<'_>, into: &mut [u8]) -> (usize, State) {
+        if self.given < self.rest.len() {
+            let Some(count) = self.rest.get(self.given, into) else {
+                return (0, State::Failed(ReadError::Malformed));
+            };
+            self.given += count as u64;
+            return (count, if self.given == self.rest.len() { self.state } else { State::More });
+        }
+        if self.state != State::More {
+            return (0, self.state);
+        }
+        match body.read(into) {
+            Ok(0) => (0, State::End),
+            Ok(count) => (count, State::More),
+            Err(error) => (0, State::Failed(error)),
+        }
+    }
+}
+
+/// Room for the first part: for all of a body that is declared to be small.
+fn first_size(r: Request<'_>, most: usize) -> usize {
+    let declared = r.headers_in().get(c"Content-Length");
+    let declared = declared.and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+    match declared {
+        Some(declared) if declared <= AT_ONCE => most.min(declared + 1),
+        _ => most.min(AT_ONCE),
+    }
+}
