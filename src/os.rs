@@ -192,8 +192,7 @@ pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
     let (address, len) = address(path)?;
     // SAFETY: system calls on live structures.
     unsafe {
-        let socket = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
-        let socket = owned(socket).map_err(with_remedy)?;
+        let socket = owned(libc::socket(libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0))?;
         set_buffers(socket.as_raw_fd(), send, receive);
         set_send_timeout(socket.as_raw_fd(), wait.max(Duration::from_micros(1)));
         loop {
@@ -203,20 +202,6 @@ pub fn connect(path: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
             }
         }
     }
-}
-
-/// An error for the log: where a process has no descriptor left, what to do about it.
-fn with_remedy(error: io::Error) -> io::Error {
-    let remedy = match error.raw_os_error() {
-        Some(libc::EMFILE) => {
-            "this Apache process may open no more files: see whether an application in it leaks them (ls -l /proc/PID/fd), or \
-             raise its limit ('ulimit -n'; LimitNOFILE of Apache's systemd unit, or APACHE_ULIMIT_MAX_FILES in \
-             /etc/apache2/envvars)"
-        }
-        Some(libc::ENFILE) => "the system has no more open files: raise the sysctl fs.file-max",
-        _ => return error,
-    };
-    io::Error::other(format!("{error}; {remedy}"))
 }
 
 /// Receives into `into`, without waiting, and descriptors that come along; 0: the other side has closed.

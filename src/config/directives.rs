@@ -54,7 +54,8 @@ pub static ALL: [Directive; 43] = [
               start, with `checks=warning` warnings too, with `checks=off` they do not run), the language is \
               activated, unapplied migrations are warned of, and the URL configuration is loaded. `static=/static:/srv/static` \
               has Apache serve the files that `collectstatic` collected (grant access to that directory); \
-              `static=finders` has Django serve them, as runserver does.",
+              `static=finders` has Django serve them, as runserver does. Grant access to the project's directory, too: \
+              the application stands for the file manage.py in it.",
         set: Setter::Server(django::set),
     },
     Directive {

@@ -224,15 +224,20 @@ impl Supervisor {
         }
     }
 
-    /// What no later supervisor has ends.
+    /// What no later supervisor has ends. A group that it has and that has no processes here has nothing to wait for: where
+    /// its python cannot be used, no later process will say that it serves.
     fn supersede(&mut self) {
         self.superseded = true;
         self.alone = None;
         let taken = std::mem::take(&mut self.taken);
-        for group in self.groups.iter_mut().filter(|group| !taken.contains(&group.live.key)) {
-            group.leave();
-            group.ends_for_good();
-            group.say_down(&self.context);
+        for group in &mut self.groups {
+            if !taken.contains(&group.live.key) {
+                group.leave();
+                group.ends_for_good();
+                group.say_down(&self.context);
+            } else if group.live.python.is_err() {
+                group.leave();
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use harness::poll::until;
 use harness::*;
 
 use crate::daemon::*;
@@ -37,6 +38,32 @@ fn the_python_of_a_group_is_gone_at_a_restart() {
     let summary = load.stop();
     println!("{summary}");
     summary.assert_none_lost();
+    settled(&s, 2);
+}
+
+/// Restart after restart without the python: no supervisor stays but the one whose processes serve, and the newest.
+#[test]
+fn restarts_without_the_python_of_a_group() {
+    only_ours!("the original is linked to its python");
+    let h = group("python-home={dir}/env", &version("v0"))
+        .expect_log("WSGI1041: the python of process group 'g' cannot be used");
+    environment(&h);
+    let s = serving(h, 2);
+    let old = settled(&s, 2);
+    let (env, away) = (s.dir().join("env"), s.dir().join("away"));
+    fs::rename(&env, &away).unwrap();
+    for restarts in 1..=4 {
+        s.graceful();
+        until("the next supervisor", || {
+            (s.logged("WSGI1032: supervisor").len() == 1 + restarts).then_some(())
+        });
+        assert_eq!(s.get("/app?x").status, 200, "after {restarts} restarts");
+    }
+    until("two supervisors", || (s.supervisors().len() == 2).then_some(()));
+    assert!(old.iter().all(|pid| daemon::is_alive(*pid)), "the old processes serve");
+    fs::rename(&away, &env).unwrap();
+    s.graceful();
+    gone(&old);
     settled(&s, 2);
 }
 
