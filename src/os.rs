@@ -7,8 +7,8 @@ use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::{Duration, Instant};
-use wire::claims::{Claims, Slot};
 use wire::ring::{Reader, Ring};
+use wire::scoreboard::{Scoreboard, WorkerSlot};
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
@@ -72,9 +72,9 @@ pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Maps the claims of a group: until [`forget_claims`], which httpd's parent alone does, or else as long as the process lives.
-pub fn claims(fd: RawFd, slots: usize) -> io::Result<(&'static Claims, &'static [Slot])> {
-    let len = Claims::size(slots);
+/// Maps the scoreboard of a group: until [`forget_scoreboard`], which httpd's parent alone does, or else as long as the process lives.
+pub fn scoreboard(fd: RawFd, slots: usize) -> io::Result<(&'static Scoreboard, &'static [WorkerSlot])> {
+    let len = Scoreboard::size(slots);
     // SAFETY: a new mapping of a file of that size, which is sealed against shrinking, and made of atomics, of which any
     // bytes are values; whoever unmaps it has the last reference.
     unsafe {
@@ -83,18 +83,18 @@ pub fn claims(fd: RawFd, slots: usize) -> io::Result<(&'static Claims, &'static 
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let claims: &'static Claims = &*start.cast();
-        Ok((claims, claims.slots(slots)))
+        let scoreboard: &'static Scoreboard = &*start.cast();
+        Ok((scoreboard, scoreboard.slots(slots)))
     }
 }
 
-/// Unmaps the claims of a group.
+/// Unmaps the scoreboard of a group.
 ///
 /// # Safety
-/// `claims` has mapped them, and nobody in this process uses them any more.
-pub unsafe fn forget_claims(claims: &'static Claims, slots: usize) {
+/// `scoreboard` has mapped it, and nobody in this process uses them any more.
+pub unsafe fn forget_scoreboard(scoreboard: &'static Scoreboard, slots: usize) {
     // SAFETY: says the caller.
-    unsafe { libc::munmap(ptr::from_ref(claims).cast_mut().cast(), Claims::size(slots)) };
+    unsafe { libc::munmap(ptr::from_ref(scoreboard).cast_mut().cast(), Scoreboard::size(slots)) };
 }
 
 /// Who a process runs as. `None`: there is none of that number.

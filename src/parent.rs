@@ -16,7 +16,7 @@ const BEYOND: Duration = Duration::from_millis(1500);
 /// The channels and pids of supervisors, for the end of the server.
 static SUPERVISORS: Mutex<Vec<(u32, RawFd)>> = Mutex::new(Vec::new());
 
-/// Listening sockets and files of claims, which are mapped, for children to close.
+/// Listening sockets and files of scoreboards, which are mapped, for children to close.
 static SOCKETS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
 /// The post-config hook.
@@ -59,7 +59,7 @@ impl hook::Configured for Prepare {
 fn remember(kept: &Kept) {
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
     *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = all;
-    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.claims]).collect();
+    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]).collect();
     *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sockets;
 }
 

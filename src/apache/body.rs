@@ -4,7 +4,7 @@ use super::{Request, sys};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 use wire::message;
 
 /// Answers without data that are taken from the filters in a row. Segments of one byte may need some thousands until

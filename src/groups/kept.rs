@@ -27,8 +27,8 @@ pub struct KeptGroup {
     pub key: u64,
     /// The listening socket.
     pub listener: RawFd,
-    /// The claims.
-    pub claims: RawFd,
+    /// The scoreboard.
+    pub scoreboard: RawFd,
     /// Places among them.
     pub slots: u32,
     /// What only processes of the group know.
@@ -70,7 +70,7 @@ impl Kept {
         let mut w = Writer(&mut bytes);
         w.u64(self.serial).u32(self.groups.len() as u32);
         for group in &self.groups {
-            w.u64(group.key).i32(group.listener).i32(group.claims).u32(group.slots);
+            w.u64(group.key).i32(group.listener).i32(group.scoreboard).u32(group.slots);
             w.raw(&group.token).text(&group.path);
         }
         w.u32(self.supervisors.len() as u32);
@@ -87,7 +87,7 @@ impl Kept {
             kept.groups.push(KeptGroup {
                 key: reader.u64()?,
                 listener: reader.i32()?,
-                claims: reader.i32()?,
+                scoreboard: reader.i32()?,
                 slots: reader.u32()?,
                 token: reader.array()?,
                 path: reader.text()?.to_vec(),
@@ -112,7 +112,7 @@ mod tests {
             groups: vec![KeptGroup {
                 key: 1,
                 listener: 5,
-                claims: 6,
+                scoreboard: 6,
                 slots: 32,
                 token: [7; 16],
                 path: b"/run/wsgi.sock".to_vec(),

@@ -1,4 +1,4 @@
-//! The process groups of the configuration in force: each with its socket, its claims and its python.
+//! The process groups of the configuration in force: each with its socket, its scoreboard and its python.
 #![deny(unsafe_code)]
 
 pub mod kept;
@@ -16,11 +16,11 @@ use kept::{Kept, KeptGroup};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use wire::claims::{Claims, Slot};
 use wire::codec::{Writer, hash};
+use wire::scoreboard::{Scoreboard, WorkerSlot};
 use wire::{frame, message};
 
-/// Places among the claims of a group: of its processes, their successors, and those that drain. So many that another number
+/// Slots of the scoreboard of a group: of its processes, their successors, and those that drain. So many that another number
 /// of processes needs no other memory.
 const SLOTS: u32 = 256;
 
@@ -38,12 +38,12 @@ pub struct ProcessGroup {
     pub path: Vec<u8>,
     /// The socket.
     pub listener: RawFd,
-    /// The file of its claims.
-    pub claims_file: RawFd,
-    /// Its claims.
-    pub claims: &'static Claims,
+    /// The file of the scoreboard.
+    pub scoreboard_file: RawFd,
+    /// The memory by which children find an idle thread.
+    pub scoreboard: &'static Scoreboard,
     /// The places among them.
-    pub slots: &'static [Slot],
+    pub slots: &'static [WorkerSlot],
     /// What only its processes know.
     pub token: [u8; 16],
     /// Who its processes run as.
@@ -144,7 +144,7 @@ fn forget(live: &'static ProcessGroup) {
     // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
     // has forked have copies.
     unsafe {
-        os::forget_claims(live.claims, live.slots.len());
+        os::forget_scoreboard(live.scoreboard, live.slots.len());
         drop(Box::from_raw(std::ptr::from_ref(live).cast_mut()));
     }
 }
@@ -178,7 +178,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             let stays = kept.key != key || os::is_socket(&kept.path);
             if !stays {
                 os::close(kept.listener);
-                os::close(kept.claims);
+                os::close(kept.scoreboard);
             }
             stays
         });
@@ -203,7 +203,9 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 }
             },
         };
-        let Ok((claims, slots)) = os::claims(kept_group.claims, kept_group.slots as usize) else { continue };
+        let Ok((scoreboard, slots)) = os::scoreboard(kept_group.scoreboard, kept_group.slots as usize) else {
+            continue;
+        };
         let position = main.all().position(|other| other.raw() == server.raw()).unwrap_or(0);
         let python = python::found(group);
         if let Err(why) = &python {
@@ -220,8 +222,8 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             key,
             path: kept_group.path,
             listener: kept_group.listener,
-            claims_file: kept_group.claims,
-            claims,
+            scoreboard_file: kept_group.scoreboard,
+            scoreboard,
             slots,
             token: kept_group.token,
             is_apaches: identity.uid == User::apache().uid,
@@ -235,7 +237,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
     hook::Outcome::Go
 }
 
-/// Its processes hold the socket and the claims, and any code in them can spoil both: what could not be used is made anew.
+/// Processes of a group hold its socket and its scoreboard, and any code in them can spoil both: what could not be used is made anew.
 fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut KeptGroup, serial: u64) {
     let say = |what: &str| {
         let name = String::from_utf8_lossy(&group.name);
@@ -256,24 +258,24 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
         }
     }
     if is_impossible(kept, identity, group.processes.unwrap_or(1), serial)
-        && let Ok(claims) = os::empty_memory(c"wsgi claims", Claims::size(kept.slots as usize))
+        && let Ok(claims) = os::empty_memory(c"wsgi scoreboard", Scoreboard::size(kept.slots as usize))
     {
-        os::close(kept.claims);
-        kept.claims = claims.into_raw_fd();
+        os::close(kept.scoreboard);
+        kept.scoreboard = claims.into_raw_fd();
         say("nothing but a fault can have made its claims what they are; others are made");
     }
 }
 
-/// The claims are in a state that processes of the group do not bring about as they should.
+/// The scoreboard is in a state that processes of the group never leave it in.
 fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u64) -> bool {
-    let Ok((claims, slots)) = os::claims(kept.claims, kept.slots as usize) else { return true };
-    let served_by = claims.served_by.load(Ordering::SeqCst);
+    let Ok((scoreboard, slots)) = os::scoreboard(kept.scoreboard, kept.slots as usize) else { return true };
+    let served_by = scoreboard.served_by.load(Ordering::SeqCst);
     let pids = slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
     let mut alive: Vec<u32> = pids.filter(|pid| *pid != 0 && os::is_alive(*pid)).collect();
     #[allow(unsafe_code)]
     // SAFETY: they were mapped here, and nothing of them is used below.
     unsafe {
-        os::forget_claims(claims, slots.len());
+        os::forget_scoreboard(scoreboard, slots.len());
     }
     let free = kept.slots as usize - alive.len();
     alive.sort_unstable();
@@ -331,10 +333,17 @@ fn create(
         ));
     }
     let listener = listen(&path, group)?;
-    let size = Claims::size(slots as usize);
-    let claims = os::empty_memory(c"wsgi claims", size).map_err(|e| format!("no claims: {e}"))?;
+    let size = Scoreboard::size(slots as usize);
+    let scoreboard = os::empty_memory(c"wsgi scoreboard", size).map_err(|e| format!("no scoreboard: {e}"))?;
     let token = os::random().map_err(|e| format!("no token: {e}"))?;
-    Ok(KeptGroup { key, listener: listener.into_raw_fd(), claims: claims.into_raw_fd(), slots, token, path })
+    Ok(KeptGroup {
+        key,
+        listener: listener.into_raw_fd(),
+        scoreboard: scoreboard.into_raw_fd(),
+        slots,
+        token,
+        path,
+    })
 }
 
 /// Listens at a path, in the place of whatever is there.

@@ -18,7 +18,7 @@ struct Entry {
 }
 
 /// The plan of an alias of a server for visitors through this port, for a worker.
-pub fn told(server: Server<'_>, port: u16, alias: Option<&Alias>) -> wire::worker::Plan {
+pub fn for_worker(server: Server<'_>, port: u16, alias: Option<&Alias>) -> wire::worker::Plan {
     let key = alias.filter(|alias| alias.has_plan()).map_or(0, |alias| key_of(server, port, alias));
     let start = find(server, port, alias).map(|entry| entry.plan.clone()).unwrap_or_default();
     wire::worker::Plan { key, start, ..wire::worker::Plan::default() }
@@ -35,7 +35,7 @@ pub fn entrances(server: Server<'_>) -> Vec<Entrance> {
 
 /// What requests of this alias that come through this port name its plan by, in all processes that read the same
 /// configuration of it.
-pub fn told_key(server: Server<'_>, port: u16, alias: Option<&Alias>) -> u64 {
+pub fn plan_key(server: Server<'_>, port: u16, alias: Option<&Alias>) -> u64 {
     /// Ports of a server, known by its address.
     type Ports = Vec<(usize, Vec<u16>)>;
     static PORTS: OnceCell<Ports> = OnceCell::new();

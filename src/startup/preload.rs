@@ -59,7 +59,7 @@ fn fixed(server: Server<'static>, entrance: Entrance, alias: &'static Alias) -> 
         script: &alias.target,
         process_group: if process_group == b"%{GLOBAL}" { Vec::new() } else { process_group.to_vec() },
         group: group.to_vec(),
-        told: (process_group != b"%{GLOBAL}").then(|| plan::told(server, entrance.local, Some(alias))),
+        told: (process_group != b"%{GLOBAL}").then(|| plan::for_worker(server, entrance.local, Some(alias))),
         callable: alias.callable.clone().unwrap_or_else(|| b"application".to_vec()),
         plan: plan::of(server, entrance.local, Some(alias)),
         wanted: true,
@@ -94,7 +94,8 @@ fn candidate(
     let route = Route::of(request, Some(alias));
     Some(Candidate {
         script: request.filename(),
-        told: (!route.process_group.is_empty()).then(|| plan::told(server, entrance.local, Some(alias))),
+        told: (!route.process_group.is_empty())
+            .then(|| plan::for_worker(server, entrance.local, Some(alias))),
         process_group: route.process_group.into_owned(),
         group: route.application_group.into_owned(),
         callable: route.callable.into_owned(),

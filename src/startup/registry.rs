@@ -31,7 +31,7 @@ impl hook::Configured for Prepare {
 
 /// A new board. Whoever has its descriptor can neither grow nor shrink it.
 pub fn make() -> std::io::Result<OwnedFd> {
-    os::empty_memory(NAME, wire::BOARD_SIZE as usize)
+    os::empty_memory(NAME, wire::REGISTRY_SIZE as usize)
 }
 
 /// In a child: its descriptor, of a description that no other process has, for flags and some locks belong to that. -1:

@@ -5,20 +5,20 @@
 //! written other than by their messages, and these may only ask for what costs nobody else anything.
 #![deny(unsafe_code)]
 
-mod boards;
 mod death;
 mod group;
 mod launch;
 mod output;
 mod process;
+mod registries;
 mod session;
 mod settings;
 
 use crate::apache::{Server, log, mpm};
 use crate::groups::{self, ProcessGroup};
 use crate::os;
-use boards::Boards;
 use group::Group;
+use registries::Registries;
 use session::Sessions;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
@@ -46,14 +46,14 @@ pub struct Context {
     /// Channels of supervisors of earlier configurations.
     pub predecessors: Vec<RawFd>,
     /// Start boards of its processes.
-    pub boards: Boards,
+    pub registries: Registries,
     /// What processes that have ended may have left behind.
     pub sessions: Sessions,
 }
 
 impl Context {
     /// Says something to earlier supervisors.
-    pub fn tell_predecessors(&self, message: &Message) {
+    pub fn send_to_predecessors(&self, message: &Message) {
         for channel in &self.predecessors {
             let _ = os::send_datagram(*channel, &message.bytes());
         }
@@ -105,7 +105,7 @@ pub fn run(
             engine: engine.into(),
             httpd,
             predecessors,
-            boards: Boards::default(),
+            registries: Registries::default(),
             sessions: Sessions::default(),
         };
         crate::process::remember(main);
@@ -140,14 +140,14 @@ impl Supervisor {
         let text = format!("supervisor {} of {} process groups", std::process::id(), self.groups.len());
         log::server_message(Some(self.context.main), msg::SUPERVISOR_STARTED, text);
         for group in &self.groups {
-            self.context.tell_predecessors(&Message::Has(group.live.key));
+            self.context.send_to_predecessors(&Message::Has(group.live.key));
         }
-        self.context.tell_predecessors(&Message::Complete);
+        self.context.send_to_predecessors(&Message::Complete);
         loop {
             let now = Instant::now();
             let mut next = now + Duration::from_secs(3600);
             for group in &mut self.groups {
-                next = next.min(group.act(&self.context, now));
+                next = next.min(group.tick(&self.context, now));
             }
             if self.alone.is_some_and(|until| until <= now) {
                 self.supersede();
@@ -182,17 +182,17 @@ impl Supervisor {
             self.stop(HURRY, Some(FOR_PROCESSES));
         }
         if ready[1] {
-            self.hear();
+            self.on_message();
         }
         let ready: Vec<RawFd> =
             fds.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(fd, _)| fd).collect();
         for group in &mut self.groups {
-            group.look(&self.context, &ready);
+            group.on_event(&self.context, &ready);
         }
     }
 
     /// Messages of httpd's parent, and of later supervisors.
-    fn hear(&mut self) {
+    fn on_message(&mut self) {
         let mut bytes = Vec::new();
         while os::receive_datagram(self.channel.as_raw_fd(), &mut bytes).is_ok() {
             if bytes.is_empty() {

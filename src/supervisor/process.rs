@@ -69,7 +69,7 @@ impl Process {
     }
 
     /// What it has said.
-    pub fn hear(&mut self) -> Vec<Message> {
+    pub fn on_message(&mut self) -> Vec<Message> {
         /// Others are heard in between.
         const MOST: usize = 1000;
         let (mut bytes, mut messages) = (Vec::new(), Vec::new());

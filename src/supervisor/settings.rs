@@ -39,7 +39,7 @@ pub fn plans(main: Server<'static>) -> Plans {
     for server in main.all() {
         let entrances = plan::entrances(server);
         for alias in server.config().aliases.iter().filter(|alias| alias.has_plan()) {
-            let told = entrances.iter().map(|entrance| plan::told(server, entrance.local, Some(alias)));
+            let told = entrances.iter().map(|entrance| plan::for_worker(server, entrance.local, Some(alias)));
             plans.extend(told.map(|plan| (Vec::new(), plan)));
         }
     }
@@ -123,7 +123,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.run_once = threads == 1 && group.maximum_requests == 1;
     process.processes = i32::try_from(live.processes()).unwrap_or(i32::MAX);
     process.threads = i32::try_from(threads).unwrap_or(i32::MAX);
-    process.registry = descriptor::BOARD;
+    process.registry = descriptor::REGISTRY;
     process.startup_timeout = startup_timeout(context, live);
     process.beside = past.beside;
     let (died, died_by) = past.died.unwrap_or_default();

@@ -79,7 +79,7 @@ def claims(chance, until):
     """Anything, into the memory that the processes of the group and Apache's children share."""
     count = 0
     with open("/proc/self/maps") as maps:
-        ranges = [line.split()[0].split("-") for line in maps if "wsgi claims" in line]
+        ranges = [line.split()[0].split("-") for line in maps if "wsgi scoreboard" in line]
     places = [(int(begin, 16), int(end, 16)) for begin, end in ranges]
     while time.monotonic() < until:
         for begin, end in places:

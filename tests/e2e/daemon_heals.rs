@@ -16,7 +16,7 @@ const SPOILER: &str = "
     def write(place, layout, value):
         'The claims are mapped here, writable.'
         with open('/proc/self/maps') as maps:
-            line = next(line for line in maps if 'memfd:wsgi claims' in line)
+            line = next(line for line in maps if 'memfd:wsgi scoreboard' in line)
         with open('/proc/self/mem', 'r+b') as memory:
             memory.seek(int(line.split('-')[0], 16) + place)
             memory.write(struct.pack(layout, value))
@@ -97,7 +97,11 @@ fn restarts_leave_nothing_in_the_parent() {
         let status = fs::read_to_string(format!("/proc/{}/status", s.pid())).expect("status");
         let data = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("VmData");
         let kib: usize = data.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number");
-        (maps.lines().filter(|line| line.contains("memfd:wsgi claims")).count(), maps.lines().count(), kib)
+        (
+            maps.lines().filter(|line| line.contains("memfd:wsgi scoreboard")).count(),
+            maps.lines().count(),
+            kib,
+        )
     };
     let restart = |number: usize| {
         let seen = s.logged("WSGI1032: supervisor").len();

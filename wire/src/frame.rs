@@ -5,8 +5,8 @@
 //! FILE and LOG, asks for the body with READ, and ends with END. The child sends nothing that it was not asked for, so
 //! neither side can wait for the other. A connection that ends before END means that the answer is not whole.
 
+use crate::abi::{End, MOST_HEAD, Outcome, ReadError};
 use crate::codec::{Malformed, Reader, Writer};
-use crate::door::{End, MOST_HEAD, Outcome, ReadError};
 
 /// The version of these frames that this side speaks, and the oldest that it understands.
 pub const VERSIONS: core::ops::RangeInclusive<u16> = 2..=2;
@@ -120,9 +120,9 @@ pub struct Hello {
     /// Where the worker stands in the group's claims.
     pub slot: u32,
     /// Which worker it is of those that stood there.
-    pub incarnation: u32,
+    pub generation: u32,
     /// Where the connection stands among the worker's.
-    pub entry: u32,
+    pub connection: u32,
 }
 
 impl Hello {
@@ -130,7 +130,7 @@ impl Hello {
     pub fn put(&self, out: &mut Vec<u8>) {
         put_with(out, Kind::Hello, |w| {
             w.u16(self.versions.0).u16(self.versions.1).raw(&self.token);
-            w.u32(self.slot).u32(self.incarnation).u32(self.entry);
+            w.u32(self.slot).u32(self.generation).u32(self.connection);
         });
     }
 
@@ -141,8 +141,8 @@ impl Hello {
             versions: (reader.u16()?, reader.u16()?),
             token: reader.array()?,
             slot: reader.u32()?,
-            incarnation: reader.u32()?,
-            entry: reader.u32()?,
+            generation: reader.u32()?,
+            connection: reader.u32()?,
         };
         reader.end()?;
         Ok(hello)

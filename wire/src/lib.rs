@@ -1,16 +1,15 @@
 //! What the two halves of mod_wsgi say to each other.
 //!
 //! The Apache half (`mod_wsgi.so`) knows httpd and no Python; the Python half (`_mod_wsgi.abi3.so`, "the engine")
-//! knows Python and no httpd. In embedded mode both are in one process and meet in [`door`]: two tables of C
+//! knows Python and no httpd. In embedded mode both are in one process and meet in [`abi`]: two tables of C
 //! functions and the plain structures they pass. In daemon mode the engine is in a worker process: [`frame`]s on a
-//! connection carry requests, [`claims`] in shared memory say which thread is idle, [`control`] messages go between the
+//! connection carry requests, [`scoreboard`] in shared memory say which thread is idle, [`control`] messages go between the
 //! worker and its supervisor, those of the worker through a [`ring`], and [`worker`] is what a worker is told when it
 //! starts. No I/O happens here, but that [`scripts`] looks at files.
 
-pub mod claims;
+pub mod abi;
 pub mod codec;
 pub mod control;
-pub mod door;
 pub mod exit_rule;
 pub mod frame;
 pub mod level;
@@ -18,6 +17,7 @@ pub mod message;
 pub mod plan;
 pub mod request;
 pub mod ring;
+pub mod scoreboard;
 pub mod scripts;
 pub mod settings;
 pub mod slice;
@@ -30,4 +30,4 @@ pub use slice::{Pair, Slice};
 pub use stamp::Stamp;
 
 /// Bytes of a start board, whose size is fixed by whoever makes it; what stands where is the engine's.
-pub const BOARD_SIZE: u64 = 17 << 20;
+pub const REGISTRY_SIZE: u64 = 17 << 20;

@@ -68,7 +68,7 @@ impl Head<'_> {
 }
 
 /// Has the request that [`Head::put`] made a frame of served with the code that there is, changed or not.
-pub fn as_it_is(frame: &mut [u8]) {
+pub fn without_reload_check(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(frame::HEADER) {
         *flags &= !Head { reload: true, ..Head::default() }.flags();
     }
@@ -167,7 +167,7 @@ mod tests {
         for end in frame::HEADER..out.len() {
             assert!(parse(&out[frame::HEADER..end]).is_err(), "cut at {end}");
         }
-        as_it_is(&mut out);
+        without_reload_check(&mut out);
         let (parsed, _) = parse(&out[frame::HEADER..]).unwrap();
         assert_eq!(parsed, Head { reload: false, ..head });
     }

@@ -15,9 +15,9 @@ pub mod descriptor {
     /// The group's listening socket.
     pub const LISTENER: i32 = 6;
     /// The group's claims.
-    pub const CLAIMS: i32 = 7;
+    pub const SCOREBOARD: i32 = 7;
     /// The start board of the user's processes.
-    pub const BOARD: i32 = 8;
+    pub const REGISTRY: i32 = 8;
     /// httpd's parent process, as a pidfd.
     pub const HTTPD: i32 = 9;
     /// What is said to the supervisor ([`crate::ring`]), a file in memory.

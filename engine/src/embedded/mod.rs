@@ -1,14 +1,14 @@
 //! Embedded mode: the engine in an Apache child, where requests come through the door.
 #![deny(unsafe_code)]
 
-mod door;
+mod abi;
 
-pub use door::embed;
+pub use abi::embed;
 
 use crate::host::Host;
 use crate::requests::{Block, Link};
 use crate::runtime::Log;
-use wire::door::{self as table, Exchange, ReadError};
+use wire::abi::{self as table, ReadError, RequestHandle};
 use wire::{Level, Pair, Slice};
 
 /// The Apache half, as the process's host.
@@ -27,11 +27,11 @@ impl Host for Apache {
 /// A request of Apache's. The handle is valid until `serve` returns, and the call that holds this is closed before.
 struct Handle {
     host: &'static table::Host,
-    exchange: door::SendExchange,
+    exchange: abi::SendHandle,
 }
 
 impl Handle {
-    fn exchange(&self) -> Exchange {
+    fn exchange(&self) -> RequestHandle {
         self.exchange.get()
     }
 }

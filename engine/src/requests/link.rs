@@ -3,7 +3,7 @@
 use crate::python::OwnedBytes;
 use crate::runtime::Interpreter;
 use std::sync::Arc;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 
 /// A request's way in and out. Used by one thread at a time, none of whose calls holds the GIL unless it says so.
 pub trait Link: Send {

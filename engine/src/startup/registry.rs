@@ -26,7 +26,7 @@ const INDEX: u64 = MOST_PERMITS as u64 * PERMIT;
 /// Where the records lie, and bytes of each; the file is sparse.
 const BLOCKS: u64 = INDEX + RECORDS * 16;
 const BLOCK: u64 = 64 * 1024;
-const _: () = assert!(BLOCKS + RECORDS * BLOCK <= wire::BOARD_SIZE, "it has that size for good");
+const _: () = assert!(BLOCKS + RECORDS * BLOCK <= wire::REGISTRY_SIZE, "it has that size for good");
 /// Which byte's lock guards the index and the records.
 const TABLE_LOCK: i64 = 1 << 40;
 /// Which byte's lock, plus the record's place, says that a process tries.

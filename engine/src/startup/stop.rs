@@ -7,7 +7,7 @@ use crate::requests::ActiveRequest;
 use crate::runtime::ending::{self, Step};
 use crate::runtime::gate;
 use std::time::{Duration, Instant};
-use wire::door::Ended;
+use wire::abi::Ended;
 use wire::{Level, message};
 
 /// Of the time there is, what exit functions may have for themselves when requests take the rest.

@@ -1,7 +1,7 @@
 //! `wsgi.input` (PEP 3333, "Input and Error Streams").
 
 use super::{Numbers, Site, rounds};
-use wire::door::{End, ReadError};
+use wire::abi::{End, ReadError};
 
 /// An application that evaluates the query string with `i` as its input.
 fn evaluating() -> Site {

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wire::Level;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 
 /// Status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Bodies of answers (PEP 3333, "Buffering and Streaming", "Handling the Content-Length Header").
 
 use super::{Part, Site};
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 
 const SHORT: Outcome = Outcome::of(End::Short, 0);
 

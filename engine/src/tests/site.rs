@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use wire::Stamp;
-use wire::door::{End, Outcome, ReadError};
+use wire::abi::{End, Outcome, ReadError};
 use wire::plan::StartPlan;
 
 /// A script file and the interpreter it runs in. Where it is dropped, the thread's states are deleted.

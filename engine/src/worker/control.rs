@@ -107,7 +107,7 @@ impl Worker {
 
     /// A later supervisor's processes serve, or this one never did.
     fn may_go(&self) -> bool {
-        let served_by = self.claims.served_by.load(Ordering::SeqCst);
+        let served_by = self.scoreboard.served_by.load(Ordering::SeqCst);
         !self.serving.load(Ordering::SeqCst) || served_by > self.settings.supervisor
     }
 

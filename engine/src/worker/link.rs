@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use wire::Level;
-use wire::claims::Entry;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 use wire::frame::{self, Body, Kind};
+use wire::scoreboard::ConnectionSlot;
 
 /// The way in and out.
 pub struct Remote {
     conn: Arc<Conn>,
     /// Where it is noted that the application has been called.
-    entry: Option<&'static Entry>,
+    entry: Option<&'static ConnectionSlot>,
     /// The beginning of the body comes unasked.
     follows: bool,
     /// Bytes of the current BODY frame that were not taken.
@@ -27,7 +27,7 @@ pub struct Remote {
 
 impl Remote {
     /// That of a request whose frame has been read.
-    pub fn new(conn: Arc<Conn>, entry: Option<&'static Entry>, follows: bool) -> Self {
+    pub fn new(conn: Arc<Conn>, entry: Option<&'static ConnectionSlot>, follows: bool) -> Self {
         Self { conn, entry, follows, left: 0, state: Body::More }
     }
 

@@ -8,8 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
-use wire::claims::{Claims, Slot};
 use wire::ring::Ring;
+use wire::scoreboard::{Scoreboard, WorkerSlot};
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
@@ -35,17 +35,17 @@ pub fn whole(file: &OwnedFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The claims of the group, mapped for as long as the process lives.
-pub fn claims(fd: &OwnedFd) -> io::Result<(&'static Claims, &'static [Slot])> {
+/// The scoreboard of the group, mapped for as long as the process lives.
+pub fn scoreboard(fd: &OwnedFd) -> io::Result<(&'static Scoreboard, &'static [WorkerSlot])> {
     let file = std::fs::File::from(fd.try_clone()?);
     let len = usize::try_from(file.metadata()?.len()).unwrap_or(0);
-    if len < Claims::size(1) {
+    if len < Scoreboard::size(1) {
         return Err(io::ErrorKind::InvalidData.into());
     }
     // SAFETY: it is mapped for good, as long as the file, and made of atomics, of which any bytes are values.
     unsafe {
-        let claims: &'static Claims = &*mapped(fd, len)?.cast();
-        Ok((claims, claims.slots(Claims::slots_in(len))))
+        let scoreboard: &'static Scoreboard = &*mapped(fd, len)?.cast();
+        Ok((scoreboard, scoreboard.slots(Scoreboard::slots_in(len))))
     }
 }
 

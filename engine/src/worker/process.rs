@@ -8,9 +8,9 @@ use super::voice::Voice;
 use crate::runtime;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use wire::claims::{Claims, Slot};
 use wire::control::Reason;
 use wire::plan::StartPlan;
+use wire::scoreboard::{Scoreboard, WorkerSlot};
 use wire::worker as told;
 
 /// This process.
@@ -28,10 +28,10 @@ pub struct Worker {
     pub(super) httpd: OwnedFd,
     pub(super) signals: OwnedFd,
     pub(super) wake: OwnedFd,
-    pub(super) claims: &'static Claims,
-    pub(super) slot: &'static Slot,
+    pub(super) scoreboard: &'static Scoreboard,
+    pub(super) slot: &'static WorkerSlot,
     pub(super) place: u32,
-    pub(super) incarnation: u32,
+    pub(super) generation: u32,
     pub(super) listener: Listener,
     pub(super) changes: Changes,
     pub(super) imports: Imports,

@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 use wire::frame::{self, Kind};
 use wire::{message, request};
 
@@ -74,12 +74,12 @@ impl Worker {
     }
 
     fn unclaim(&self, conn: &Conn) {
-        let claimed = match self.slot.entries.get(conn.index) {
+        let claimed = match self.slot.connections.get(conn.index) {
             Some(entry) => entry.claimed.swap(0, Ordering::SeqCst) != 0,
             None => conn.holds.swap(false, Ordering::SeqCst),
         };
         if claimed {
-            self.slot.release(self.incarnation);
+            self.slot.release(self.generation);
         }
     }
 
@@ -104,7 +104,7 @@ impl Worker {
         if !head.ignore_activity {
             self.note_activity();
         }
-        let entry = self.slot.entries.get(conn.index);
+        let entry = self.slot.connections.get(conn.index);
         let link = Box::new(Remote::new(conn.clone(), entry, head.body_follows));
         let log = Box::new(RemoteLog::new(conn.clone(), head.level));
         let length = wsgi::declared_length(environ.clone());
@@ -147,7 +147,7 @@ impl Worker {
         self.count_request();
         if conn.is_broken() || !conn.is_at_rest() {
             if kept {
-                self.slot.release(self.incarnation);
+                self.slot.release(self.generation);
             }
             return Ok(None);
         }
@@ -185,18 +185,18 @@ impl Worker {
             size => AT_ONCE.min(size / 2),
         };
         let at_once = conn.fits(room);
-        let kept = self.claims.queued.load(Ordering::SeqCst) > 0 && self.slot.is_open();
-        match self.slot.entries.get(conn.index) {
+        let kept = self.scoreboard.queued.load(Ordering::SeqCst) > 0 && self.slot.is_open();
+        match self.slot.connections.get(conn.index) {
             Some(entry) => entry.claimed.store(0, Ordering::SeqCst),
             None => conn.holds.store(false, Ordering::SeqCst),
         }
         if !kept && at_once {
-            self.slot.release(self.incarnation);
+            self.slot.release(self.generation);
         }
         conn.put(|out| frame::put_end(out, outcome));
         conn.send();
         if !kept && !at_once {
-            self.slot.release(self.incarnation);
+            self.slot.release(self.generation);
         }
         kept
     }

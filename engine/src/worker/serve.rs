@@ -1,6 +1,6 @@
 //! The request threads: they wait together for connections and for requests on connections that are kept open.
 //!
-//! A thread is claimed before a request is sent ([`wire::claims`]), so a request that comes finds one. A thread that has
+//! A thread is claimed before a request is sent ([`wire::scoreboard`]), so a request that comes finds one. A thread that has
 //! nothing to do claims itself when a connection waits at the listening socket, which all workers of the group share;
 //! one that has just served takes the next connection of that queue before it lets others claim it.
 
@@ -31,7 +31,7 @@ impl Worker {
     pub fn serve(&'static self) -> io::Result<()> {
         os::set_nonblocking(self.socket.as_raw_fd());
         self.listener.epoll.add(self.wake.as_raw_fd(), WAKE)?;
-        self.slot.open(self.incarnation, self.threads(), self.failed.load(Ordering::SeqCst));
+        self.slot.open(self.generation, self.threads(), self.failed.load(Ordering::SeqCst));
         self.listener.epoll.add(self.socket.as_raw_fd(), LISTENER)?;
         for number in 1..=self.threads() {
             let body = move || {
@@ -68,7 +68,7 @@ impl Worker {
                     }
                 }
                 LISTENER => {
-                    if self.slot.claim(self.incarnation, self.threads()) == Some(true) {
+                    if self.slot.claim(self.generation, self.threads()) == Some(true) {
                         self.take_queue(&mut payload);
                     } else if self.slot.is_open() {
                         // The others are claimed by children whose requests are on their way.
@@ -90,7 +90,7 @@ impl Worker {
     /// Serves what waits in the queue, as long as something does. The thread is claimed, by itself.
     fn take_queue(&'static self, payload: &mut Vec<u8>) {
         loop {
-            let queued = self.claims.queued.load(Ordering::SeqCst);
+            let queued = self.scoreboard.queued.load(Ordering::SeqCst);
             let accepted = if self.slot.is_open() {
                 os::accept(self.socket.as_raw_fd())
             } else {
@@ -99,10 +99,10 @@ impl Worker {
             let (fd, user) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    self.slot.release(self.incarnation);
+                    self.slot.release(self.generation);
                     if error.kind() == io::ErrorKind::WouldBlock {
                         // Those that were counted have gone, or were killed while they waited.
-                        let counter = &self.claims.queued;
+                        let counter = &self.scoreboard.queued;
                         let _ = counter.compare_exchange(queued, 0, Ordering::SeqCst, Ordering::SeqCst);
                     } else if error.kind() != io::ErrorKind::ConnectionAborted {
                         self.cannot_accept(&error);
@@ -147,7 +147,7 @@ impl Worker {
         }
         conns[index] = Some(conn.clone());
         drop(conns);
-        let entry = match self.slot.entries.get(index) {
+        let entry = match self.slot.connections.get(index) {
             Some(entry) => {
                 entry.started.store(0, Ordering::SeqCst);
                 entry.claimed.store(1, Ordering::SeqCst);
@@ -163,8 +163,8 @@ impl Worker {
                 versions: (*frame::VERSIONS.start(), *frame::VERSIONS.end()),
                 token: self.token,
                 slot: self.place,
-                incarnation: self.incarnation,
-                entry,
+                generation: self.generation,
+                connection: entry,
             }
             .put(out);
         });

@@ -56,7 +56,7 @@ impl Worker {
             if told && self.hear().is_some() {
                 return self.shutdown();
             }
-            let served_by = self.claims.served_by.load(Ordering::SeqCst);
+            let served_by = self.scoreboard.served_by.load(Ordering::SeqCst);
             if self.is_orphan() && served_by > self.settings.supervisor {
                 return self.shutdown();
             }

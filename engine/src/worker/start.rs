@@ -15,8 +15,8 @@ use crate::wsgi;
 use once_cell::sync::OnceCell;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
-use wire::claims::Slot;
 use wire::control::Message;
+use wire::scoreboard::WorkerSlot;
 use wire::worker::{self as told, descriptor};
 use wire::{Stamp, message};
 
@@ -46,13 +46,14 @@ fn begin() -> Result<&'static Worker, String> {
     let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
     os::close_in_copies();
     drop(os::inherited(descriptor::ENGINE));
-    os::keep(descriptor::BOARD);
+    os::keep(descriptor::REGISTRY);
     let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
     let told::Settings { common, worker: settings, plans } =
         told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
-    let (claims, slots) = os::claims(&os::inherited(descriptor::CLAIMS)).map_err(|e| failed("claims", e))?;
+    let (scoreboard, slots) =
+        os::scoreboard(&os::inherited(descriptor::SCOREBOARD)).map_err(|e| failed("scoreboard", e))?;
     let pid = std::process::id();
-    let free = |slot: &Slot| {
+    let free = |slot: &WorkerSlot| {
         let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
         taken.is_ok()
     };
@@ -60,9 +61,9 @@ fn begin() -> Result<&'static Worker, String> {
     let first = pid as usize % slots.len();
     let mut places = (first..slots.len()).chain(0..first);
     let place =
-        places.find(|at| free(&slots[*at])).ok_or("there is no place left among the claims of the group")?;
+        places.find(|at| free(&slots[*at])).ok_or("there is no free slot on the scoreboard of the group")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
-    let incarnation = (runtime::clock() as u32) | 1;
+    let generation = (runtime::clock() as u32) | 1;
     os::set_title(&settings.title);
     os::set_locale(&settings.locale);
     // Those of a service are Python's.
@@ -75,10 +76,10 @@ fn begin() -> Result<&'static Worker, String> {
         httpd: os::inherited(descriptor::HTTPD),
         signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
         wake: os::wake_descriptor().map_err(|e| failed("eventfd", e))?,
-        claims,
+        scoreboard,
         slot: &slots[place],
         place: place as u32,
-        incarnation,
+        generation,
         listener: Listener::new().map_err(|e| failed("epoll", e))?,
         changes: Changes::default(),
         imports: Imports::default(),
@@ -97,7 +98,7 @@ fn begin() -> Result<&'static Worker, String> {
     let ours =
         [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
     ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
-    os::watch_descriptor(descriptor::BOARD, true);
+    os::watch_descriptor(descriptor::REGISTRY, true);
     os::watch_descriptor(worker.listener.descriptor(), true);
     WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
     WORKER.get().ok_or_else(|| "the worker was not started".to_owned())

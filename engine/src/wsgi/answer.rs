@@ -7,7 +7,7 @@ use crate::python::{Bound, Problem, Py, Raised, Result};
 use crate::requests::Block;
 use std::ops::Range;
 use std::sync::Arc;
-use wire::door::COPY_LIMIT;
+use wire::abi::COPY_LIMIT;
 
 /// What is known of the answer so far.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use crate::runtime::{Interpreter, Output};
 use crate::startup::Turn;
 use std::ops::Deref;
 use std::sync::Arc;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 
 /// A request of WSGI: an [`ActiveRequest`], and what is known of its answer.
 pub struct Call {

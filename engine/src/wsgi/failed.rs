@@ -5,7 +5,7 @@ use crate::python::{Py, Raised};
 use crate::requests::Interrupt;
 use crate::runtime::is_copy;
 use std::sync::Arc;
-use wire::door::{End, Outcome, ReadError};
+use wire::abi::{End, Outcome, ReadError};
 use wire::message;
 
 /// The client gets Apache's page for this status.

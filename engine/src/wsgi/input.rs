@@ -5,7 +5,7 @@ use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, GilCell, Problem, Py, Raised, Result};
 use std::ffi::CStr;
 use std::sync::Arc;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 
 /// Bytes asked of the server at a time where the application did not say how many.
 const CHUNK: usize = 64 * 1024;

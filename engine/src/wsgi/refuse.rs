@@ -5,7 +5,7 @@ use super::failed::error;
 use crate::requests::Link;
 use crate::startup::{App, Record, Refusal};
 use std::sync::Arc;
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 
 /// What a visitor sees of an application that does not start.
 #[derive(Clone, Copy, Debug, Default)]

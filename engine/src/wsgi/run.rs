@@ -8,7 +8,7 @@ use super::respond;
 use crate::python::{Bound, Py, Result};
 use crate::startup::Script;
 use std::sync::Arc;
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 use wire::message;
 
 /// Calls the application of a script's module and sends its answer. Attached.

@@ -10,7 +10,7 @@ use crate::python::{forget_interrupt, modules};
 use crate::requests::Link;
 use crate::runtime::{Log, Output, RequestLog, gate, is_copy, leave_copy};
 use crate::startup::{self, Script, Seen};
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 use wire::plan::StartPlan;
 
 /// A request, but for its link.

@@ -1,7 +1,7 @@
 //! What a status line and headers must look like (PEP 3333, "The start_response() Callable").
 //! Pure: the errors are texts, which become ValueError.
 
-use wire::door::{MOST_HEAD, MOST_HEADERS};
+use wire::abi::{MOST_HEAD, MOST_HEADERS};
 
 fn is_control(byte: u8) -> bool {
     byte < 0x20 || byte == 0x7F

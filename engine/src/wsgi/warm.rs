@@ -11,7 +11,7 @@ use crate::startup::Script;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::Level;
-use wire::door::{End, ReadError};
+use wire::abi::{End, ReadError};
 use wire::plan::WarmUp;
 
 /// A link to nobody, that notes the status.

@@ -2,12 +2,12 @@
 //! that still gets an error page.
 
 use super::conditions::{Conditions, Validators, Verdict, range_applies};
-use super::{Exchange, maps};
+use super::{RequestContext, maps};
 use crate::apache::client::Taken;
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
 use std::io;
-use wire::door::Outcome;
+use wire::abi::Outcome;
 use wire::message;
 
 /// Status and headers as the application gave them, of the request's pool.
@@ -113,7 +113,7 @@ impl<'r> Head<'r> {
     }
 }
 
-impl Exchange<'_> {
+impl RequestContext<'_> {
     /// Sets status and headers, if that was not done, before anything is sent.
     fn send_head(&mut self) {
         if let Some(head) = self.head.take() {
@@ -158,13 +158,13 @@ impl Exchange<'_> {
     }
 
     /// Sends what was added as far as the client takes it at once. A client that gets no body counts as gone, as for
-    /// [`Exchange::flush`].
+    /// [`RequestContext::flush`].
     pub fn offer(&mut self) -> Taken {
         self.send_head();
         if self.drops_body() { Taken::Gone } else { self.answer.offer() }
     }
 
-    /// Hands the beginning of what was added on, to be sent when that is worth while. False: as for [`Exchange::flush`].
+    /// Hands the beginning of what was added on, to be sent when that is worth while. False: as for [`RequestContext::flush`].
     pub fn begin(&mut self) -> bool {
         self.send_head();
         !self.drops_body() && self.answer.begin()

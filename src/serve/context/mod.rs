@@ -14,7 +14,7 @@ use crate::config::RequestExt;
 use conditions::Verdict;
 
 /// A request on its way.
-pub struct Exchange<'r> {
+pub struct RequestContext<'r> {
     /// It.
     pub request: Request<'r>,
     /// Its body.
@@ -30,7 +30,7 @@ pub struct Exchange<'r> {
     is_empty: bool,
 }
 
-impl<'r> Exchange<'r> {
+impl<'r> RequestContext<'r> {
     /// That of a request that nothing was read of.
     pub fn new(request: Request<'r>) -> Self {
         Self {

@@ -4,9 +4,9 @@ mod kept;
 
 use crate::apache::Request;
 use crate::apache::body::Body;
-use crate::serve::context::Exchange;
+use crate::serve::context::RequestContext;
 use kept::Kept;
-use wire::door::ReadError;
+use wire::abi::ReadError;
 use wire::frame::Body as State;
 
 /// So much of it goes along with the request, and is in memory.
@@ -63,11 +63,11 @@ fn fill(body: &mut Body<'_>, into: &mut [u8]) -> (usize, State) {
 
 impl<'r> Ahead<'r> {
     /// Reads as much as `size` allows.
-    pub fn read(exchange: &mut Exchange<'r>, size: u32) -> Result<Self, Gone> {
-        let r = exchange.request;
+    pub fn read(context: &mut RequestContext<'r>, size: u32) -> Result<Self, Gone> {
+        let r = context.request;
         let mut ahead = Self { first: None, rest: Kept::new(r), given: 0, state: State::More };
         let Some(most) = most(r, size as usize) else { return Ok(ahead) };
-        let body = &mut exchange.body;
+        let body = &mut context.body;
         if most == 0 {
             ahead.first = Some(Vec::new());
             ahead.state = State::End;

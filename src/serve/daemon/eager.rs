@@ -13,7 +13,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use wire::claims::Slot;
+use wire::scoreboard::WorkerSlot;
 
 /// What counts as at once.
 const SOON: Duration = Duration::from_micros(100);
@@ -65,7 +65,7 @@ impl Eager {
 /// This process has no other request in any group, and no other process has one in this. `claimed`: threads of the process
 /// that has it.
 pub fn is_alone(live: &ProcessGroup, using: &Using, claimed: u32) -> bool {
-    let all = || live.slots.iter().map(Slot::claimed).sum::<u32>();
+    let all = || live.slots.iter().map(WorkerSlot::claimed).sum::<u32>();
     using.is_alone && claimed <= 1 && (live.processes() == 1 || all() <= 1)
 }
 

@@ -22,14 +22,14 @@ use crate::config::RequestExt;
 use crate::groups::{self, ProcessGroup, scripts};
 use crate::os;
 use crate::routing::{Environ, Route};
-use crate::serve::context::Exchange;
+use crate::serve::context::RequestContext;
 use crate::startup::plan;
 use ahead::Ahead;
 use pool::Problem;
 use relay::{Relay, Relayed};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
-use wire::door::ReadError;
+use wire::abi::ReadError;
 use wire::{frame, message as msg, request};
 
 /// Processes that are tried before a request is given up.
@@ -56,10 +56,10 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         r.log(msg::OUTSIDE_CHROOT, text);
         return Status(500);
     };
-    let mut exchange = Exchange::new(r);
+    let mut context = RequestContext::new(r);
     let config = r.dir_config();
     let begun = Instant::now();
-    let Ok(mut ahead) = Ahead::read(&mut exchange, live.group.request_buffer_size) else {
+    let Ok(mut ahead) = Ahead::read(&mut context, live.group.request_buffer_size) else {
         return gone(r);
     };
     let reading = begun.elapsed();
@@ -76,7 +76,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         received: r.received(),
         queued: crate::apache::now(),
         stamp: r.stamp(),
-        plan: plan::told_key(r.server(), r.listener().1, alias),
+        plan: plan::plan_key(r.server(), r.listener().1, alias),
         script: &script,
         group: &route.application_group,
         callable: &route.callable,
@@ -88,19 +88,19 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
     }
     drop(first);
-    give(&mut exchange, &mut ahead, live, out, reading)
+    dispatch(&mut context, &mut ahead, live, out, reading)
 }
 
 /// Gives the request to one process after another until one has called the application. `reading`: the time that the client
 /// took for its body, which does not count as waiting.
-fn give<'r>(
-    exchange: &mut Exchange<'r>,
+fn dispatch<'r>(
+    context: &mut RequestContext<'r>,
     ahead: &mut Ahead<'r>,
     live: &'static ProcessGroup,
     mut request: Vec<u8>,
     reading: Duration,
 ) -> Status {
-    let r = exchange.request;
+    let r = context.request;
     let begun = Instant::now();
     let queue_until = match live.group.queue_timeout {
         0 => None,
@@ -110,14 +110,14 @@ fn give<'r>(
     for tries in 0..MOST_TRIES {
         if tries > live.processes() {
             // Each process has been replaced meanwhile, and what a script says of itself may never be that it is new.
-            request::as_it_is(&mut request);
+            request::without_reload_check(&mut request);
         }
         let conn = match pool::of(live).take(live, r, queue_until) {
             Ok(conn) => conn,
             Err(problem) => return refuse(r, live, problem),
         };
         ahead.rewind();
-        if let Relayed::Done(status) = Relay::new(exchange, ahead, live, conn).run(&request) {
+        if let Relayed::Done(status) = Relay::new(context, ahead, live, conn).run(&request) {
             return status;
         }
         if begun.elapsed() > patience {
@@ -234,7 +234,7 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
             Status(503)
         }
         Problem::Down => {
-            let next = live.claims.next_start.load(std::sync::atomic::Ordering::SeqCst) - os::clock();
+            let next = live.scoreboard.next_start.load(std::sync::atomic::Ordering::SeqCst) - os::clock();
             let seconds = (next.max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32;
             let why = match &live.python {
                 Err(why) => why.clone(),

@@ -10,8 +10,8 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use wire::claims::{Condition, Entry, Slot};
 use wire::frame::{Hello, Kind};
+use wire::scoreboard::{Condition, ConnectionSlot, WorkerSlot};
 
 /// How often a request that waits in the queue looks whether the group has gone down.
 const LOOK: Duration = Duration::from_millis(200);
@@ -29,9 +29,9 @@ pub struct Pool {
 pub struct Conn {
     /// What goes over it.
     pub stream: Stream,
-    slot: &'static Slot,
-    entry: Option<&'static Entry>,
-    incarnation: u32,
+    slot: &'static WorkerSlot,
+    entry: Option<&'static ConnectionSlot>,
+    generation: u32,
 }
 
 /// What a process notes of the request on a connection.
@@ -64,7 +64,7 @@ impl Conn {
         let noted = self.entry.map_or(1, |entry| entry.started.load(Ordering::SeqCst));
         match noted {
             // Read first: if another worker stands there now, this may be its own note.
-            _ if !self.slot.is_of(self.incarnation) => Progress::Started,
+            _ if !self.slot.is_of(self.generation) => Progress::Started,
             0 => Progress::None,
             2 => Progress::Late,
             _ => Progress::Started,
@@ -76,13 +76,13 @@ impl Conn {
         self.slot.claimed()
     }
 
-    /// Claims a thread. `None`: the process takes nothing any more.
+    /// Scoreboard a thread. `None`: the process takes nothing any more.
     fn claim(&self, more: u32) -> Option<bool> {
         let entry = self.entry?;
         let most = self.slot.threads().saturating_add(more);
         entry.started.store(0, Ordering::SeqCst);
         entry.claimed.store(1, Ordering::SeqCst);
-        let claimed = self.slot.claim(self.incarnation, most);
+        let claimed = self.slot.claim(self.generation, most);
         if claimed != Some(true) {
             entry.claimed.store(0, Ordering::SeqCst);
         }
@@ -90,14 +90,14 @@ impl Conn {
     }
 }
 
-/// Claims beyond its threads that a process may have. Where there is one process, a request that finds no idle thread may as
+/// Scoreboard beyond its threads that a process may have. Where there is one process, a request that finds no idle thread may as
 /// well wait there as in the queue, unless it must know when that takes too long.
 fn beyond(live: &ProcessGroup) -> u32 {
     if live.processes() == 1 && live.group.queue_timeout == 0 { live.group.listen_backlog } else { 0 }
 }
 
 /// Connections to a process that are kept while no request is on them.
-fn most_idle(slot: &Slot) -> usize {
+fn most_idle(slot: &WorkerSlot) -> usize {
     /// Whatever the process says of itself.
     const MOST: usize = 256;
     (slot.threads() as usize).clamp(1, MOST)
@@ -148,11 +148,11 @@ impl Pool {
 
     /// For the next request.
     pub fn give_back(&self, conn: Conn) {
-        // Without a place among the claims it cannot be claimed.
+        // Without a connection slot it cannot be claimed.
         if conn.entry.is_some() {
             let mut idle = self.idle();
             // Connections to processes that have gone are of no use.
-            idle.retain(|conn| conn.slot.is_of(conn.incarnation) && conn.slot.is_open());
+            idle.retain(|conn| conn.slot.is_of(conn.generation) && conn.slot.is_open());
             // More of them than a process has threads are of no use either: each overload would leave some.
             let same = idle.iter().filter(|other| std::ptr::eq(other.slot, conn.slot)).count();
             if same < most_idle(conn.slot) {
@@ -228,8 +228,8 @@ impl Pool {
         Ok(Conn {
             stream,
             slot,
-            entry: slot.entries.get(hello.entry as usize),
-            incarnation: hello.incarnation,
+            entry: slot.connections.get(hello.connection as usize),
+            generation: hello.generation,
         })
     }
 }
@@ -240,10 +240,10 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// None serves, and none starts.
 fn is_down(live: &ProcessGroup) -> bool {
-    if live.slots.iter().any(Slot::is_open) {
+    if live.slots.iter().any(WorkerSlot::is_open) {
         return false;
     }
-    live.claims.condition() == Condition::Down || (live.python.is_err() && live.threads() > 0)
+    live.scoreboard.condition() == Condition::Down || (live.python.is_err() && live.threads() > 0)
 }
 
 fn greeting(stream: &mut Stream) -> io::Result<Hello> {
@@ -260,14 +260,14 @@ struct Waits(&'static ProcessGroup);
 
 impl Waits {
     fn begin(live: &'static ProcessGroup) -> Self {
-        live.claims.queued.fetch_add(1, Ordering::SeqCst);
+        live.scoreboard.queued.fetch_add(1, Ordering::SeqCst);
         Self(live)
     }
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
-        let queued = &self.0.claims.queued;
+        let queued = &self.0.scoreboard.queued;
         let _ = queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
     }
 }

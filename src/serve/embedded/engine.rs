@@ -4,7 +4,7 @@ use super::signals;
 use once_cell::sync::OnceCell;
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
-use wire::door::{Engine, VERSION};
+use wire::abi::{Engine, VERSION};
 
 static ANSWER: Mutex<Option<Result<&'static Engine, String>>> = Mutex::new(None);
 static ANSWERED: Condvar = Condvar::new();
@@ -40,7 +40,10 @@ pub fn answered(answer: Result<&'static Engine, String>) {
         if engine.version == VERSION && engine.size as usize == size_of::<Engine>() {
             return Ok(engine);
         }
-        Err(format!("_mod_wsgi.abi3.so speaks version {} of the door, mod_wsgi.so {VERSION}", engine.version))
+        Err(format!(
+            "_mod_wsgi.abi3.so speaks version {} of their interface, mod_wsgi.so {VERSION}",
+            engine.version
+        ))
     });
     let mut place = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     // The first answer counts: python-main reports its own end too.

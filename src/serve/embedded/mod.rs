@@ -1,10 +1,10 @@
 //! Embedded mode: applications run in Apache's own children.
 //!
-//! Python starts once in each child ([`start`]); a request crosses the door ([`door`]) to the engine and its answer
-//! comes back through the same [`Exchange`]; the child's end takes Python down first ([`stop`]).
+//! Python starts once in each child ([`start`]); a request crosses the door ([`abi`]) to the engine and its answer
+//! comes back through the same [`RequestContext`]; the child's end takes Python down first ([`stop`]).
 #![deny(unsafe_code)]
 
-mod door;
+mod abi;
 mod engine;
 mod os;
 mod preload;
@@ -20,9 +20,9 @@ use crate::check;
 use crate::config::Alias;
 use crate::config::RequestExt;
 use crate::routing::{Environ, Route};
-use crate::serve::context::Exchange;
+use crate::serve::context::RequestContext;
 use crate::startup::plan;
-use wire::door::{self as table, End};
+use wire::abi::{self as table, End};
 use wire::{Slice, message};
 
 /// Serves a request in this process.
@@ -39,9 +39,9 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         Err(status) => return refuse(r, status),
     };
     let config = r.dir_config();
-    let mut exchange = Exchange::new(r);
+    let mut context = RequestContext::new(r);
     let request = table::Request {
-        exchange: (&raw mut exchange).cast(),
+        handle: (&raw mut context).cast(),
         target: table::Target {
             script: Slice::of(r.filename()),
             application_group: Slice::of(&route.application_group),
@@ -65,10 +65,10 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         os::end_process(if outcome.end == End::Exit { outcome.status } else { 1 });
     }
     match outcome.end {
-        End::Complete => exchange.finish(),
-        End::Truncated | End::Exit | End::Elsewhere => exchange.fail(),
-        End::Short => exchange.end_short(),
-        End::Error => exchange.refuse(outcome),
+        End::Complete => context.finish(),
+        End::Truncated | End::Exit | End::Elsewhere => context.fail(),
+        End::Short => context.end_short(),
+        End::Error => context.refuse(outcome),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use wire::door::Host;
+use wire::abi::Host;
 
 type BytesMain = unsafe extern "C" fn(c_int, *mut *mut c_char) -> c_int;
 

@@ -6,7 +6,7 @@ use crate::process;
 use crate::startup::plan;
 use crate::startup::preload::{self, Candidate};
 use std::time::{Duration, Instant};
-use wire::door::Target;
+use wire::abi::Target;
 use wire::{Slice, Stamp, message};
 
 /// How many applications WSGIPreload Auto starts, and how long it goes on.

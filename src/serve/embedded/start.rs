@@ -1,7 +1,7 @@
 //! The start of Python in a child, and what the rest of the child knows of it.
 
 use super::engine::{self, Refusal};
-use super::{door, os, preload, signals, stop};
+use super::{abi, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::ServerExt;
@@ -9,7 +9,7 @@ use crate::process;
 use crate::startup::{options, registry, settings};
 use crate::{check, python};
 use std::time::{Duration, Instant};
-use wire::door::Engine;
+use wire::abi::Engine;
 use wire::message;
 use wire::settings::Settings;
 
@@ -61,7 +61,7 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     if !mpm::threaded() {
         signals::hold_stop_signals(stop::end).map_err(Refusal::Failed)?;
     }
-    let host = Box::leak(Box::new(door::host(settings(config).bytes().leak())));
+    let host = Box::leak(Box::new(abi::host(settings(config).bytes().leak())));
     os::start_python(&python, host, &options::arguments(config), options::variables(config))
         .map_err(Refusal::Failed)?;
     let engine = engine::wait_for(START_DEADLINE)?;

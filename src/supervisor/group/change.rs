@@ -14,7 +14,7 @@ impl Group {
         let (pid, name) = (process.pid, self.live.name());
         if fresh {
             let text = format!("process {pid} of group '{name}' is replaced ({}): {text}", reason.name());
-            self.say(context, msg::REPLACING, &text);
+            self.log(context, msg::REPLACING, &text);
         }
         let now = Instant::now();
         if matches!(reason, Reason::Script | Reason::Imports) {

@@ -8,9 +8,9 @@ use crate::supervisor::session::{self, Remains};
 use crate::supervisor::{Context, death};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wire::claims::Condition;
 use wire::control::{MOST_DEATHS, Reason};
 use wire::message as msg;
+use wire::scoreboard::Condition;
 
 /// A service that has ended is started again after this.
 const SERVICE_PAUSE: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ impl Group {
                  were killed",
                 self.live.name()
             );
-            self.say(context, msg::LEFT_BEHIND, &text);
+            self.log(context, msg::LEFT_BEHIND, &text);
         }
     }
 
@@ -106,8 +106,8 @@ impl Group {
 
     /// No process of it serves any more, nor will: those of a supervisor that has died go as well.
     pub fn say_down(&self, context: &Context) {
-        self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
-        self.live.claims.set_condition(Condition::Down);
+        self.live.scoreboard.served_by.fetch_max(context.serial, Ordering::SeqCst);
+        self.live.scoreboard.set_condition(Condition::Down);
     }
 
     /// Ends what is left.
@@ -197,7 +197,7 @@ impl Group {
                     _ => process.last_words.as_deref().unwrap_or(death::hint(status)),
                 },
             );
-            self.say(context, msg::WORKER_DIED, &text);
+            self.log(context, msg::WORKER_DIED, &text);
         }
         let Some((index, successor)) = place else { return };
         let apart = self.count_death(&process, death::how(status));

@@ -20,9 +20,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::Level;
-use wire::claims::{Condition, Slot};
 use wire::control::Message;
 use wire::message as msg;
+use wire::scoreboard::{Condition, WorkerSlot};
 use wire::worker::Plan;
 
 /// A process that lived so long did not die of its start.
@@ -112,12 +112,12 @@ impl Group {
         self.is_leaving
     }
 
-    fn say(&self, context: &Context, message: wire::Message, text: &str) {
+    fn log(&self, context: &Context, message: wire::Message, text: &str) {
         log::server_message(Some(context.server(self.live)), message, text);
     }
 
     /// Starts what is to be started, kills what is to be killed; answers when there is something to do again.
-    pub fn act(&mut self, context: &Context, now: Instant) -> Instant {
+    pub fn tick(&mut self, context: &Context, now: Instant) -> Instant {
         let mut next = now + Duration::from_secs(3600);
         if self.processes().any(Process::has_more) {
             next = now;
@@ -165,11 +165,11 @@ impl Group {
         next
     }
 
-    /// Says in the claims whether it serves.
+    /// Says on the scoreboard whether it serves.
     fn tell_condition(&self, now: Instant) {
-        let claims = self.live.claims;
+        let scoreboard = self.live.scoreboard;
         let serves = self.places.iter().any(|place| place.current.is_some())
-            || self.live.slots.iter().any(Slot::is_open);
+            || self.live.slots.iter().any(WorkerSlot::is_open);
         // A process that has died is replaced soon; one that does not start may never do.
         let soon = |place: &Place| place.failures == 0 && place.next.is_none_or(|at| at <= now + SOON);
         let starts = self.places.iter().any(soon);
@@ -180,8 +180,8 @@ impl Group {
         };
         let next = self.places.iter().filter_map(|place| place.next).min();
         let rest = next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        claims.next_start.store(os::clock() + rest.as_micros() as i64, Ordering::SeqCst);
-        claims.set_condition(condition);
+        scoreboard.next_start.store(os::clock() + rest.as_micros() as i64, Ordering::SeqCst);
+        scoreboard.set_condition(condition);
     }
 
     /// The descriptors of its processes.
@@ -198,7 +198,7 @@ impl Group {
     }
 
     /// Some of its processes may have said something, or ended.
-    pub fn look(&mut self, context: &Context, ready: &[RawFd]) {
+    pub fn on_event(&mut self, context: &Context, ready: &[RawFd]) {
         let is_ready = |fd: RawFd| ready.contains(&fd);
         self.outputs.retain_mut(|output| !is_ready(output.fd()) || output.pass_on());
         for index in 0..self.places.len() {
@@ -207,7 +207,7 @@ impl Group {
                 process.pass_on_output(is_ready);
                 let ended = is_ready(process.ended.as_raw_fd());
                 if ended || process.speaks(is_ready) {
-                    for message in process.hear() {
+                    for message in process.on_message() {
                         self.heard(context, index, successor, message);
                     }
                 }
@@ -224,7 +224,7 @@ impl Group {
             process.pass_on_output(is_ready);
             let ended = is_ready(process.ended.as_raw_fd());
             if ended || process.speaks(is_ready) {
-                for message in process.hear() {
+                for message in process.on_message() {
                     if !process.note(&message) {
                         self.log_of(context, message);
                     }
@@ -254,7 +254,7 @@ impl Group {
                 }
                 let why = String::from_utf8_lossy(&why);
                 let text = format!("a process of group '{}' cannot serve: {why}", self.live.name());
-                self.say(context, msg::PROCESS_SETUP, &text);
+                self.log(context, msg::PROCESS_SETUP, &text);
             }
             message @ (Message::Ends(_) | Message::Starts(_)) => {
                 if let Some(process) = self.places[index].process(successor) {

@@ -6,9 +6,9 @@ use crate::groups;
 use crate::supervisor::{Context, death, launch, settings};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use wire::claims::Slot;
 use wire::control::{Message, Reason};
 use wire::message as msg;
+use wire::scoreboard::WorkerSlot;
 
 impl Group {
     pub(super) fn start(&mut self, context: &Context, index: usize) {
@@ -22,18 +22,18 @@ impl Group {
         let others = || self.live.slots.iter().any(|slot| slot.pid.load(Ordering::SeqCst) != 0);
         if service && (!self.leaving.is_empty() || others()) {
             // One whose supervisor has died hears it from here that it is to end.
-            self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
+            self.live.scoreboard.served_by.fetch_max(context.serial, Ordering::SeqCst);
             self.places[index].next = Some(Instant::now() + Duration::from_millis(50));
             return;
         }
         let beside = self.places.iter().any(|place| place.current.is_some())
-            || self.live.slots.iter().any(Slot::is_open);
+            || self.live.slots.iter().any(WorkerSlot::is_open);
         let past = settings::Past { beside, died: self.died.clone() };
         let settings = settings::settings(context, self.live, &self.plans, past);
         match launch::launch(context, self.live, &settings) {
             Ok(mut process) => {
                 let text = format!("process {} of group '{}' is started", process.pid, self.live.name());
-                self.say(context, msg::WORKER_STARTED, &text);
+                self.log(context, msg::WORKER_STARTED, &text);
                 let count = self.plans.iter().filter(|plan| plan.preload).count() as f64;
                 let limit = settings.common.process.startup_timeout * count.max(1.0) + 90.0;
                 process.kill_at = Instant::now().checked_add(Duration::from_secs_f64(limit.min(1e9)));
@@ -41,7 +41,7 @@ impl Group {
             }
             Err(why) => {
                 let text = format!("no process of group '{}' can be started: {why}", self.live.name());
-                self.say(context, msg::FORK_FAILED, &text);
+                self.log(context, msg::FORK_FAILED, &text);
                 self.failed(index);
             }
         }
@@ -55,7 +55,7 @@ impl Group {
         process.kill_at = None;
         // Beside it those of an earlier configuration may serve: they hold, as one of this would.
         groups::clear_dead(self.live);
-        let others = self.live.slots.iter().filter(|slot| slot.is_open()).map(Slot::failed).min();
+        let others = self.live.slots.iter().filter(|slot| slot.is_open()).map(WorkerSlot::failed).min();
         let better = match &place.current {
             Some(current) => failed == 0 || Some(failed) < current.failed,
             None => failed == 0 || others.is_none_or(|others| failed <= others),
@@ -92,7 +92,7 @@ impl Group {
         if failed == 0 {
             self.places.iter_mut().for_each(|place| place.held = false);
         }
-        self.say(context, msg::WORKER_STARTED, &text);
+        self.log(context, msg::WORKER_STARTED, &text);
         if let Some(old) = old {
             if old.begun.elapsed() >= GREW_OLD {
                 self.places[index].deaths = 0;
@@ -103,8 +103,8 @@ impl Group {
         self.tell_condition(Instant::now());
         if !self.told && self.places.iter().all(|place| place.current.is_some()) {
             self.told = true;
-            self.live.claims.served_by.fetch_max(context.serial, Ordering::SeqCst);
-            context.tell_predecessors(&Message::Served(self.live.key));
+            self.live.scoreboard.served_by.fetch_max(context.serial, Ordering::SeqCst);
+            context.send_to_predecessors(&Message::Served(self.live.key));
         }
     }
 
@@ -136,6 +136,6 @@ impl Group {
             self.live.name(),
             next.as_secs_f64().ceil()
         );
-        self.say(context, msg::HOLDING, &text);
+        self.log(context, msg::HOLDING, &text);
     }
 }

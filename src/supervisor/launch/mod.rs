@@ -54,7 +54,7 @@ pub fn launch(
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
     let (voice, memory) = os::Voice::new().map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
-    let board = context.boards.of(live.identity.uid).map_err(failed("start board"))?;
+    let board = context.registries.of(live.identity.uid).map_err(failed("start board"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let (output, written) = Output::new(log).map_err(failed("pipe"))?;
@@ -74,8 +74,8 @@ pub fn launch(
             (file.as_raw_fd(), descriptor::SETTINGS),
             (theirs.as_raw_fd(), descriptor::CONTROL),
             (live.listener, descriptor::LISTENER),
-            (live.claims_file, descriptor::CLAIMS),
-            (board.as_raw_fd(), descriptor::BOARD),
+            (live.scoreboard_file, descriptor::SCOREBOARD),
+            (board.as_raw_fd(), descriptor::REGISTRY),
             (context.httpd.as_raw_fd(), descriptor::HTTPD),
             (memory.as_raw_fd(), descriptor::VOICE),
             (voice.bell.as_raw_fd(), descriptor::BELL),

@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use wire::Slice;
-use wire::door::COPY_LIMIT;
+use wire::abi::COPY_LIMIT;
 use wire::frame::{self, Header, Kind};
 
 /// Bytes after which an answer is sent on, if nothing else is said.
@@ -30,7 +30,7 @@ impl Relay<'_, '_> {
     /// False: the client has gone, or gets no body.
     pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
         self.take(len as u64)?;
-        let wanted = self.instead.is_none() && !self.exchange.drops_body();
+        let wanted = self.instead.is_none() && !self.context.drops_body();
         let mut left = len;
         while left > 0 {
             if !wanted {
@@ -39,7 +39,7 @@ impl Relay<'_, '_> {
             }
             if len <= COPY_LIMIT {
                 let part = self.conn.stream.some(left)?;
-                self.exchange.answer.copy(part);
+                self.context.answer.copy(part);
                 left -= part.len();
             } else {
                 let mut block = vec![0; left.min(BLOCK)];
@@ -47,9 +47,9 @@ impl Relay<'_, '_> {
                 left -= block.len();
                 let block = Box::new(block);
                 let bytes = Slice::of(&block);
-                self.exchange.answer.refer::<Heap>(bytes, Box::into_raw(block).cast());
+                self.context.answer.refer::<Heap>(bytes, Box::into_raw(block).cast());
             }
-            if self.exchange.answer.held() >= self.limit() && !self.make_room()? {
+            if self.context.answer.held() >= self.limit() && !self.make_room()? {
                 return Ok(false);
             }
         }
@@ -77,8 +77,8 @@ impl Relay<'_, '_> {
         if self.files > MOST_FILES {
             return Err(malformed("more files than an application can answer with"));
         }
-        if self.instead.is_none() && !self.exchange.drops_body() {
-            self.exchange.append_file(file.as_raw_fd(), offset, len)?;
+        if self.instead.is_none() && !self.context.drops_body() {
+            self.context.append_file(file.as_raw_fd(), offset, len)?;
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Relay<'_, '_> {
         if !acknowledge && self.conn.stream.is_ready(delay) {
             self.wants_flush = true;
             // The head goes with the first block all the same: it must not look as if this were the whole answer.
-            return Ok(self.exchange.answer.is_passed() || self.exchange.begin());
+            return Ok(self.context.answer.is_passed() || self.context.begin());
         }
         let there = if acknowledge { self.settle()? } else { self.flush_now() };
         if acknowledge {
@@ -110,7 +110,7 @@ impl Relay<'_, '_> {
         if self.files == 0 {
             return Ok(self.flush_now());
         }
-        let fits = self.exchange.answer.held() <= self.limit() && self.exchange.answer.take_in();
+        let fits = self.context.answer.held() <= self.limit() && self.context.answer.take_in();
         Ok(self.flush_now() && (fits || self.drain(0)?))
     }
 

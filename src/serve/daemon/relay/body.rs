@@ -14,7 +14,7 @@ impl Relay<'_, '_> {
             return Ok(false);
         }
         let mut bytes = vec![0; want.clamp(1, BLOCK)];
-        let (count, state) = self.ahead.next(&mut self.exchange.body, &mut bytes);
+        let (count, state) = self.ahead.next(&mut self.context.body, &mut bytes);
         let header = Header { kind: Kind::Body, flag: state.flag(), len: count };
         self.conn.stream.send_frame(header, &bytes[..count])?;
         Ok(true)

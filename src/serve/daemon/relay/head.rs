@@ -5,7 +5,7 @@ use crate::apache::Status;
 use crate::config::RequestExt;
 use crate::serve::context::Head;
 use std::io;
-use wire::door::{MOST_HEAD, MOST_HEADERS};
+use wire::abi::{MOST_HEAD, MOST_HEADERS};
 use wire::frame::Answer;
 use wire::message as msg;
 
@@ -91,7 +91,7 @@ impl Relay<'_, '_> {
         {
             self.instead = Some(Instead::Redirect(location.to_vec()));
         } else {
-            self.exchange.head = Some(Head::new(r, status, answer.line, answer.headers()));
+            self.context.head = Some(Head::new(r, status, answer.line, answer.headers()));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ impl Relay<'_, '_> {
         {
             return Relayed::Elsewhere;
         }
-        let sent = self.exchange.answer.is_passed();
+        let sent = self.context.answer.is_passed();
         let then = if sent { "the connection to the client is cut" } else { "the client gets an error page" };
         let (message, status, text) = if late {
             let seconds = pool::patience(self.live, r).as_secs();
@@ -43,9 +43,9 @@ impl Relay<'_, '_> {
         };
         r.log(message, text);
         if sent {
-            return Relayed::Done(self.exchange.fail());
+            return Relayed::Done(self.context.fail());
         }
-        self.exchange.answer.clear();
+        self.context.answer.clear();
         if status == 504 {
             r.retry_after(10);
         }

@@ -13,11 +13,11 @@ use super::stop::Using;
 use super::stream::unreadable;
 use crate::apache::{Request, Status, log};
 use crate::groups::ProcessGroup;
-use crate::serve::context::Exchange;
+use crate::serve::context::RequestContext;
 use std::io;
 use std::time::{Duration, Instant};
 use wire::Level;
-use wire::door::{End, Outcome};
+use wire::abi::{End, Outcome};
 use wire::frame::{self, Kind};
 
 /// Bytes of an answer that are passed on at a time.
@@ -33,7 +33,7 @@ pub enum Relayed {
 
 /// A request on its way.
 pub struct Relay<'e, 'r> {
-    exchange: &'e mut Exchange<'r>,
+    context: &'e mut RequestContext<'r>,
     /// What was read of the body before.
     ahead: &'e mut Ahead<'r>,
     live: &'static ProcessGroup,
@@ -69,13 +69,13 @@ fn malformed(what: &str) -> io::Error {
 impl<'e, 'r> Relay<'e, 'r> {
     /// Over a connection that a thread waits behind.
     pub fn new(
-        exchange: &'e mut Exchange<'r>,
+        context: &'e mut RequestContext<'r>,
         ahead: &'e mut Ahead<'r>,
         live: &'static ProcessGroup,
         conn: Conn,
     ) -> Self {
         Self {
-            exchange,
+            context,
             ahead,
             live,
             conn,
@@ -91,7 +91,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     }
 
     fn request(&self) -> Request<'r> {
-        self.exchange.request
+        self.context.request
     }
 
     /// Sends the request's frames, and does what it is told until the end.
@@ -107,7 +107,7 @@ impl<'e, 'r> Relay<'e, 'r> {
         let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
             // Nobody waits for more: the connection goes, by which the application hears of it.
-            Ok(None) => Relayed::Done(self.exchange.abandon()),
+            Ok(None) => Relayed::Done(self.context.abandon()),
             Err(error) => self.lost(error),
         };
         if let Some(before) = before {
@@ -176,20 +176,20 @@ impl<'e, 'r> Relay<'e, 'r> {
     /// The process is done with the request, and its thread free for another one, before the client has the answer.
     fn end(self, outcome: Outcome) -> Relayed {
         let short = self.is_short();
-        let Self { exchange, conn, live, instead, .. } = self;
+        let Self { context, conn, live, instead, .. } = self;
         if conn.stream.is_at_rest() {
             pool::of(live).give_back(conn);
         }
-        let r = exchange.request;
+        let r = context.request;
         Relayed::Done(match (outcome.end, instead) {
             (End::Elsewhere, _) => return Relayed::Elsewhere,
-            (End::Error, _) => exchange.refuse(outcome),
+            (End::Error, _) => context.refuse(outcome),
             (_, Some(Instead::Page(status))) => status,
-            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &exchange.body),
-            (End::Short, None) => exchange.end_short(),
-            (End::Complete, None) if short => exchange.end_short(),
-            (End::Complete, None) => exchange.finish(),
-            (End::Truncated | End::Exit, None) => exchange.fail(),
+            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &context.body),
+            (End::Short, None) => context.end_short(),
+            (End::Complete, None) if short => context.end_short(),
+            (End::Complete, None) => context.finish(),
+            (End::Truncated | End::Exit, None) => context.fail(),
         })
     }
 }

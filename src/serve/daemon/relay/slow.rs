@@ -10,7 +10,7 @@ impl Relay<'_, '_> {
     /// Sends what is there as far as the client takes it at once. False: it has gone, or gets no body.
     pub(super) fn flush_now(&mut self) -> bool {
         self.wants_flush = false;
-        let taken = self.exchange.offer();
+        let taken = self.context.offer();
         self.owes = (taken == Taken::Part).then(|| self.owes.unwrap_or_else(Instant::now));
         taken != Taken::Gone
     }
@@ -32,7 +32,7 @@ impl Relay<'_, '_> {
 
     /// Waits until less than so many bytes are held, or, if that is 0, until the client has taken all. False: it has gone.
     pub(super) fn drain(&mut self, below: u64) -> io::Result<bool> {
-        while self.owes.is_some() && self.exchange.answer.held() >= below {
+        while self.owes.is_some() && self.context.answer.held() >= below {
             if !self.await_client(None)? {
                 return Ok(false);
             }
@@ -43,12 +43,12 @@ impl Relay<'_, '_> {
     /// Waits until the client takes more, or the process says something within that time. False: the client has gone, or has
     /// taken nothing for too long.
     fn await_client(&mut self, process: Option<Duration>) -> io::Result<bool> {
-        let (Some((client, patience)), Some(since)) = (self.exchange.answer.client(), self.owes) else {
+        let (Some((client, patience)), Some(since)) = (self.context.answer.client(), self.owes) else {
             return Ok(true);
         };
         let left = patience.map(|patience| patience.saturating_sub(since.elapsed()));
         if left.is_some_and(|left| left.is_zero()) {
-            self.exchange.answer.give_up();
+            self.context.answer.give_up();
             return Ok(false);
         }
         let most = left.unwrap_or(Duration::MAX).min(process.unwrap_or(Duration::MAX));

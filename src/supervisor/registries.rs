@@ -11,9 +11,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 /// They are made when the first process of a user is started, and go with the supervisor: one of a later configuration
 /// makes others, whatever a process of this one holds. The supervisor never reads them.
 #[derive(Default)]
-pub struct Boards(RefCell<HashMap<u32, OwnedFd>>);
+pub struct Registries(RefCell<HashMap<u32, OwnedFd>>);
 
-impl Boards {
+impl Registries {
     /// The board of a user, for one process.
     pub fn of(&self, uid: u32) -> io::Result<OwnedFd> {
         let mut boards = self.0.borrow_mut();

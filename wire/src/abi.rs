@@ -21,7 +21,7 @@ pub const MOST_HEADERS: usize = 1000;
 pub const MOST_HEAD: usize = 4 << 20;
 
 /// The Apache half's own handle of a request: the engine passes it back and never looks inside.
-pub type Exchange = *mut c_void;
+pub type RequestHandle = *mut c_void;
 
 /// What the engine may ask of the Apache half.
 #[repr(C)]
@@ -38,20 +38,20 @@ pub struct Host {
     /// Writes one line to the server's error log.
     pub log: extern "C" fn(level: Level, text: Slice),
     /// Writes one line to the error log of the request's virtual host, with its client and id.
-    pub log_request: extern "C" fn(exchange: Exchange, level: Level, text: Slice),
+    pub log_request: extern "C" fn(handle: RequestHandle, level: Level, text: Slice),
     /// Whether a line of this level would be written for the request (null: for the server).
-    pub logs: extern "C" fn(exchange: Exchange, level: Level) -> bool,
+    pub logs: extern "C" fn(handle: RequestHandle, level: Level) -> bool,
     /// Reads up to `len` bytes of the request's body. Blocks. 0 at its end; a [`ReadError`] when negative.
-    pub read: extern "C" fn(exchange: Exchange, into: *mut u8, len: usize) -> isize,
+    pub read: extern "C" fn(handle: RequestHandle, into: *mut u8, len: usize) -> isize,
     /// Sets status line and headers. The bytes are copied. Once, before the first `append`.
-    pub head: extern "C" fn(exchange: Exchange, head: *const Head),
+    pub head: extern "C" fn(handle: RequestHandle, head: *const Head),
     /// Adds a block to the answer without sending. With `owner` null the bytes are copied; else they stay where
     /// they are until [`Engine::release`] is called with `owner`, from any thread.
-    pub append: extern "C" fn(exchange: Exchange, block: Slice, owner: *mut c_void),
+    pub append: extern "C" fn(handle: RequestHandle, block: Slice, owner: *mut c_void),
     /// Adds `len` bytes of a regular file from `offset` on. The descriptor is duplicated. False: errno says why.
-    pub append_file: extern "C" fn(exchange: Exchange, fd: i32, offset: i64, len: i64) -> bool,
+    pub append_file: extern "C" fn(handle: RequestHandle, fd: i32, offset: i64, len: i64) -> bool,
     /// Sends all that was added. Blocks. False: the client has gone.
-    pub flush: extern "C" fn(exchange: Exchange) -> bool,
+    pub flush: extern "C" fn(handle: RequestHandle) -> bool,
 }
 
 /// Status and headers of an answer.
@@ -154,7 +154,7 @@ pub struct Target {
 #[repr(C)]
 pub struct Request {
     /// The Apache half's handle.
-    pub exchange: Exchange,
+    pub handle: RequestHandle,
     /// The application.
     pub target: Target,
     /// The environ's text entries. Values are bytes as they came.

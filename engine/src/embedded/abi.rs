@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use wire::door::{self as table, End, Ended, Engine, Exchange, Outcome, Request, Target, VERSION};
+use wire::abi::{self as table, End, Ended, Engine, Outcome, Request, RequestHandle, Target, VERSION};
 use wire::plan::StartPlan;
 use wire::{Slice, message};
 
@@ -30,16 +30,16 @@ static ENGINE: Engine = Engine {
 
 /// An exchange that may change threads: one thread of the application's at a time uses it.
 #[derive(Clone, Copy)]
-pub struct SendExchange(Exchange);
+pub struct SendHandle(RequestHandle);
 
 // SAFETY: the Apache half allows calls from any thread, one at a time, which `Call` sees to.
-unsafe impl Send for SendExchange {}
+unsafe impl Send for SendHandle {}
 // SAFETY: shared references are used to log, which the Apache half allows at any time.
-unsafe impl Sync for SendExchange {}
+unsafe impl Sync for SendHandle {}
 
-impl SendExchange {
+impl SendHandle {
     /// The handle.
-    pub fn get(self) -> Exchange {
+    pub fn get(self) -> RequestHandle {
         self.0
     }
 }
@@ -50,7 +50,7 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
     if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
         let text = format!(
-            "{}: mod_wsgi.so speaks version {} of the door, _mod_wsgi.abi3.so {VERSION}; install both files together",
+            "{}: mod_wsgi.so speaks version {} of their interface, _mod_wsgi.abi3.so {VERSION}; install both files together",
             message::ENGINE_MISMATCH,
             host.version
         );
@@ -115,7 +115,7 @@ extern "C" fn serve(request: *const Request) -> Outcome {
         // SAFETY: as above.
         let environ = entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) });
         let length = wsgi::declared_length(environ.clone());
-        let handle = || Box::new(Handle { host, exchange: SendExchange(request.exchange) });
+        let handle = || Box::new(Handle { host, exchange: SendHandle(request.handle) });
         wsgi::serve(
             wsgi::Request {
                 script: script(&request.target),

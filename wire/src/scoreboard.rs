@@ -1,4 +1,4 @@
-//! The claims of a process group: memory that the workers of the group and Apache's children share, by which a child
+//! The scoreboard of a process group: memory that the workers of the group and Apache's children share, by which a child
 //! finds an idle thread before it sends a request.
 //!
 //! A worker stands in a slot. Its word holds how many of its threads are claimed; a child claims one more with one
@@ -10,7 +10,7 @@
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 /// Connections of a worker that have a place.
-pub const ENTRIES: usize = 256;
+pub const CONNECTIONS: usize = 256;
 
 /// Whether the group serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub enum Condition {
     Down = 2,
 }
 
-/// The memory: this, and then [`Slot`]s to its end.
+/// The memory: this, and then [`WorkerSlot`]s to its end.
 #[repr(C)]
-pub struct Claims {
+pub struct Scoreboard {
     /// Written by the supervisor.
     condition: AtomicU32,
     /// Requests that wait in the listening socket's queue.
@@ -36,12 +36,12 @@ pub struct Claims {
     /// The supervisor whose workers serve: those of an earlier one that lost theirs may go.
     pub served_by: AtomicU64,
     _reserved: [u64; 4],
-    first: [Slot; 0],
+    first: [WorkerSlot; 0],
 }
 
 /// A place for a worker.
 #[repr(C, align(64))]
-pub struct Slot {
+pub struct WorkerSlot {
     word: AtomicU64,
     /// Pid of the worker; 0: the place is free.
     pub pid: AtomicU32,
@@ -51,12 +51,12 @@ pub struct Slot {
     failed: AtomicU32,
     _reserved: [u32; 11],
     /// Its connections.
-    pub entries: [Entry; ENTRIES],
+    pub connections: [ConnectionSlot; CONNECTIONS],
 }
 
 /// A connection of a worker.
 #[repr(C)]
-pub struct Entry {
+pub struct ConnectionSlot {
     /// The child claims a thread for it, or has.
     pub claimed: AtomicU32,
     /// 1: the worker has called the application for the request on it; 2: the request has lasted too long, and the worker
@@ -67,22 +67,22 @@ pub struct Entry {
 const OPEN: u64 = 1 << 31;
 const COUNT: u64 = OPEN - 1;
 
-fn incarnation(word: u64) -> u32 {
+fn generation(word: u64) -> u32 {
     (word >> 32) as u32
 }
 
-impl Slot {
-    /// A worker of so many threads, in which so many applications failed, takes requests here, `incarnation` of the place.
-    pub fn open(&self, incarnation: u32, threads: u32, failed: u32) {
+impl WorkerSlot {
+    /// A worker of so many threads, in which so many applications failed, takes requests here, `generation` of the place.
+    pub fn open(&self, generation: u32, threads: u32, failed: u32) {
         // From now on nobody takes what is noted here for the earlier worker's.
-        self.word.store(u64::from(incarnation) << 32, Ordering::SeqCst);
+        self.word.store(u64::from(generation) << 32, Ordering::SeqCst);
         self.threads.store(threads, Ordering::SeqCst);
         self.failed.store(failed, Ordering::SeqCst);
-        for entry in &self.entries {
+        for entry in &self.connections {
             entry.claimed.store(0, Ordering::Relaxed);
             entry.started.store(0, Ordering::Relaxed);
         }
-        self.word.store((u64::from(incarnation) << 32) | OPEN, Ordering::SeqCst);
+        self.word.store((u64::from(generation) << 32) | OPEN, Ordering::SeqCst);
     }
 
     /// No more claims are made.
@@ -90,11 +90,11 @@ impl Slot {
         self.word.fetch_and(!OPEN, Ordering::SeqCst);
     }
 
-    /// Claims a thread of this incarnation, unless all `limit` are claimed. `None`: it has gone, or takes nothing.
+    /// Claims a thread of this generation, unless all `limit` are claimed. `None`: it has gone, or takes nothing.
     pub fn claim(&self, wanted: u32, limit: u32) -> Option<bool> {
         let mut word = self.word.load(Ordering::SeqCst);
         loop {
-            if incarnation(word) != wanted || word & OPEN == 0 {
+            if generation(word) != wanted || word & OPEN == 0 {
                 return None;
             }
             if word & COUNT >= u64::from(limit) {
@@ -107,10 +107,10 @@ impl Slot {
         }
     }
 
-    /// Gives a claim of this incarnation back.
+    /// Gives a claim of this generation back.
     pub fn release(&self, of: u32) {
         let mut word = self.word.load(Ordering::SeqCst);
-        while incarnation(word) == of && word & COUNT > 0 {
+        while generation(word) == of && word & COUNT > 0 {
             match self.word.compare_exchange_weak(word, word - 1, Ordering::SeqCst, Ordering::SeqCst) {
                 Ok(_) => return,
                 Err(now) => word = now,
@@ -143,9 +143,9 @@ impl Slot {
         }
     }
 
-    /// What stands here is of this incarnation, or of nobody since.
+    /// What stands here is of this generation, or of nobody since.
     pub fn is_of(&self, wanted: u32) -> bool {
-        incarnation(self.word.load(Ordering::SeqCst)) == wanted
+        generation(self.word.load(Ordering::SeqCst)) == wanted
     }
 
     /// Applications that failed to start in it.
@@ -159,22 +159,22 @@ impl Slot {
     }
 }
 
-impl Claims {
+impl Scoreboard {
     /// Bytes for a number of slots.
     pub const fn size(slots: usize) -> usize {
-        size_of::<Self>() + slots * size_of::<Slot>()
+        size_of::<Self>() + slots * size_of::<WorkerSlot>()
     }
 
     /// The slots in `len` bytes of memory.
     pub const fn slots_in(len: usize) -> usize {
-        len.saturating_sub(size_of::<Self>()) / size_of::<Slot>()
+        len.saturating_sub(size_of::<Self>()) / size_of::<WorkerSlot>()
     }
 
     /// The slots.
     ///
     /// # Safety
     /// The memory behind this holds that many, for as long as the reference lives.
-    pub unsafe fn slots(&self, count: usize) -> &[Slot] {
+    pub unsafe fn slots(&self, count: usize) -> &[WorkerSlot] {
         // SAFETY: says the caller; slots are atomics, which any bytes are values of.
         unsafe { core::slice::from_raw_parts(self.first.as_ptr(), count) }
     }
@@ -198,7 +198,7 @@ impl Claims {
 mod tests {
     use super::*;
 
-    fn slot() -> Box<Slot> {
+    fn slot() -> Box<WorkerSlot> {
         // SAFETY: atomics, for which zero is a value.
         unsafe { Box::new(core::mem::zeroed()) }
     }
@@ -214,7 +214,7 @@ mod tests {
         );
         slot.release(7);
         assert_eq!(slot.claim(7, 2), Some(true));
-        assert_eq!(slot.claim(8, 2), None, "another incarnation");
+        assert_eq!(slot.claim(8, 2), None, "another generation");
         slot.close();
         assert_eq!(slot.claim(7, 2), None);
         assert_eq!(slot.claimed(), 2, "those that were made are kept");
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_layout() {
-        assert_eq!(size_of::<Claims>() % 64, 0);
-        assert_eq!(Claims::slots_in(Claims::size(5)), 5);
+        assert_eq!(size_of::<Scoreboard>() % 64, 0);
+        assert_eq!(Scoreboard::slots_in(Scoreboard::size(5)), 5);
     }
 }
