@@ -8,7 +8,6 @@ pub mod check;
 pub mod config;
 pub mod groups;
 pub mod module;
-pub mod os;
 pub mod parent;
 pub mod process;
 pub mod python;

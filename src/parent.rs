@@ -3,7 +3,7 @@
 
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::groups::kept::{Kept, KeptSupervisor};
-use crate::{groups, os, supervisor};
+use crate::{groups, supervisor};
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -78,11 +78,14 @@ fn start(main: Server<'static>, kept: &mut Kept) {
     let others: Vec<RawFd> = kept.supervisors.iter().map(|known| known.channel).collect();
     let paths = kept.groups.iter().map(|group| group.path.clone()).collect();
     let mut theirs = Some(theirs);
-    let forked = os::fork(|| {
+    let child = || {
         if let Some(channel) = theirs.take() {
             supervisor::run(main, serial, channel, others, paths);
         }
-    });
+    };
+    // SAFETY: httpd's parent has one thread.
+    #[allow(unsafe_code)]
+    let forked = unsafe { os::fork(child) };
     match forked {
         Err(error) => failed("fork", error),
         Ok(pid) => {

@@ -1,7 +1,7 @@
 //! Users and groups of the system, wherever it keeps them (files, LDAP, …).
 
-use std::ffi::{CStr, CString, OsString, c_char, c_int};
-use std::mem::MaybeUninit;
+use os::unistd::{Group, Uid, User, getegid, geteuid};
+use std::ffi::{CStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -18,37 +18,32 @@ pub struct Account {
     pub home: Option<Vec<u8>>,
 }
 
-/// Longest record that is read: a group may have thousands of members.
-const LONGEST: usize = 1 << 20;
-
-/// The user of this name.
+/// The user of this name. A database that cannot be asked has no such user.
 pub fn user(name: &[u8]) -> Option<Account> {
-    let name = CString::new(name).ok()?;
-    look_up(
-        // SAFETY: a C string, and the room that `look_up` provides.
-        |record, room, len, found| unsafe { libc::getpwnam_r(name.as_ptr(), record, room, len, found) },
-        account,
-    )
+    User::from_name(text(name)?).ok()?.map(account)
 }
 
 /// The user of this number.
 pub fn user_numbered(uid: u32) -> Option<Account> {
-    look_up(
-        // SAFETY: the room that `look_up` provides.
-        |record, room, len, found| unsafe { libc::getpwuid_r(uid, record, room, len, found) },
-        account,
-    )
+    User::from_uid(Uid::from_raw(uid)).ok()?.map(account)
+}
+
+fn text(name: &[u8]) -> Option<&str> {
+    std::str::from_utf8(name).ok().filter(|name| !name.contains('\0'))
 }
 
 /// The home directories of all users that the system lists.
 pub fn homes() -> Vec<PathBuf> {
     let mut homes = Vec::new();
     // SAFETY: the list is walked while the configuration is read, when this process has one thread; each record is read
-    // before the next call, and its texts are null or C strings.
+    // before the next call, and its home is null or a C string.
     unsafe {
         libc::setpwent();
         while let Some(entry) = libc::getpwent().as_ref() {
-            homes.extend(account(entry).home.map(|home| PathBuf::from(OsString::from_vec(home))));
+            if !entry.pw_dir.is_null() {
+                let home = CStr::from_ptr(entry.pw_dir).to_bytes().to_vec();
+                homes.push(PathBuf::from(OsString::from_vec(home)));
+            }
         }
         libc::endpwent();
     }
@@ -57,56 +52,27 @@ pub fn homes() -> Vec<PathBuf> {
 
 /// The number of the group of this name.
 pub fn group(name: &[u8]) -> Option<u32> {
-    let name = CString::new(name).ok()?;
-    look_up(
-        // SAFETY: a C string, and the room that `look_up` provides.
-        |record, room, len, found| unsafe { libc::getgrnam_r(name.as_ptr(), record, room, len, found) },
-        |group: &libc::group| group.gr_gid,
-    )
+    Group::from_name(text(name)?).ok()?.map(|group| group.gid.as_raw())
 }
 
 /// This process may become any user.
 pub fn is_root() -> bool {
-    // SAFETY: it only answers.
-    unsafe { libc::geteuid() == 0 }
+    geteuid().is_root()
 }
 
 /// Who runs this process, if that is not root.
 pub fn not_root() -> Option<Account> {
-    // SAFETY: they only answer.
-    let (uid, gid) = unsafe { (libc::geteuid(), libc::getegid()) };
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let unnamed = Account { uid, gid, name: None, home: None };
     (uid != 0).then(|| user_numbered(uid).map_or(unnamed, |user| Account { gid, ..user }))
 }
 
-fn account(entry: &libc::passwd) -> Account {
-    let text = |text: *const c_char| {
-        // SAFETY: null or a C string of the record, which lives as long as `entry`.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) })
-    };
+fn account(user: User) -> Account {
     Account {
-        uid: entry.pw_uid,
-        gid: entry.pw_gid,
-        name: text(entry.pw_name).map(|name| name.to_string_lossy().into_owned()),
-        home: text(entry.pw_dir).map(|home| home.to_bytes().to_vec()),
-    }
-}
-
-/// Asks with a larger room until the record fits. A database that cannot be asked has no such record.
-fn look_up<T, A>(
-    ask: impl Fn(*mut T, *mut c_char, usize, *mut *mut T) -> c_int,
-    read: impl FnOnce(&T) -> A,
-) -> Option<A> {
-    let mut room: Vec<c_char> = vec![0; 4096];
-    loop {
-        let mut record = MaybeUninit::uninit();
-        let mut found = std::ptr::null_mut();
-        match ask(record.as_mut_ptr(), room.as_mut_ptr(), room.len(), &mut found) {
-            libc::ERANGE if room.len() < LONGEST => room.resize(room.len() * 4, 0),
-            libc::EINTR => {}
-            // SAFETY: null, or `record`, which has been filled; its texts are in `room`.
-            _ => return unsafe { found.as_ref() }.map(read),
-        }
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        name: Some(user.name),
+        home: Some(user.dir.into_os_string().into_vec()),
     }
 }
 

@@ -2,7 +2,6 @@
 //! its supervisors. It stands in a file in memory that cannot be changed; at each change another one takes its place.
 
 use crate::apache::{keep_number, kept_number};
-use crate::os;
 use std::os::fd::{IntoRawFd, RawFd};
 use wire::codec::{Malformed, Reader, Writer};
 

@@ -10,7 +10,6 @@ use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerConfig;
 use crate::config::ServerExt;
 use crate::config::daemon::{self, GroupOptions};
-use crate::os;
 use crate::python::{Python, User};
 use kept::{Kept, KeptGroup};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
@@ -138,13 +137,22 @@ pub fn forget_all() {
     }
 }
 
+/// Maps the scoreboard of a group, until [`forget`], or as long as the process lives.
+fn map(file: RawFd, slots: usize) -> std::io::Result<(&'static Scoreboard, &'static [WorkerSlot])> {
+    let scoreboard = os::Mapping::<Scoreboard>::of(file, Scoreboard::size(slots))?.leak();
+    // SAFETY: the mapping has room for so many slots, and stays.
+    #[allow(unsafe_code)]
+    let slots = unsafe { scoreboard.slots(slots) };
+    Ok((scoreboard, slots))
+}
+
 /// The configuration of a group goes: what was made of it is not needed any more.
 #[allow(unsafe_code)]
 fn forget(live: &'static ProcessGroup) {
     // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
     // has forked have copies.
     unsafe {
-        os::forget_scoreboard(live.scoreboard, live.slots.len());
+        os::unmap(live.scoreboard, Scoreboard::size(live.slots.len()));
         drop(Box::from_raw(std::ptr::from_ref(live).cast_mut()));
     }
 }
@@ -186,7 +194,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let kept_group = match kept.groups.iter_mut().find(|kept| kept.key == key) {
             Some(found) => {
                 heal(main, group, &identity, found, serial);
-                os::set_backlog(found.listener, group.listen_backlog);
+                let _ = os::set_backlog(found.listener, group.listen_backlog);
                 found.clone()
             }
             None => match create(pool, main.config(), group, &identity, (key, slots), kept) {
@@ -203,7 +211,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 }
             },
         };
-        let Ok((scoreboard, slots)) = os::scoreboard(kept_group.scoreboard, kept_group.slots as usize) else {
+        let Ok((scoreboard, slots)) = map(kept_group.scoreboard, kept_group.slots as usize) else {
             continue;
         };
         let position = main.all().position(|other| other.raw() == server.raw()).unwrap_or(0);
@@ -268,14 +276,14 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
 
 /// The scoreboard is in a state that processes of the group never leave it in.
 fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u64) -> bool {
-    let Ok((scoreboard, slots)) = os::scoreboard(kept.scoreboard, kept.slots as usize) else { return true };
+    let Ok((scoreboard, slots)) = map(kept.scoreboard, kept.slots as usize) else { return true };
     let served_by = scoreboard.served_by.load(Ordering::SeqCst);
     let pids = slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
     let mut alive: Vec<u32> = pids.filter(|pid| *pid != 0 && os::is_alive(*pid)).collect();
     #[allow(unsafe_code)]
     // SAFETY: they were mapped here, and nothing of them is used below.
     unsafe {
-        os::forget_scoreboard(scoreboard, slots.len());
+        os::unmap(scoreboard, Scoreboard::size(slots.len()));
     }
     let free = kept.slots as usize - alive.len();
     alive.sort_unstable();

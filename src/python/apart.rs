@@ -14,7 +14,7 @@ use super::access::User;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Error, Read};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,9 +53,9 @@ const LIMITS: [(libc::__rlimit_resource_t, u64); 5] = [
 /// answers unless it executes a program. The error is that of `work`, or says what the process did wrong.
 pub fn run(user: &User, deadline: Duration, work: impl FnOnce() -> io::Result<u8>) -> Result<Answer, Error> {
     let until = Instant::now() + deadline;
-    let (out, their_out) = pipe()?;
-    let (err, their_err) = pipe()?;
-    let (word, their_word) = pair()?;
+    let (out, their_out) = os::pipe()?;
+    let (err, their_err) = os::pipe()?;
+    let (word, their_word) = os::pair()?;
     let null = OwnedFd::from(File::open("/dev/null")?);
     let theirs = [null, their_out, their_err, their_word];
     let rights = Rights::of(user);
@@ -153,7 +153,7 @@ fn hear(streams: &mut [Stream; 2], word: &OwnedFd, until: Instant) -> io::Result
     loop {
         let fds = [&streams[0], &streams[1]].map(|stream| stream.from.as_ref().map_or(-1, File::as_raw_fd));
         let left = until.saturating_duration_since(Instant::now());
-        let [out, err, said] = poll([fds[0], fds[1], word.as_raw_fd()], Some(left))?;
+        let [out, err, said] = poll([fds[0], fds[1], word.as_raw_fd()], Some(left));
         for (stream, _) in streams.iter_mut().zip([out, err]).filter(|(_, ready)| *ready) {
             stream.read()?;
         }
@@ -182,21 +182,16 @@ fn send(word: &Word) {
         Word::Ended(status) => (0, *status),
         Word::Failed(errno) => (1, *errno),
     };
-    let message = [kind, number];
-    // SAFETY: a live array.
-    unsafe { libc::send(WORD, message.as_ptr().cast(), size_of_val(&message), libc::MSG_NOSIGNAL) };
+    let _ = os::send_datagram(WORD, &[i32::to_ne_bytes(kind), number.to_ne_bytes()].concat());
 }
 
 fn receive(from: &OwnedFd) -> io::Result<Word> {
-    let mut message = [0i32; 2];
-    // SAFETY: room for as much as is said.
-    let count = unsafe {
-        let into = message.as_mut_ptr().cast();
-        libc::recv(from.as_raw_fd(), into, size_of_val(&message), libc::MSG_DONTWAIT)
-    };
-    match (usize::try_from(count), message) {
-        (Ok(8), [0, status]) => Ok(Word::Ended(status)),
-        (Ok(8), [1, errno]) => Ok(Word::Failed(errno)),
+    let mut message = Vec::new();
+    os::receive_datagram(from.as_raw_fd(), 8, &mut message)?;
+    let number = |at: usize| message.get(at..at + 4)?.try_into().ok().map(i32::from_ne_bytes);
+    match (number(0), number(4)) {
+        (Some(0), Some(status)) => Ok(Word::Ended(status)),
+        (Some(1), Some(errno)) => Ok(Word::Failed(errno)),
         _ => Err(Error::other("the process that watches it has died")),
     }
 }
@@ -243,42 +238,27 @@ fn keep(
     end(0)
 }
 
-/// The four go to 0, 1, 2 and [`WORD`], all others are closed.
+/// The four go to 0, 1, 2 and [`WORD`], which its program does not get; all others are closed.
 fn place(theirs: &[OwnedFd; 4]) -> io::Result<()> {
-    const OUT_OF_THE_WAY: RawFd = 64;
-    let mut moved = [0; 4];
-    // SAFETY: calls on numbers.
-    unsafe {
-        for (to, from) in moved.iter_mut().zip(theirs) {
-            *to = checked(libc::fcntl(from.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))?;
-        }
-        for (to, from) in moved.into_iter().enumerate() {
-            checked(libc::dup2(from, to as RawFd))?;
-        }
-        libc::fcntl(WORD, libc::F_SETFD, libc::FD_CLOEXEC);
-        if libc::syscall(libc::SYS_close_range, WORD + 1, u32::MAX, 0) != 0 {
-            // A kernel before 5.9.
-            let most = libc::sysconf(libc::_SC_OPEN_MAX).clamp(1024, 1 << 20);
-            for fd in WORD + 1..most as RawFd {
-                libc::close(fd);
-            }
-        }
-    }
+    let places: Vec<_> = theirs.iter().map(AsRawFd::as_raw_fd).zip(0..).collect();
+    os::place_descriptors(&places, WORD + 1)?;
+    // SAFETY: sets a flag.
+    unsafe { libc::fcntl(WORD, libc::F_SETFD, libc::FD_CLOEXEC) };
     Ok(())
 }
 
 /// Waits for the process, or until the parent listens no more: then it is killed.
 fn wait(process: libc::pid_t) -> Option<i32> {
-    // SAFETY: answers a new descriptor, or -1 (a kernel before 5.3), which poll(2) passes over.
-    let ended = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) } as RawFd;
+    // A kernel before 5.3 has none.
+    let watched = os::process(process.unsigned_abs()).ok();
+    let ended = watched.as_ref().map_or(-1, AsRawFd::as_raw_fd);
     loop {
         if let Some(status) = ended_child(process) {
             return Some(status);
         }
         let pause = (ended < 0).then_some(Duration::from_millis(2));
-        if let Ok([true, _]) | Err(_) = poll([WORD, ended], pause) {
-            // SAFETY: a child that was not reaped, so the number is its own.
-            unsafe { libc::kill(process, libc::SIGKILL) };
+        if poll([WORD, ended], pause)[0] {
+            os::kill(process.unsigned_abs());
             return None;
         }
     }
@@ -303,8 +283,7 @@ fn end_descendants() {
             _ => return,
         }
         for pid in children() {
-            // SAFETY: a child that was not reaped, so the number is its own.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
+            os::kill(pid.unsigned_abs());
         }
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -341,12 +320,7 @@ impl Rights {
         // SAFETY: calls on numbers, live structures and a live C string. The parent had one thread, so no lock is held that
         // the group database needs.
         unsafe {
-            for signal in 1..=64 {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            let mut none: libc::sigset_t = mem::zeroed();
-            libc::sigemptyset(&mut none);
-            libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut());
+            os::reset_signals();
             if libc::geteuid() == 0 && self.uid != 0 {
                 checked(match &self.name {
                     Some(name) => libc::initgroups(name.as_ptr(), self.gid),
@@ -391,50 +365,17 @@ fn reap(keeper: libc::pid_t) {
     let until = Instant::now() + GRACE + Duration::from_secs(1);
     while ended_child(keeper).is_none() {
         if Instant::now() > until {
-            // SAFETY: a child that was not reaped, so the number is its own.
-            unsafe { libc::kill(keeper, libc::SIGKILL) };
+            os::kill(keeper.unsigned_abs());
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
     }
 }
 
-/// A pipe; its first end, which is ours, never waits.
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
-    let ends = two(|fds| {
-        // SAFETY: room for two descriptors, which are new.
-        unsafe { libc::pipe2(fds, libc::O_CLOEXEC) }
-    })?;
-    // SAFETY: sets a property of an open file.
-    checked(unsafe { libc::fcntl(ends.0.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
-    Ok(ends)
-}
-
-/// Two connected sockets for datagrams. A user's program has none: descriptors can be sent over a socket.
-fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    // SAFETY: room for two descriptors, which are new.
-    two(|fds| unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC, 0, fds) })
-}
-
-fn two(make: impl FnOnce(*mut RawFd) -> libc::c_int) -> io::Result<(OwnedFd, OwnedFd)> {
-    let mut fds = [0; 2];
-    checked(make(fds.as_mut_ptr()))?;
-    // SAFETY: the call that is given answers two new descriptors, if it succeeds.
-    Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
-}
-
-/// Waits until one of them can be read or has been closed, for that long at most; which.
-fn poll<const N: usize>(fds: [RawFd; N], most: Option<Duration>) -> io::Result<[bool; N]> {
-    let mut polls = fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
-    let wait = most.map_or(-1, |time| i32::try_from(time.as_millis()).unwrap_or(i32::MAX));
-    // SAFETY: a live array.
-    match unsafe { libc::poll(polls.as_mut_ptr(), N as _, wait) } {
-        0.. => Ok(polls.map(|poll| poll.revents != 0)),
-        _ => match Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok([false; N]),
-            error => Err(error),
-        },
-    }
+/// Waits until one of them can be read or has been closed, for that long at most; which. Nobody's number is passed over.
+fn poll<const N: usize>(fds: [RawFd; N], most: Option<Duration>) -> [bool; N] {
+    let ready = os::poll(&fds, most.unwrap_or(Duration::MAX));
+    std::array::from_fn(|at| ready[at])
 }
 
 fn checked(answer: libc::c_int) -> io::Result<libc::c_int> {

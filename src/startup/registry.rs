@@ -4,7 +4,6 @@
 //! (`supervisor::boards`).
 
 use crate::apache::{AtEnd, Pool, Server, hook};
-use crate::os;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::time::SystemTime;

@@ -3,7 +3,7 @@
 use super::registry;
 use crate::apache::{self, mpm};
 use crate::config::ServerConfig;
-use crate::{os, process};
+use crate::process;
 use wire::settings::{Interpreter, Process, Settings};
 
 /// The settings that both modes share; what a mode knows better it sets itself. `main` is the main server's configuration.
@@ -20,7 +20,7 @@ pub fn of(main: &ServerConfig) -> Settings {
     process.restrict_exit = python.restrict_exit.unwrap_or_default().number();
     process.permits = python.startup.slots.unwrap_or_else(process::cpus);
     process.generation = registry::generation();
-    process.begun = os::clock();
+    process.begun = os::monotonic();
     given(&mut process.case_sensitive, &python.case_sensitivity);
     given(&mut process.startup_timeout, &python.startup.timeout);
     given(&mut process.startup_requests, &python.startup.requests);

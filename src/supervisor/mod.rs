@@ -13,10 +13,10 @@ mod process;
 mod registries;
 mod session;
 mod settings;
+mod voice;
 
 use crate::apache::{Server, log, mpm};
 use crate::groups::{self, ProcessGroup};
-use crate::os;
 use group::Group;
 use registries::Registries;
 use session::Sessions;
@@ -194,7 +194,7 @@ impl Supervisor {
     /// Messages of httpd's parent, and of later supervisors.
     fn on_message(&mut self) {
         let mut bytes = Vec::new();
-        while os::receive_datagram(self.channel.as_raw_fd(), &mut bytes).is_ok() {
+        while os::receive_datagram(self.channel.as_raw_fd(), wire::control::LONGEST, &mut bytes).is_ok() {
             if bytes.is_empty() {
                 self.is_heard = false;
                 return;

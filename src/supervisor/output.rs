@@ -2,7 +2,6 @@
 //! an application starts. It comes through a pipe, and goes into the error log from here. So no process has the log's
 //! own description, which is httpd's too: it could empty the file, or change how httpd writes to it.
 
-use crate::os;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 

@@ -1,7 +1,7 @@
 //! A process of a group, as its supervisor knows it.
 
 use super::output::Output;
-use crate::os::{self, Voice};
+use super::voice::Voice;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
@@ -87,7 +87,7 @@ impl Process {
 
     /// It may have something to say: its bell has rung, or there was more than could be heard at once.
     pub fn speaks(&self, is_ready: impl Fn(RawFd) -> bool) -> bool {
-        self.unheard || is_ready(self.voice.bell.as_raw_fd())
+        self.unheard || is_ready(self.voice.bell())
     }
 
     /// There was more than could be heard at once.
@@ -129,7 +129,7 @@ impl Process {
 
     /// What can be read when something happens.
     pub fn descriptors(&self, into: &mut Vec<RawFd>) {
-        into.extend([self.ended.as_raw_fd(), self.voice.bell.as_raw_fd()]);
+        into.extend([self.ended.as_raw_fd(), self.voice.bell()]);
         into.extend(self.output.as_ref().map(Output::fd));
     }
 

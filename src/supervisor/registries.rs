@@ -1,7 +1,6 @@
 //! The start boards of process groups: one for each user that processes run as. Users have nothing to do with each other, so
 //! no process holds a lock that another user's would wait for, nor reads what that one's applications said.
 
-use crate::os;
 use crate::startup::registry;
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,7 +1,6 @@
 //! What a process has started and left behind. Each leads a session of its own, of which its copies and programs are, unless they
 //! make another (`setsid`, `start_new_session=True`).
 
-use crate::os;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

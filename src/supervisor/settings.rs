@@ -5,7 +5,6 @@ use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
 use crate::config::daemon::Reload;
 use crate::groups::ProcessGroup;
-use crate::os;
 use crate::startup::settings::given;
 use crate::startup::{self, plan, preload};
 use wire::settings::Process;

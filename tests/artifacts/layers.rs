@@ -45,6 +45,15 @@ pub fn complaints(root: &Path, floors: &[&[&str]]) -> Vec<String> {
     complaints
 }
 
+/// Adds the files of a tree, by their names behind `name`, whose code has the word `unsafe`, tests aside.
+pub fn with_unsafe(root: &Path, name: &str, found: &mut Vec<String>) {
+    for (file, source) in Tree::read(root).files {
+        if source.has_unsafe {
+            found.push(format!("{name}/{file}.rs"));
+        }
+    }
+}
+
 /// The floor of a file, and the entry of the list that it belongs to: the longest that fits.
 fn place<'a>(file: &str, floors: &[&[&'a str]]) -> Option<(usize, &'a str)> {
     let entries =
@@ -69,6 +78,8 @@ struct Source {
     paths: Vec<Reference>,
     /// What its code names, outside of `use` lines: the beginning of each path.
     names: BTreeSet<String>,
+    /// Its code has the word.
+    has_unsafe: bool,
 }
 
 /// A path.
@@ -167,9 +178,10 @@ impl Source {
         let module: Vec<String> =
             if name == "lib" { Vec::new() } else { parts.split('/').map(str::to_owned).collect() };
         let mut words = without_tests(words(text));
+        let has_unsafe = words.iter().any(|word| word == "unsafe");
         // Behind every word there is one more.
         words.push(String::new());
-        let mut source = Self { module, paths: Vec::new(), names: BTreeSet::new() };
+        let mut source = Self { module, paths: Vec::new(), names: BTreeSet::new(), has_unsafe };
         let mut at = 0;
         while at < words.len() {
             if words[at] == "use" {

@@ -31,3 +31,15 @@ pub use stamp::Stamp;
 
 /// Bytes of a start board, whose size is fixed by whoever makes it; what stands where is the engine's.
 pub const REGISTRY_SIZE: u64 = 17 << 20;
+
+/// Memory that processes share: any bytes are a value of the type, and whoever writes there at the same time does no harm to
+/// the memory of others.
+///
+/// # Safety
+/// The type is made of atomics, and of nothing else but padding.
+pub unsafe trait Shared {}
+
+// SAFETY: atomics, behind which slots of atomics stand.
+unsafe impl Shared for scoreboard::Scoreboard {}
+// SAFETY: atomics.
+unsafe impl Shared for ring::Ring {}

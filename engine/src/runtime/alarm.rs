@@ -1,13 +1,13 @@
 //! What wakes the watchdog, and the file that `faulthandler` writes to where the watchdog itself cannot tell.
 #![forbid(unsafe_code)]
 
-use super::os::{LockFile, Wake};
 use once_cell::sync::OnceCell;
+use os::{Event, LockFile};
 
 /// The descriptor and the file.
 pub struct Alarm {
     /// What the watchdog sleeps on.
-    pub wake: Wake,
+    pub wake: Event,
     /// Where `faulthandler` writes.
     pub dump: LockFile,
 }
@@ -16,7 +16,7 @@ static ALARM: OnceCell<Alarm> = OnceCell::new();
 
 /// Makes the alarm, once: the watchdog starts.
 pub fn make() -> std::io::Result<&'static Alarm> {
-    let alarm = Alarm { wake: Wake::new()?, dump: LockFile::new(c"mod_wsgi stacks")?.appending() };
+    let alarm = Alarm { wake: Event::new()?, dump: LockFile::new(c"mod_wsgi stacks")?.appending() };
     Ok(ALARM.get_or_init(|| alarm))
 }
 

@@ -1,8 +1,8 @@
 //! The end of Python: exit functions run, interpreters are taken down, and then nothing runs Python.
 #![forbid(unsafe_code)]
 
+use super::forks;
 use super::loader::Task;
-use super::os;
 use super::process::Runtime;
 use super::sync::lock;
 use crate::host;
@@ -53,9 +53,9 @@ fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
         // Threads of one interpreter that do not end must not cost the others their time.
         let share = rest / (count - index) as u32;
         let threads = interpreter.attach(|py| interpreter.run_exit_functions(py, share.as_secs_f64()));
-        if os::is_copy() {
+        if forks::is_copy() {
             // An exit function has forked, and this is the copy: it ends behind that function.
-            os::end_process(0);
+            os::end(0);
         }
         if threads.is_empty() {
             quiet.push(interpreter);

@@ -1,6 +1,5 @@
 //! What ends the process from inside (`exits.py`): whether an application may, and which one it was.
 
-use super::os;
 use super::output::Output;
 use super::settings::Settings;
 use once_cell::sync::OnceCell;

@@ -1,7 +1,7 @@
 //! An interpreter with everything of ours in it: classes, cached strings, loaded scripts.
 
+use super::forks;
 use super::native::{self, Native};
-use super::os;
 use super::output::{Output, Stream};
 use super::settings::Settings;
 use super::text::TextStreams;
@@ -234,8 +234,8 @@ fn release_soon(interpreter: &Arc<Interpreter>) {
     let interpreter = interpreter.clone();
     let body = move || {
         interpreter.visit(|py| interpreter.release_pending(py));
-        if os::is_copy() {
-            os::end_process(0);
+        if forks::is_copy() {
+            os::end(0);
         }
         delete_states_of_this_thread();
     };

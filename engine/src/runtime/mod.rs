@@ -10,13 +10,13 @@
 pub mod alarm;
 pub mod ending;
 pub mod exits;
+pub mod forks;
 mod gate;
 mod interpreter;
 mod interpreters;
 pub mod loader;
 mod log;
 mod native;
-pub mod os;
 mod output;
 mod process;
 mod settings;
@@ -25,6 +25,7 @@ mod sync;
 mod text;
 
 pub use exits::ExitRule;
+pub use forks::shared_file;
 pub use gate::{Gate, Inside, gate};
 pub use interpreter::{Fit, Interpreter};
 pub use interpreters::Interpreters;

@@ -1,11 +1,11 @@
 //! The Python of this process, once it runs.
 #![forbid(unsafe_code)]
 
+use super::forks;
 use super::gate::gate;
 use super::interpreter::{Fit, Interpreter};
 use super::interpreters::Interpreters;
 use super::loader::{Loader, PYTHON_MAIN};
-use super::os;
 use super::settings::Settings;
 use crate::python::{InterpreterState, Py, delete_states_of_this_thread};
 use once_cell::sync::OnceCell;
@@ -40,14 +40,14 @@ pub fn run(
     ready: impl FnOnce(&'static Runtime) -> Result<(), String> + Send,
 ) -> Result<(), String> {
     let main = InterpreterState::main(py);
-    os::watch_forks(!settings.process.daemon);
+    forks::watch_forks(!settings.process.daemon);
     py.detached(move || {
         let main = Interpreter::prepare(main, b"", &settings, fit)?;
         let runtime = Runtime {
             interpreters: Interpreters::new(main.clone(), settings.clone(), fit),
             settings,
             loader: Loader::default(),
-            ran: os::now(),
+            ran: os::monotonic(),
         };
         RUNTIME.set(runtime).map_err(|_| "Python was started twice".to_owned())?;
         let runtime = RUNTIME.get().ok_or("Python was not started")?;
@@ -65,12 +65,12 @@ impl Runtime {
 
 /// This process is a copy that the application forked of the one in which Python was started.
 pub fn is_copy() -> bool {
-    os::is_copy()
+    forks::is_copy()
 }
 
 /// Ends a copy of the process that the application has forked, with this status.
 pub fn leave_copy(status: i32) -> ! {
-    os::end_process(status)
+    os::end(status)
 }
 
 static STOP_ASKED: AtomicBool = AtomicBool::new(false);
@@ -87,7 +87,7 @@ pub fn is_stop_asked() -> bool {
 
 /// Microseconds of the clock that nobody sets.
 pub fn clock() -> i64 {
-    os::now()
+    os::monotonic()
 }
 
 /// Waits until the main interpreter's GIL is to be had.

@@ -9,7 +9,7 @@ use super::first::FirstRequests;
 use super::record::Record;
 use super::script::Script;
 use crate::python::{Bound, Owned, Py};
-use crate::runtime::{Interpreter, lock, os};
+use crate::runtime::{Interpreter, lock};
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -290,7 +290,7 @@ impl Inner {
     /// What was refused less than `age` ago for this record, if it still holds.
     pub fn refused(&self, key: u64, age: Duration) -> Option<Record> {
         let (known, at, record) = self.refused.as_ref()?;
-        let holds = *known == key && at.elapsed() < age && os::now() < record.next;
+        let holds = *known == key && at.elapsed() < age && os::monotonic() < record.next;
         holds.then(|| record.clone())
     }
 

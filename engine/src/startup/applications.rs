@@ -6,9 +6,9 @@ use super::registry::Registry;
 use super::script::Script;
 use crate::python::{Bound, Py};
 use crate::runtime::exits::{self, Tenants};
-use crate::runtime::os::LockFile;
 use crate::runtime::{self, Fit, Interpreter, RequestLog, Runtime, Settings};
 use once_cell::sync::OnceCell;
+use os::LockFile;
 use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -62,7 +62,7 @@ pub fn run(
 /// The start registry of the server; one of the process alone where the server has none.
 fn registry(settings: &Settings) -> Result<Registry, String> {
     let file = match settings.process.registry {
-        fd @ 0.. => LockFile::of(fd),
+        fd @ 0.. => runtime::shared_file(fd),
         _ => LockFile::new(c"mod_wsgi start board").map_err(|e| format!("no start board: {e}"))?,
     };
     Ok(Registry::new(file, settings.process.permits))

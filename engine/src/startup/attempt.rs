@@ -10,7 +10,7 @@ use super::permits::Permit;
 use super::record::{Record, Watched};
 use crate::host;
 use crate::python::Standing;
-use crate::runtime::{Interpreter, RequestLog, exits, gate, lock, os};
+use crate::runtime::{Interpreter, RequestLog, exits, gate, lock};
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -96,7 +96,7 @@ impl Attempt {
 
     /// How long it has been made.
     pub fn age(&self) -> Duration {
-        Duration::from_micros((os::now() - self.begun.load(Ordering::SeqCst)).max(0) as u64)
+        Duration::from_micros((os::monotonic() - self.begun.load(Ordering::SeqCst)).max(0) as u64)
     }
 
     /// When the attempt must have ended, microseconds of the monotonic clock; `None`: its time has not begun.
@@ -144,7 +144,7 @@ impl Attempt {
             drop(lock(&self.permit).take());
             return;
         }
-        self.begun.store(os::now(), Ordering::SeqCst);
+        self.begun.store(os::monotonic(), Ordering::SeqCst);
         // A service does not start, it runs.
         let told = !self.applications.runtime.settings.process.is_service();
         if told {

@@ -2,7 +2,7 @@
 
 use super::record::{Record, Verdict};
 use super::registry::{Registry, TRY_LOCK};
-use crate::runtime::os::now;
+use os::monotonic as now;
 
 /// What a process may do about an application.
 pub enum Advice {
@@ -97,10 +97,10 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::os::Holder;
-    use crate::runtime::os::LockFile;
+    use crate::runtime::forks::Holder;
     use crate::startup::record::{Cause, Watched};
     use crate::startup::registry::RECORDS;
+    use os::LockFile;
     use std::time::Duration;
     use std::time::Instant;
 

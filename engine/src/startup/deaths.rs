@@ -8,7 +8,7 @@ use super::delay::{delay, fresh_id};
 use super::record::{AtIt, Cause, MOST_AT_IT, Record, Verdict, Watched};
 use super::registry::Registry;
 use crate::runtime::lock;
-use crate::runtime::os::now;
+use os::monotonic as now;
 use std::path::Path;
 
 /// Which byte's lock, plus the record's place and the process's number, says that the process is at it.
@@ -144,7 +144,7 @@ fn files_of(path: &str) -> Vec<String> {
 mod tests {
     use super::super::claims::Advice;
     use super::*;
-    use crate::runtime::os::LockFile;
+    use os::LockFile;
 
     /// No process has this number.
     const DEAD: u32 = u32::MAX / 2;

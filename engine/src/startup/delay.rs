@@ -1,6 +1,5 @@
 //! When the next attempt is due, and what a failure is called.
 
-use crate::runtime::os;
 use std::time::Duration;
 
 /// Longest time between two attempts.
@@ -13,7 +12,8 @@ pub fn delay(attempts: u32) -> Duration {
 
 /// A number that a person can look for in the log.
 pub fn fresh_id(key: u64) -> u32 {
-    let mixed = key ^ (os::now() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
+    let mixed =
+        key ^ (os::monotonic() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
     ((mixed >> 32) as u32 ^ mixed as u32).max(1)
 }
 

@@ -5,7 +5,7 @@ use super::attempt::Attempt;
 use super::failure::{Failure, at_start, failure_text, is_of_rules};
 use super::script::Script;
 use crate::python::{Bound, Py, Raised};
-use crate::runtime::{Interpreter, Output, alarm, lock, os};
+use crate::runtime::{Interpreter, Output, alarm, forks, lock};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::{Message, message as msg};
@@ -193,7 +193,7 @@ impl Settled {
 
 /// A process that the script has forked comes here too: it ends, as it would have ended behind its script.
 fn leave_if_copy(py: Py<'_>, loaded: &Result<Bound<'_>, (Message, Raised)>) {
-    if !os::is_copy() {
+    if !forks::is_copy() {
         return;
     }
     let status = match loaded {
@@ -204,5 +204,5 @@ fn leave_if_copy(py: Py<'_>, loaded: &Result<Bound<'_>, (Message, Raised)>) {
             1
         }
     };
-    os::end_process(status)
+    os::end(status)
 }

@@ -4,12 +4,11 @@ use super::app::App;
 use super::deaths::Buried;
 use super::record::Record;
 use crate::host;
-use crate::runtime::os;
 use wire::message as msg;
 
 /// The short line on an application that is down.
 pub fn say_short(app: &App, record: &Record) {
-    let rest = ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000);
+    let rest = ((record.next - os::monotonic()).max(0) as u64).div_ceil(1_000_000);
     host::message(
         msg::NOT_STARTED,
         format_args!(
@@ -28,7 +27,7 @@ pub fn say_buried(app: &App, buried: &Buried, daemon: bool) {
     let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
     let (pids, shown, id) = (pids.join(", "), app.shown(), record.id);
     if record.is_deadly() {
-        let rest = ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000);
+        let rest = ((record.next - os::monotonic()).max(0) as u64).div_ceil(1_000_000);
         let text = format!(
             "'{shown}' is held apart: {} (pid {pids}; id {id:08x}, attempt {}); the others start without it, and it is \
              tried again in {rest} s, in a process that nobody waits for, or as soon as one of its files changes",

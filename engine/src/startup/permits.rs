@@ -2,7 +2,7 @@
 
 use super::registry::Registry;
 use crate::host;
-use crate::runtime::os::now;
+use os::monotonic as now;
 use std::time::{Duration, Instant};
 use wire::message as msg;
 
@@ -100,7 +100,7 @@ impl Drop for Permit<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::os::LockFile;
+    use os::LockFile;
 
     #[test]
     fn permits_say_who_has_them() {

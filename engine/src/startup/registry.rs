@@ -11,7 +11,7 @@
 use super::permits::PERMIT;
 use super::record::{Record, Watched};
 use crate::host;
-use crate::runtime::os::{LockFile, now};
+use os::{LockFile, monotonic as now};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -10,7 +10,7 @@ use super::script::{Script, stamp};
 use super::{applications, notices};
 use crate::host::{self, Renewal, Renewed};
 use crate::runtime::loader::Task;
-use crate::runtime::{RequestLog, gate, lock, os};
+use crate::runtime::{RequestLog, gate, lock};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::plan::StartPlan;
@@ -44,7 +44,7 @@ impl Refusal {
     pub fn retry_after(&self) -> u32 {
         match self {
             Self::Failed(record) => {
-                ((record.next - os::now()).max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32
+                ((record.next - os::monotonic()).max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32
             }
             Self::Busy => 2,
             Self::Stopping | Self::Elsewhere => 1,

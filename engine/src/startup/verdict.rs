@@ -8,7 +8,7 @@ use super::delay::{delay, fresh_id};
 use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
 use crate::host;
-use crate::runtime::{Interpreter, is_stop_asked, lock, os};
+use crate::runtime::{Interpreter, is_stop_asked, lock};
 use std::time::Duration;
 use wire::{Message, message as msg};
 
@@ -181,7 +181,7 @@ impl Attempt {
         let holders: Vec<String> = holders
             .iter()
             .map(|holder| {
-                let since = os::now().saturating_sub(holder.since) as f64 / 1e6;
+                let since = os::monotonic().saturating_sub(holder.since) as f64 / 1e6;
                 format!("pid {} is loading '{}' since {since:.0} s", holder.pid, holder.what)
             })
             .collect();
@@ -210,8 +210,8 @@ impl Attempt {
                 verdict: Verdict::Failed,
                 id: if known.id != 0 { known.id } else { fresh_id(self.key()) },
                 attempts,
-                next: os::now() + delay(attempts).as_micros() as i64,
-                said: os::now(),
+                next: os::monotonic() + delay(attempts).as_micros() as i64,
+                said: os::monotonic(),
                 cause: if again && !changed && !known.is_deadly() {
                     known.cause.clone()
                 } else {

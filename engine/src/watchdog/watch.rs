@@ -9,7 +9,7 @@ use super::{imports, report};
 use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
-use crate::runtime::{self, Runtime, os};
+use crate::runtime::{self, Runtime, forks};
 use crate::startup::{Attempt, current, end_attempt};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,7 +39,7 @@ pub fn start() -> Result<(), String> {
     let watch = Watch { runtime, alarm: alarm::make().map_err(failed)? };
     let watch = WATCH.get_or_init(|| watch);
     let thread = std::thread::Builder::new().name("wsgi-watchdog".into()).spawn(|| {
-        os::report_at_signal(&watch.alarm.wake);
+        forks::report_at_signal(&watch.alarm.wake);
         loop {
             // What panics is logged, and does not end the watchdog.
             let _ = catch_unwind(AssertUnwindSafe(|| watch.run()));
@@ -62,7 +62,7 @@ impl Watch {
         let between = (self.runtime.settings.import_timeout() / 8).clamp(SHORTEST_LOOK, FIRST_LOOK);
         loop {
             let deadline = current().and_then(|attempt| attempt.deadline());
-            let rest = deadline.map(|at| Duration::from_micros((at - os::now()).max(0) as u64 + 1000));
+            let rest = deadline.map(|at| Duration::from_micros((at - os::monotonic()).max(0) as u64 + 1000));
             let requests = imports::may_hang(self.runtime);
             let pause = match requests {
                 true => between,
@@ -70,11 +70,11 @@ impl Watch {
                 false => FIRST_LOOK,
             };
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
-            if os::report_is_asked_for() {
+            if forks::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, as asked for by SIGUSR2:", None);
             }
             if let Some(attempt) = current()
-                && attempt.deadline().is_some_and(|at| os::now() >= at)
+                && attempt.deadline().is_some_and(|at| os::monotonic() >= at)
                 && attempt.time_out()
             {
                 end_attempt(&attempt);

@@ -2,8 +2,8 @@
 //! an application does can stop it.
 
 use super::limits::Limits;
-use super::os;
 use super::process::Worker;
+use super::system;
 use crate::host::{self, Host};
 use crate::startup;
 use std::os::fd::{AsFd, AsRawFd};
@@ -26,7 +26,7 @@ impl Host for SupervisorLog {
     fn log(&self, level: Level, line: &[u8]) {
         let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
         if self.0.is_orphan() || !self.0.voice.say(&message.bytes(), false) {
-            os::write_stderr(level, line);
+            system::write_stderr(level, line);
         }
     }
 
@@ -76,12 +76,12 @@ impl Worker {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
             let pause = if self.is_orphan() { Duration::from_millis(100) } else { limits.pause() };
             let [told, signalled, httpd_ended] =
-                os::poll([control, Some(self.signals.as_fd()), Some(self.httpd.as_fd())], pause);
+                os::poll_these([control, Some(self.signals.as_fd()), Some(self.httpd.as_fd())], pause);
             if httpd_ended {
                 self.end(&mut limits, Reason::Stop, Duration::ZERO, HURRY);
             }
             if signalled {
-                for signal in os::signals(&self.signals, &SIGNALS) {
+                for signal in system::signals(&self.signals, &SIGNALS) {
                     self.on_signal(&mut limits, signal);
                 }
             }
@@ -156,9 +156,9 @@ impl Worker {
     /// Ends the process, which cannot serve, and tells the supervisor why.
     pub fn fail(&self, why: &str) -> ! {
         if !self.tell(&Message::Failed(why.as_bytes().to_vec())) {
-            os::write_stderr(Level::Critical, why.as_bytes());
+            system::write_stderr(Level::Critical, why.as_bytes());
         }
-        os::end_process(1, false)
+        system::end_process(1, false)
     }
 
     /// Takes nothing more, lets requests finish within `grace`, cuts those that are left after `shutdown`, runs exit
@@ -176,7 +176,7 @@ impl Worker {
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
             let fds = [control, Some(self.httpd.as_fd())];
-            let [told, httpd_ended] = os::poll(fds, Duration::from_millis(10));
+            let [told, httpd_ended] = os::poll_these(fds, Duration::from_millis(10));
             if httpd_ended {
                 (grace, shutdown) = (Duration::ZERO, HURRY);
             }
@@ -198,7 +198,7 @@ impl Worker {
         self.give_up_stale_requests();
         let ended = startup::stop(shutdown);
         self.slot.clear();
-        os::end_process(0, ended.quiet)
+        system::end_process(0, ended.quiet)
     }
 
     /// Requests are served or on their way, but for those that have lasted longer than they may.

@@ -3,8 +3,8 @@
 //! The process looks itself, so it sees what its user may see, and what it watches is counted as its user's. Its threads for
 //! that may wait for a file system; no other thread waits for them.
 
-use super::os;
 use super::process::Worker;
+use super::system;
 use super::watch::Watch;
 use crate::host;
 use crate::runtime::{self, lock};
@@ -105,10 +105,10 @@ impl Worker {
             Mutex::new(Inner { watch, files: HashSet::new(), said: false })
         });
         if begins {
-            os::watch_descriptor(fd, true);
+            system::watch_descriptor(fd, true);
             let body = move || {
                 loop {
-                    if !os::await_readable(fd) {
+                    if os::await_readable(fd, None).is_err() {
                         return;
                     }
                     if let Some(file) = lock(inner).changed() {

@@ -1,8 +1,8 @@
 //! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
 
 use super::control::limit as seconds;
-use super::os;
 use super::process::Worker;
+use super::system;
 use crate::host;
 use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime;
@@ -90,7 +90,7 @@ impl Limits {
         if since >= limit && self.asked != Some(Reason::Deadlock) {
             let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
-            os::dump_stacks();
+            system::dump_stacks();
             self.ask(Reason::Deadlock, text);
             // Also where nobody is there to hear it.
             self.asked = Some(Reason::Deadlock);

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use super::conn::Conn;
-use super::os;
 use crate::runtime::lock;
 use std::io;
 use std::os::fd::RawFd;

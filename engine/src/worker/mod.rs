@@ -11,13 +11,13 @@ mod imports;
 mod limits;
 mod link;
 mod listener;
-mod os;
 mod process;
 mod renewal;
 mod request;
 mod serve;
 mod service;
 mod start;
+mod system;
 mod voice;
 mod watch;
 

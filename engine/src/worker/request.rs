@@ -3,7 +3,6 @@
 
 use super::conn::{Conn, malformed};
 use super::link::{Remote, RemoteLog};
-use super::os;
 use super::process::Worker;
 use super::serve::is_due;
 use crate::host;
@@ -43,7 +42,7 @@ impl Worker {
             Ok(Some(kept)) => {
                 // Not before: a connection that ends while it is served is the business of the thread that serves it.
                 let known = conn.is_waited_for.swap(true, Ordering::SeqCst);
-                if self.listener.epoll.add_once(conn.fd(), conn.index as u64, known).is_err() {
+                if self.listener.epoll.add_once(conn.socket(), conn.index as u64, known).is_err() {
                     self.forget(conn);
                 }
                 kept
@@ -65,7 +64,7 @@ impl Worker {
 
     /// The connection has ended. A claim that its child made for it is taken back.
     fn forget(&self, conn: &Arc<Conn>) {
-        self.listener.epoll.remove(conn.fd());
+        self.listener.epoll.remove(conn.socket());
         os::shut_down(conn.fd());
         self.unclaim(conn);
         if let Some(place) = self.listener.conns().get_mut(conn.index) {

@@ -5,11 +5,10 @@
 //! one that has just served takes the next connection of that queue before it lets others claim it.
 
 use super::conn::Conn;
-use super::os;
 use super::process::Worker;
 use crate::python::set_thread_number;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -29,10 +28,10 @@ pub(super) fn is_due(last: &AtomicI64, between: i64) -> bool {
 impl Worker {
     /// Starts the request threads; they take requests from now on.
     pub fn serve(&'static self) -> io::Result<()> {
-        os::set_nonblocking(self.socket.as_raw_fd());
-        self.listener.epoll.add(self.wake.as_raw_fd(), WAKE)?;
+        os::set_nonblocking(self.socket.as_fd())?;
+        self.listener.epoll.add(self.wake.as_fd(), WAKE)?;
         self.slot.open(self.generation, self.threads(), self.failed.load(Ordering::SeqCst));
-        self.listener.epoll.add(self.socket.as_raw_fd(), LISTENER)?;
+        self.listener.epoll.add(self.socket.as_fd(), LISTENER)?;
         for number in 1..=self.threads() {
             let body = move || {
                 set_thread_number(number as usize);
@@ -48,13 +47,13 @@ impl Worker {
     /// Takes nothing from the queue any more, and no claims; what is claimed is served.
     pub fn stop_accepting(&self) {
         self.slot.close();
-        self.listener.epoll.remove(self.socket.as_raw_fd());
+        self.listener.epoll.remove(self.socket.as_fd());
     }
 
     /// Has the threads end.
     pub fn send_threads_home(&self) {
         self.home.store(true, Ordering::SeqCst);
-        os::wake(&self.wake);
+        self.wake.wake();
     }
 
     fn work(&'static self) {
@@ -92,7 +91,7 @@ impl Worker {
         loop {
             let queued = self.scoreboard.queued.load(Ordering::SeqCst);
             let accepted = if self.slot.is_open() {
-                os::accept(self.socket.as_raw_fd())
+                os::accept(self.socket.as_fd())
             } else {
                 Err(io::ErrorKind::WouldBlock.into())
             };
@@ -116,8 +115,7 @@ impl Worker {
                 crate::host::message(message::STRANGER, text);
                 continue;
             }
-            os::set_buffer(fd.as_raw_fd(), libc::SO_SNDBUF, self.settings.send_buffer);
-            os::set_buffer(fd.as_raw_fd(), libc::SO_RCVBUF, self.settings.receive_buffer);
+            os::set_buffers(fd.as_fd(), self.settings.send_buffer, self.settings.receive_buffer);
             let conn = self.welcome(fd);
             if !self.exchange(&conn, payload) {
                 return;

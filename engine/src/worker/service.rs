@@ -2,8 +2,8 @@
 //! ends with the last; another one is started then.
 
 use super::control::{FOR_EVER, HURRY};
-use super::os;
 use super::process::Worker;
+use super::system;
 use crate::runtime;
 use crate::startup;
 use std::os::fd::AsFd;
@@ -19,21 +19,21 @@ impl Worker {
             self.tell(&Message::Ready { failed: 0 });
             self.start_applications();
             DONE.store(true, Ordering::SeqCst);
-            os::wake(&self.wake);
+            self.wake.wake();
         });
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| {
             let shutdown = self.wait_for_the_end(&DONE);
             if !DONE.load(Ordering::SeqCst) {
                 runtime::ask_to_stop();
-                os::interrupt_main_thread();
+                os::signal_thread(std::process::id() as i32, libc::SIGTERM);
                 let until = Instant::now() + shutdown;
                 while !DONE.load(Ordering::SeqCst) && Instant::now() < until {
-                    os::poll([Some(self.wake.as_fd())], Duration::from_millis(20));
+                    os::poll_these([Some(self.wake.as_fd())], Duration::from_millis(20));
                 }
             }
             let ended = startup::stop(shutdown.min(self.shutdown()));
             self.slot.clear();
-            os::end_process(0, ended.quiet)
+            system::end_process(0, ended.quiet)
         });
         if let Err(error) = scripts.and(ruler) {
             self.fail(&format!("no thread can be started: {error}"));
@@ -46,7 +46,7 @@ impl Worker {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
             let fds = [control, Some(self.httpd.as_fd()), Some(self.wake.as_fd())];
             let pause = if self.is_orphan() { Duration::from_millis(100) } else { FOR_EVER };
-            let [told, httpd_ended, woken] = os::poll(fds, pause);
+            let [told, httpd_ended, woken] = os::poll_these(fds, pause);
             if httpd_ended {
                 return HURRY;
             }

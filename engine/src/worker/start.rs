@@ -6,7 +6,7 @@ use super::listener::Listener;
 use super::process::Worker;
 use super::renewal::Changes;
 use super::voice::Voice;
-use super::{control, os};
+use super::{control, system};
 use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::runtime;
@@ -44,14 +44,14 @@ pub fn work(py: Py<'_>) -> python::Result<()> {
 /// Takes what the supervisor left.
 fn begin() -> Result<&'static Worker, String> {
     let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
-    os::close_in_copies();
-    drop(os::inherited(descriptor::ENGINE));
-    os::keep(descriptor::REGISTRY);
-    let bytes = os::whole(&os::inherited(descriptor::SETTINGS)).map_err(|e| failed("settings", e))?;
+    system::close_in_copies();
+    drop(system::inherited(descriptor::ENGINE));
+    let bytes =
+        os::whole(system::inherited(descriptor::SETTINGS).as_raw_fd()).map_err(|e| failed("settings", e))?;
     let told::Settings { common, worker: settings, plans } =
         told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
     let (scoreboard, slots) =
-        os::scoreboard(&os::inherited(descriptor::SCOREBOARD)).map_err(|e| failed("scoreboard", e))?;
+        system::scoreboard(system::inherited(descriptor::SCOREBOARD)).map_err(|e| failed("scoreboard", e))?;
     let pid = std::process::id();
     let free = |slot: &WorkerSlot| {
         let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
@@ -64,18 +64,18 @@ fn begin() -> Result<&'static Worker, String> {
         places.find(|at| free(&slots[*at])).ok_or("there is no free slot on the scoreboard of the group")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let generation = (runtime::clock() as u32) | 1;
-    os::set_title(&settings.title);
-    os::set_locale(&settings.locale);
+    system::set_title(&settings.title);
+    system::set_locale(&settings.locale);
     // Those of a service are Python's.
     let signals: &[i32] = if common.process.is_service() { &[] } else { &control::SIGNALS };
     let worker = Worker {
         token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
-        control: os::inherited(descriptor::CONTROL),
+        control: system::inherited(descriptor::CONTROL),
         voice: Voice::take().map_err(|e| failed("the memory of its messages", e))?,
-        socket: os::inherited(descriptor::LISTENER),
-        httpd: os::inherited(descriptor::HTTPD),
-        signals: os::catch_signals(signals).map_err(|e| failed("signals", e))?,
-        wake: os::wake_descriptor().map_err(|e| failed("eventfd", e))?,
+        socket: system::inherited(descriptor::LISTENER),
+        httpd: system::inherited(descriptor::HTTPD),
+        signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
+        wake: os::Event::new().map_err(|e| failed("eventfd", e))?,
         scoreboard,
         slot: &slots[place],
         place: place as u32,
@@ -95,11 +95,11 @@ fn begin() -> Result<&'static Worker, String> {
         settings,
         plans,
     };
-    let ours =
+    let ours: [&dyn AsRawFd; 6] =
         [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
-    ours.iter().for_each(|fd| os::watch_descriptor(fd.as_raw_fd(), true));
-    os::watch_descriptor(descriptor::REGISTRY, true);
-    os::watch_descriptor(worker.listener.descriptor(), true);
+    ours.iter().for_each(|fd| system::watch_descriptor(fd.as_raw_fd(), true));
+    system::watch_descriptor(descriptor::REGISTRY, true);
+    system::watch_descriptor(worker.listener.descriptor(), true);
     WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
     WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
 }

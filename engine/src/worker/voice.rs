@@ -1,8 +1,8 @@
 //! What is said to the supervisor, through memory that is shared with it.
 
-use super::os;
+use super::system;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wire::ring::Ring;
@@ -27,8 +27,8 @@ impl Voice {
     /// What the supervisor has left here.
     pub fn take() -> io::Result<Self> {
         Ok(Self {
-            ring: os::ring(&os::inherited(descriptor::VOICE))?,
-            bell: os::inherited(descriptor::BELL),
+            ring: os::Mapping::<Ring>::new(system::inherited(descriptor::VOICE), size_of::<Ring>())?.leak(),
+            bell: system::inherited(descriptor::BELL),
             turn: Mutex::new(()),
             process: std::process::id(),
         })
@@ -47,7 +47,7 @@ impl Voice {
         let until = Instant::now() + PATIENCE;
         loop {
             if self.put(message) {
-                os::wake(&self.bell);
+                os::wake(self.bell.as_raw_fd());
                 return true;
             }
             if !wait || Instant::now() >= until {

@@ -2,13 +2,12 @@
 //!
 //! It tells of directories by their number, whatever they are called. So what is watched for a file is its directory, and, where
 //! symbolic links are on the way to it (`current -> releases/7`), the directories that these links stand in.
-#![allow(unsafe_code)]
 
+use os::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use std::collections::{HashMap, HashSet};
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::path::{Component, Path, PathBuf};
 
 /// Most directories that are watched: the system counts them for each user.
@@ -18,9 +17,9 @@ const MOST_LINKS: usize = 40;
 
 /// Watched directories.
 pub struct Watch {
-    inotify: OwnedFd,
+    inotify: Inotify,
     /// By their numbers.
-    watched: HashMap<i32, Watched>,
+    watched: HashMap<WatchDescriptor, Watched>,
     /// Directories of files, by the names they are known by.
     known: HashSet<PathBuf>,
 }
@@ -37,19 +36,13 @@ struct Watched {
 impl Watch {
     /// Without any.
     pub fn new() -> io::Result<Self> {
-        // SAFETY: answers a new descriptor or -1.
-        let fd = unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the new descriptor is ours.
-        let inotify = unsafe { OwnedFd::from_raw_fd(fd) };
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         Ok(Self { inotify, watched: HashMap::new(), known: HashSet::new() })
     }
 
     /// Can be read when something has changed.
     pub fn descriptor(&self) -> RawFd {
-        self.inotify.as_raw_fd()
+        self.inotify.as_fd().as_raw_fd()
     }
 
     /// Watches for a file: its directory, once, for files are replaced rather than written to; and links on the way to it.
@@ -74,7 +67,6 @@ impl Watch {
     fn forget(&mut self, path: &Path) {
         let stays = |known: &PathBuf| !known.starts_with(path);
         self.known.retain(stays);
-        let fd = self.descriptor();
         self.watched.retain(|number, watched| {
             watched.files_of.retain(stays);
             watched.links.retain(|_, paths| {
@@ -83,8 +75,8 @@ impl Watch {
             });
             let wanted = !watched.files_of.is_empty() || !watched.links.is_empty();
             if !wanted {
-                // SAFETY: takes numbers; one that is gone already is an error that means nothing.
-                unsafe { libc::inotify_rm_watch(fd, *number) };
+                // One that is gone already is an error that means nothing.
+                let _ = self.inotify.rm_watch(*number);
             }
             wanted
         });
@@ -124,43 +116,22 @@ impl Watch {
         if self.watched.len() >= MOST {
             return Err(io::Error::other(format!("there are {MOST} others already")));
         }
-        let path = CString::new(path.as_os_str().as_bytes())?;
-        let events = libc::IN_CLOSE_WRITE
-            | libc::IN_CREATE
-            | libc::IN_MOVED_TO
-            | libc::IN_ATTRIB
-            | libc::IN_DELETE_SELF
-            | libc::IN_MOVE_SELF;
-        // SAFETY: a C string.
-        let number =
-            unsafe { libc::inotify_add_watch(self.descriptor(), path.as_ptr(), events | libc::IN_ONLYDIR) };
-        if number < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let events = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_ATTRIB
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF;
+        let number = self.inotify.add_watch(path, events | AddWatchFlags::IN_ONLYDIR)?;
         Ok(self.watched.entry(number).or_default())
     }
 
     /// The files that have changed, and directories and links that are no longer what they were. What lies at or below them
     /// is to be added anew: it may be another file by now.
     pub fn changed(&mut self) -> Vec<PathBuf> {
-        const HEADER: usize = size_of::<libc::inotify_event>();
         let mut files = Vec::new();
-        let mut bytes = [0u8; 16 << 10];
-        loop {
-            // SAFETY: a live buffer.
-            let count = unsafe { libc::read(self.descriptor(), bytes.as_mut_ptr().cast(), bytes.len()) };
-            let Ok(count @ 1..) = usize::try_from(count) else { break };
-            let mut at = 0;
-            while at + HEADER <= count {
-                // SAFETY: the system writes whole events; they are read as bytes are, without alignment.
-                let event: libc::inotify_event =
-                    unsafe { bytes[at..].as_ptr().cast::<libc::inotify_event>().read_unaligned() };
-                let end = (at + HEADER + event.len as usize).min(count);
-                let name = &bytes[at + HEADER..end];
-                let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-                self.event(&event, OsStr::from_bytes(name), &mut files);
-                at = end;
-            }
+        while let Ok(events) = self.inotify.read_events() {
+            events.iter().for_each(|event| self.event(event, &mut files));
         }
         files.sort();
         files.dedup();
@@ -168,12 +139,13 @@ impl Watch {
         files
     }
 
-    fn event(&mut self, event: &libc::inotify_event, name: &OsStr, files: &mut Vec<PathBuf>) {
-        let gone = libc::IN_DELETE_SELF | libc::IN_MOVE_SELF | libc::IN_IGNORED;
-        if event.mask & libc::IN_Q_OVERFLOW != 0 {
+    fn event(&mut self, event: &InotifyEvent, files: &mut Vec<PathBuf>) {
+        let gone = AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_IGNORED;
+        let name = event.name.as_deref().unwrap_or_default();
+        if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
             // More has changed than the system keeps: anything may have.
             files.extend(self.known.iter().cloned());
-        } else if event.mask & gone != 0 {
+        } else if event.mask.intersects(gone) {
             if let Some(watched) = self.watched.remove(&event.wd) {
                 self.known.retain(|known| !watched.files_of.contains(known));
                 files.extend(watched.files_of);
@@ -182,7 +154,7 @@ impl Watch {
         } else if let Some(watched) = self.watched.get(&event.wd) {
             files.extend(watched.links.get(name).into_iter().flatten().cloned());
             // A file that is being made is there when it has been written; a link is at once.
-            let there = |path: &PathBuf| event.mask & libc::IN_CREATE == 0 || path.is_symlink();
+            let there = |path: &PathBuf| !event.mask.contains(AddWatchFlags::IN_CREATE) || path.is_symlink();
             files.extend(watched.files_of.iter().map(|directory| directory.join(name)).filter(there));
         }
     }

@@ -148,7 +148,7 @@ fn sweeps() -> bool {
     static ONCE: Once = Once::new();
     static THREAD: Mutex<bool> = Mutex::new(false);
     ONCE.call_once(|| {
-        let started = threads::spawn("wsgi-maps", &threads::everything(), || {
+        let started = threads::spawn("wsgi-maps", &os::everything(), || {
             let mut kept = kept();
             loop {
                 kept = if kept.is_empty() {

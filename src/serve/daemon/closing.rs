@@ -4,7 +4,6 @@
 //! ends, so the last one is left to such a thread: it has a table of descriptors of its own, in which they are still open
 //! when they are closed here.
 
-use crate::os;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -53,7 +52,7 @@ pub fn empty(fd: RawFd, mut files: Vec<OwnedFd>) {
     os::shut_down(fd);
     let mut bytes = [0; 4096];
     for _ in 0..MOST {
-        match os::receive(fd, &mut bytes, &mut files) {
+        match os::receive_files(fd, &mut bytes, &mut files) {
             Ok(1..) => {}
             Err(error) if error.raw_os_error() == Some(libc::EMFILE) => discard(std::mem::take(&mut files)),
             _ => break,
@@ -118,6 +117,6 @@ mod tests {
         empty(ours.as_raw_fd(), Vec::new());
         assert!(theirs.write_all(b"x").is_err());
         let mut none = Vec::new();
-        assert_eq!(os::receive(ours.as_raw_fd(), &mut [0; 10], &mut none).unwrap(), 0);
+        assert_eq!(os::receive_files(ours.as_raw_fd(), &mut [0; 10], &mut none).unwrap(), 0);
     }
 }

@@ -20,7 +20,6 @@ use crate::apache::{Request, Status, mpm};
 use crate::config::Alias;
 use crate::config::RequestExt;
 use crate::groups::{self, ProcessGroup, scripts};
-use crate::os;
 use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;
@@ -234,7 +233,7 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
             Status(503)
         }
         Problem::Down => {
-            let next = live.scoreboard.next_start.load(std::sync::atomic::Ordering::SeqCst) - os::clock();
+            let next = live.scoreboard.next_start.load(std::sync::atomic::Ordering::SeqCst) - os::monotonic();
             let seconds = (next.max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32;
             let why = match &live.python {
                 Err(why) => why.clone(),

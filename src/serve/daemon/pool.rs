@@ -4,7 +4,6 @@ use super::eager::Eager;
 use super::stream::Stream;
 use crate::apache::Request;
 use crate::groups::{self, ProcessGroup};
-use crate::os;
 use once_cell::sync::OnceCell;
 use std::io;
 use std::sync::atomic::Ordering;

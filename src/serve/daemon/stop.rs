@@ -2,7 +2,6 @@
 //! httpd need not kill the child.
 
 use crate::apache::{hook, mpm};
-use crate::os;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,10 +1,9 @@
 //! What comes from a process: frames, bytes, and descriptors.
 
 use super::closing;
-use crate::os;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 use wire::codec::Malformed;
 use wire::frame::{HEADER, Header};
@@ -42,7 +41,7 @@ impl Source {
     /// Waits until something can be read, or the end.
     fn await_more(&mut self) -> io::Result<()> {
         if !self.is_there {
-            os::await_readable(self.fd.as_raw_fd(), self.patience)?;
+            os::await_readable(self.fd.as_raw_fd(), Some(self.patience))?;
             self.is_there = true;
         }
         Ok(())
@@ -53,7 +52,7 @@ impl Source {
         self.await_more()?;
         self.is_there = false;
         let before = self.files.len();
-        let count = os::receive(self.fd.as_raw_fd(), into, &mut self.files)?;
+        let count = os::receive_files(self.fd.as_raw_fd(), into, &mut self.files)?;
         if self.files.len() > MOST_FILES.min(before + 1) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "more descriptors than frames"));
         }
@@ -70,7 +69,7 @@ impl Drop for Source {
 impl Stream {
     /// A new connection, and how long it waits for the other side.
     pub fn new(fd: OwnedFd, patience: Duration) -> Self {
-        os::set_send_timeout(fd.as_raw_fd(), patience);
+        os::set_send_timeout(fd.as_fd(), patience);
         let source = Source { fd, files: Vec::new(), patience, is_there: false };
         Self { source, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0 }
     }
@@ -113,7 +112,7 @@ impl Stream {
     /// Something can be read within this time, or has been.
     pub fn is_ready(&mut self, within: Duration) -> bool {
         if self.is_empty() && !self.source.is_there {
-            self.source.is_there = os::await_readable(self.fd(), within).is_ok();
+            self.source.is_there = os::await_readable(self.fd(), Some(within)).is_ok();
         }
         self.source.is_there || !self.is_empty()
     }

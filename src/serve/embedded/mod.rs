@@ -62,7 +62,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let outcome = (engine.serve)(&request);
     if os::is_copy() {
         // The application forked, and its child came back here: it must not go on as a child of httpd.
-        os::end_process(if outcome.end == End::Exit { outcome.status } else { 1 });
+        ::os::end(if outcome.end == End::Exit { outcome.status } else { 1 });
     }
     match outcome.end {
         End::Complete => context.finish(),

@@ -5,9 +5,10 @@ use super::engine;
 use super::signals::{self, Interrupt};
 use crate::apache::mpm;
 use crate::process::engine_file;
-use crate::process::threads::{everything, nothing, spawn};
+use crate::process::threads::spawn;
 use crate::python::Python;
 use once_cell::sync::OnceCell;
+use os::{everything, nothing};
 use std::cell::Cell;
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::os::unix::ffi::OsStrExt;
@@ -172,14 +173,8 @@ pub fn skip_exit_handlers() {
         fn on_exit(function: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
     }
     extern "C" fn end(status: c_int, _: *mut c_void) {
-        end_process(status)
+        os::end(status)
     }
     // SAFETY: a static function of code that stays loaded.
     unsafe { on_exit(end, ptr::null_mut()) };
-}
-
-/// Ends the process at once: nothing of it can end in order any more.
-pub fn end_process(status: i32) -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(status) }
 }

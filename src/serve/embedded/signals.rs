@@ -6,8 +6,9 @@
 //! httpd keeps signals away from the threads that serve requests itself.
 #![allow(unsafe_code)]
 
-use crate::process::threads::{everything, spawn};
+use crate::process::threads::spawn;
 use once_cell::sync::OnceCell;
+use os::everything;
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::{mem, ptr};

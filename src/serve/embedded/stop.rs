@@ -38,7 +38,7 @@ pub fn end() {
         if ended.running > 0 {
             // Their threads wait for Python for ever now, and httpd would wait for them until it is killed. It is not
             // the pool's cleanup that comes here: that runs when no request is left.
-            os::end_process(0);
+            ::os::end(0);
         }
         if !ended.quiet {
             os::skip_exit_handlers();

@@ -1,7 +1,6 @@
 //! Ends of processes: asked for, with a time for each reason, or unasked.
 
 use super::{GREW_OLD, Group};
-use crate::os;
 use crate::supervisor::output::Output;
 use crate::supervisor::process::Process;
 use crate::supervisor::session::{self, Remains};

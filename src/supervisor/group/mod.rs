@@ -15,7 +15,6 @@ use super::session::Remains;
 use super::settings::{self, Plans};
 use crate::apache::log;
 use crate::groups::{self, ProcessGroup};
-use crate::os;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -180,7 +179,7 @@ impl Group {
         };
         let next = self.places.iter().filter_map(|place| place.next).min();
         let rest = next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        scoreboard.next_start.store(os::clock() + rest.as_micros() as i64, Ordering::SeqCst);
+        scoreboard.next_start.store(os::monotonic() + rest.as_micros() as i64, Ordering::SeqCst);
         scoreboard.set_condition(condition);
     }
 

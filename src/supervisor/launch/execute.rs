@@ -2,18 +2,24 @@
 #![allow(unsafe_code)]
 
 use super::Plan;
+use os::Resource;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::RawFd;
 use std::ptr;
 use wire::control::Message;
 use wire::message as msg;
 use wire::worker::descriptor;
 
+/// Forks a process that does `work`.
+pub(super) fn in_a_process(work: impl FnOnce()) -> io::Result<u32> {
+    // SAFETY: the supervisor has one thread.
+    unsafe { os::fork(work) }
+}
+
 impl Plan<'_> {
     /// In the new process. It answers only why it could not.
     pub(super) fn execute(&self) -> String {
-        if let Err(error) = self.place_descriptors() {
+        if let Err(error) = os::place_descriptors(&self.descriptors, descriptor::END) {
             return format!("descriptors: {error}");
         }
         match self.try_to_execute() {
@@ -36,8 +42,7 @@ impl Plan<'_> {
     /// A locale that the system does not know is worth a line.
     fn check_locale(&self, name: &[u8]) {
         let Ok(name) = CString::new(name) else { return };
-        // SAFETY: a C string; the process is about to be replaced.
-        if unsafe { libc::setlocale(libc::LC_ALL, name.as_ptr()) }.is_null() {
+        if !os::set_locale(&name) {
             let shown = CStr::to_string_lossy(&name).into_owned();
             self.warn(
                 msg::LOCALE_UNKNOWN,
@@ -73,7 +78,7 @@ impl Plan<'_> {
                 self.warn(msg::PROCESS_SETUP, &format!("{what} of the user"), &error);
             }
             self.limit();
-            reset_signals();
+            os::reset_signals();
             if let Some(locale) = &group.locale {
                 self.check_locale(locale);
             }
@@ -85,31 +90,6 @@ impl Plan<'_> {
         }
         let what = format!("'{}' cannot be executed", self.executable.to_string_lossy());
         Err((what, io::Error::last_os_error()))
-    }
-
-    /// Ours go to their places, all others are closed.
-    fn place_descriptors(&self) -> io::Result<()> {
-        const OUT_OF_THE_WAY: RawFd = 64;
-        // SAFETY: calls on numbers.
-        unsafe {
-            let mut moved = Vec::new();
-            for (from, to) in &self.descriptors {
-                let fd = libc::fcntl(*from, libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-                if fd < 0 {
-                    return Err(io::Error::last_os_error());
-                }
-                moved.push((fd, *to));
-            }
-            for (from, to) in moved {
-                if libc::dup2(from, to) < 0 {
-                    return Err(io::Error::last_os_error());
-                }
-            }
-            if libc::syscall(libc::SYS_close_range, descriptor::END, u32::MAX, 0) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
-        Ok(())
     }
 
     /// For good.
@@ -154,12 +134,11 @@ impl Plan<'_> {
         let Some(name) = identity.name.as_deref().and_then(|name| CString::new(name).ok()) else {
             return vec![identity.gid];
         };
-        let mut groups = vec![0; 256];
-        let mut count = groups.len() as libc::c_int;
-        // SAFETY: room for as many as is said.
-        unsafe { libc::getgrouplist(name.as_ptr(), identity.gid, groups.as_mut_ptr(), &mut count) };
-        groups.truncate(usize::try_from(count).unwrap_or(0));
-        groups
+        let gid = os::unistd::Gid::from_raw(identity.gid);
+        os::unistd::getgrouplist(&name, gid).map_or_else(
+            |_| vec![identity.gid],
+            |groups| groups.into_iter().map(os::unistd::Gid::as_raw).collect(),
+        )
     }
 
     /// Limits of the system (setrlimit(2)).
@@ -169,40 +148,27 @@ impl Plan<'_> {
         // What it has is for its requests to finish, and for its successor to start.
         let hard = cpu + 1 + u64::from(group.shutdown_timeout) + u64::from(group.graceful_timeout);
         for (message, what, resource, soft, hard) in [
-            (msg::CPU_LIMIT_FAILED, "cpu-time-limit=", libc::RLIMIT_CPU, cpu, hard),
+            (msg::CPU_LIMIT_FAILED, "cpu-time-limit=", Resource::RLIMIT_CPU, cpu, hard),
             (
                 msg::MEMORY_LIMIT_FAILED,
                 "memory-limit=",
-                libc::RLIMIT_DATA,
+                Resource::RLIMIT_DATA,
                 group.memory_limit,
                 group.memory_limit,
             ),
             (
                 msg::ADDRESS_LIMIT_FAILED,
                 "virtual-memory-limit=",
-                libc::RLIMIT_AS,
+                Resource::RLIMIT_AS,
                 group.virtual_memory_limit,
                 group.virtual_memory_limit,
             ),
         ] {
-            let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
-            // SAFETY: a live structure.
-            if soft > 0 && unsafe { libc::setrlimit(resource, &limit) } != 0 {
-                self.warn(message, what, &io::Error::last_os_error());
+            if soft > 0
+                && let Err(error) = os::limit(resource, soft, hard)
+            {
+                self.warn(message, what, &error);
             }
         }
-    }
-}
-
-/// As a new process has them: what is ignored or blocked stays so across exec.
-fn reset_signals() {
-    // SAFETY: calls on numbers.
-    unsafe {
-        for signal in 1..=64 {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        let mut none: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut none);
-        libc::sigprocmask(libc::SIG_SETMASK, &none, ptr::null_mut());
     }
 }

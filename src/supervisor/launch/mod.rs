@@ -5,9 +5,9 @@ mod execute;
 use super::Context;
 use super::output::Output;
 use super::process::Process;
+use super::voice::Voice;
 use crate::config::ServerExt;
 use crate::groups::ProcessGroup;
-use crate::os;
 use crate::startup::options;
 use std::ffi::{CString, OsString};
 use std::io;
@@ -52,7 +52,7 @@ pub fn launch(
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
-    let (voice, memory) = os::Voice::new().map_err(failed("memfd or eventfd"))?;
+    let (voice, memory) = Voice::new().map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
     let board = context.registries.of(live.identity.uid).map_err(failed("start board"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
@@ -78,7 +78,7 @@ pub fn launch(
             (board.as_raw_fd(), descriptor::REGISTRY),
             (context.httpd.as_raw_fd(), descriptor::HTTPD),
             (memory.as_raw_fd(), descriptor::VOICE),
-            (voice.bell.as_raw_fd(), descriptor::BELL),
+            (voice.bell(), descriptor::BELL),
         ],
         ring: voice.ring(),
         executable: c_string(python.executable.as_os_str().as_bytes())?,
@@ -87,7 +87,7 @@ pub fn launch(
         may_miss_directory: live.group.home.is_none(),
         directory: directory.map(|path| c_string(&path)).transpose()?,
     };
-    let pid = os::fork(|| {
+    let pid = execute::in_a_process(|| {
         plan.say(&Message::Failed(plan.execute().into_bytes()));
         os::end(1)
     });

@@ -1,7 +1,6 @@
 //! What comes in: headers and payloads, however the socket cuts them.
 
 use super::Conn;
-use crate::worker::os;
 use std::io;
 use std::os::fd::RawFd;
 use wire::frame::{HEADER, Header};

@@ -5,10 +5,10 @@ mod output;
 
 pub use input::{Input, malformed};
 
-use super::os;
+use super::system;
 use crate::requests::Block;
 use output::{Out, Piece};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::frame::{self, Header, Kind};
@@ -42,7 +42,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Conn {
     /// A connection that has just been accepted.
     pub fn new(fd: OwnedFd, index: usize) -> Self {
-        os::watch_descriptor(fd.as_raw_fd(), true);
+        system::watch_descriptor(fd.as_raw_fd(), true);
         Self {
             fd,
             index,
@@ -56,7 +56,12 @@ impl Conn {
         }
     }
 
-    /// The socket.
+    /// The socket, borrowed.
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// The number of the socket.
     pub fn fd(&self) -> RawFd {
         self.fd.as_raw_fd()
     }
@@ -175,7 +180,7 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        os::watch_descriptor(self.fd(), false);
+        system::watch_descriptor(self.fd(), false);
         lock(&self.out).clear();
     }
 }

@@ -1,7 +1,6 @@
 //! What goes out: frames one after another, large blocks and descriptors between them without a copy.
 
 use crate::requests::Block;
-use crate::worker::os;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

@@ -2,7 +2,6 @@
 
 use crate::apache::Request;
 use crate::apache::body::Body;
-use crate::os;
 use std::fs::{File, OpenOptions, remove_file};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};

@@ -2,7 +2,6 @@
 
 use super::Relay;
 use crate::apache::client::Taken;
-use crate::os;
 use std::io;
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,34 @@
+//! What both halves of mod_wsgi ask of the operating system, each call in one place. On `nix` where it has the call, on `libc`
+//! where it has not, or where a request would pay for an allocation.
+//!
+//! Nothing here takes a lock or starts a thread, so all of it may be called in a process that was forked of one thread.
+
+mod clock;
+mod event;
+mod locks;
+mod memory;
+mod process;
+mod signals;
+mod socket;
+mod transfer;
+mod wait;
+
+pub use clock::monotonic;
+pub use event::{Event, wake};
+pub use locks::LockFile;
+pub use memory::{Mapping, empty_memory, memory, opened_anew, unmap, whole};
+pub use nix::sys::inotify;
+pub use nix::sys::resource::Resource;
+pub use nix::sys::signal::SigSet;
+pub use nix::unistd;
+pub use process::{
+    become_supervisor, close, end, fork, inherited, is_alive, keep_descriptors_apart, kill, kill_exactly,
+    limit, parent, place_descriptors, process, random, reap, set_locale, signal_thread, user_of,
+};
+pub use signals::{everything, is_default, nothing, reset as reset_signals, set_mask};
+pub use socket::{
+    LONGEST_PATH, accept, connect, is_shut, is_socket, listen, one_way, pair, pipe, receive_datagram,
+    send_datagram, set_backlog, set_buffers, set_nonblocking, set_send_timeout, shut_down,
+};
+pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};
+pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};
