@@ -1,16 +1,17 @@
 //! The table of directives. `docs/directives.md` is written from it.
 
 use super::dir::{DirConfig, MapHead, Name, Preload, flag};
-use super::server::{HashSeed, RestrictExit};
+use super::server::HashSeed;
 use super::table::{Directive, Place, Setter};
 use super::words::Words;
 use super::{daemon, django, import, script_alias, socket};
 use crate::apache::command;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, Directory, FileInfo, Global, Server};
+use wire::exit_rule;
 
 /// Every directive, in the order in which the documentation shows them.
-pub static ALL: [Directive; 43] = [
+pub static ALL: [Directive; 44] = [
     Directive {
         name: c"WSGIScriptAlias",
         arguments: Raw,
@@ -103,7 +104,7 @@ pub static ALL: [Directive; 43] = [
               the startup lock. At the end of that time it has failed, the stacks of all threads are in the log, and \
               other applications start on another thread. Requests wait as long for an application that starts.",
         set: Setter::Server(|place, value| {
-            place.server.python.startup.timeout = Some(seconds(place.name, value, false)?);
+            place.server.settings.process.startup_timeout = seconds(place.name, value, false)?;
             Ok(())
         }),
     },
@@ -117,7 +118,7 @@ pub static ALL: [Directive; 43] = [
         doc: "How many processes of the server may start an application at a time; the others wait, and say in the log \
               for whom. `slots=1` starts them strictly one after another. A process that dies gives its slot back.",
         set: Setter::Server(|place, line| {
-            place.server.python.startup.slots = startup_lock(line)?;
+            place.server.python.permits = startup_lock(line)?;
             Ok(())
         }),
     },
@@ -135,7 +136,7 @@ pub static ALL: [Directive; 43] = [
         set: Setter::Server(|place, value| {
             let complaint = "WSGIStartupRequests must be a number from 0 to 1000.";
             let number = number(value).filter(|number| *number <= 1000).ok_or(complaint)?;
-            place.server.python.startup.requests = Some(number);
+            place.server.settings.process.startup_requests = number;
             Ok(())
         }),
     },
@@ -150,7 +151,7 @@ pub static ALL: [Directive; 43] = [
               progress: usually both wait for each other. The log names both with their stacks, the waiting request \
               is interrupted by `mod_wsgi.ImportDeadlock` and answered 503, and the other goes on. 0: never.",
         set: Setter::Server(|place, value| {
-            place.server.python.startup.import_timeout = Some(seconds(place.name, value, true)?);
+            place.server.settings.process.import_timeout = seconds(place.name, value, true)?;
             Ok(())
         }),
     },
@@ -181,12 +182,12 @@ pub static ALL: [Directive; 43] = [
               SIGUSR1 have a process of a process group replaced, in good order, and are refused only to a script that \
               is just being loaded. Processes that an application forks end as they like.",
         set: Setter::Server(|place, value| {
-            place.server.python.restrict_exit = Some(match flag(value) {
-                Some(true) => RestrictExit::On,
-                Some(false) => RestrictExit::Off,
-                None if value.eq_ignore_ascii_case(b"auto") => RestrictExit::Auto,
+            place.server.settings.process.restrict_exit = match flag(value) {
+                Some(true) => exit_rule::ON,
+                Some(false) => exit_rule::OFF,
+                None if value.eq_ignore_ascii_case(b"auto") => exit_rule::AUTO,
                 None => return Err(format!("{} must be one of: Off | On | Auto", place.name)),
-            });
+            };
             Ok(())
         }),
     },
@@ -323,7 +324,7 @@ pub static ALL: [Directive; 43] = [
         help: c"Directories for sys.path, joined by colons",
         doc: "Directories put in front of `sys.path`, each as a site directory: its `.pth` files count.",
         set: Setter::Server(|place, value| {
-            place.server.python.path = Some(value.to_vec());
+            place.server.settings.interpreter.python_path = value.to_vec();
             Ok(())
         }),
     },
@@ -414,7 +415,7 @@ pub static ALL: [Directive; 43] = [
             let text = std::str::from_utf8(value).unwrap_or_default();
             let seconds = text.parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0);
             let complaint = "WSGISwitchInterval must be a positive number of seconds.";
-            place.server.python.switch_interval = Some(seconds.ok_or(complaint)?);
+            place.server.settings.interpreter.switch_interval = seconds.ok_or(complaint)?;
             Ok(())
         }),
     },
@@ -517,7 +518,20 @@ pub static ALL: [Directive; 43] = [
         doc: "Off: for file systems where case does not count; script paths are lower-cased for names of modules \
               and of interpreters.",
         set: Setter::Server(|place, value| {
-            set_flag(place.name, value, &mut place.server.python.case_sensitivity)
+            set(&mut place.server.settings.process.case_sensitive, place.name, value)
+        }),
+    },
+    Directive {
+        name: c"WSGIDestroyInterpreter",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "On",
+        help: c"Off: interpreters are left as they are when a process ends",
+        doc: "Off: when a process ends, exit functions (`atexit`) of applications do not run, nobody waits for their threads, \
+              and no interpreter is taken down: for applications whose extension modules crash at that.",
+        set: Setter::Server(|place, value| {
+            set(&mut place.server.settings.process.destroy_interpreters, place.name, value)
         }),
     },
     Directive {
@@ -541,7 +555,7 @@ pub static ALL: [Directive; 43] = [
         help: c"On: reading sys.stdin is an error",
         doc: "On: `sys.stdin` raises OSError when it is read.",
         set: Setter::Server(|place, value| {
-            set_flag(place.name, value, &mut place.server.python.restrict_stdin)
+            set(&mut place.server.settings.interpreter.restrict_stdin, place.name, value)
         }),
     },
     Directive {
@@ -553,7 +567,7 @@ pub static ALL: [Directive; 43] = [
         help: c"On: writing sys.stdout is an error",
         doc: "On: `sys.stdout` raises OSError when it is written. Off: what is printed goes to the error log.",
         set: Setter::Server(|place, value| {
-            set_flag(place.name, value, &mut place.server.python.restrict_stdout)
+            set(&mut place.server.settings.interpreter.restrict_stdout, place.name, value)
         }),
     },
     Directive {
@@ -565,7 +579,7 @@ pub static ALL: [Directive; 43] = [
         help: c"On: applications install no signal handlers",
         doc: "On: `signal.signal()` installs nothing, which is logged at info; Apache's own handlers stay.",
         set: Setter::Server(|place, value| {
-            set_flag(place.name, value, &mut place.server.python.restrict_signal)
+            set(&mut place.server.settings.interpreter.restrict_signal, place.name, value)
         }),
     },
     Directive {
@@ -657,6 +671,12 @@ fn startup_lock(line: &[u8]) -> Result<Option<u32>, String> {
 fn without_effect(place: &mut Place<'_>, value: &[u8], why: &str) -> Result<(), String> {
     set_flag(place.name, value, &mut None)?;
     place.server.without_effect.push(format!("{}: {} has no effect: {why}", place.location, place.name));
+    Ok(())
+}
+
+/// Sets a flag of a server's settings.
+fn set(field: &mut bool, name: &str, value: &[u8]) -> Result<(), String> {
+    *field = flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?;
     Ok(())
 }
 

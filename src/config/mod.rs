@@ -22,5 +22,5 @@ pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Name, Preload};
 pub use entries::{RequestExt, ServerExt, Wsgi};
 pub use notices::Notices;
-pub use server::{HashSeed, PythonConfig, RestrictExit, ServerConfig, SocketConfig, StartupConfig};
+pub use server::{HashSeed, PythonConfig, ServerConfig, SocketConfig};
 pub use table::{Directive, Httpd, Place, Setter};

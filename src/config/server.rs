@@ -4,6 +4,7 @@ use super::Alias;
 use super::daemon::GroupOptions;
 use crate::apache::Merge;
 use std::sync::Arc;
+use wire::settings::Settings;
 
 /// Settings of the main server or of a virtual host.
 #[derive(Default)]
@@ -16,7 +17,9 @@ pub struct ServerConfig {
     pub socket: SocketConfig,
     /// What to say of directives that are accepted without effect; only the main server has any.
     pub without_effect: Vec<String>,
-    /// Settings of Python; only the main server's count.
+    /// What every process that runs Python is told; only the main server's counts.
+    pub settings: Settings,
+    /// Which Python runs, and how it is started; only the main server's counts.
     pub python: PythonConfig,
 }
 
@@ -29,15 +32,13 @@ pub struct SocketConfig {
     pub rotation: Option<bool>,
 }
 
-/// How Python runs in this server.
+/// Which Python runs in this server, and how it is started.
 #[derive(Default)]
 pub struct PythonConfig {
     /// WSGIPythonHome
     pub home: Option<Vec<u8>>,
     /// `file:line` of it
     pub home_location: String,
-    /// WSGIPythonPath
-    pub path: Option<Vec<u8>>,
     /// WSGIPythonEggs
     pub eggs: Option<Vec<u8>>,
     /// WSGIPythonWarnings, in order
@@ -48,58 +49,10 @@ pub struct PythonConfig {
     pub dont_write_bytecode: Option<bool>,
     /// WSGIPythonHashSeed
     pub hash_seed: Option<HashSeed>,
-    /// WSGISwitchInterval, seconds
-    pub switch_interval: Option<f64>,
     /// WSGIRestrictEmbedded
     pub restrict_embedded: Option<bool>,
-    /// WSGIRestrictStdin
-    pub restrict_stdin: Option<bool>,
-    /// WSGIRestrictStdout
-    pub restrict_stdout: Option<bool>,
-    /// WSGIRestrictSignal
-    pub restrict_signal: Option<bool>,
-    /// WSGICaseSensitivity
-    pub case_sensitivity: Option<bool>,
-    /// WSGIRestrictExit
-    pub restrict_exit: Option<RestrictExit>,
-    /// How applications start.
-    pub startup: StartupConfig,
-}
-
-/// How applications start in this server.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct StartupConfig {
-    /// WSGIStartupTimeout, seconds
-    pub timeout: Option<f64>,
-    /// WSGIStartupLock: the number of slots, `Some(0)` when it is off
-    pub slots: Option<u32>,
-    /// WSGIStartupRequests
-    pub requests: Option<u32>,
-    /// WSGIImportTimeout, seconds
-    pub import_timeout: Option<f64>,
-}
-
-/// WSGIRestrictExit: whether an application may end its process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RestrictExit {
-    /// It may.
-    Off,
-    /// It may not.
-    On,
-    /// It may, where the process serves nobody else and nothing starts.
-    #[default]
-    Auto,
-}
-
-impl RestrictExit {
-    /// As processes are told.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Off => wire::exit_rule::OFF,
-            Self::On => wire::exit_rule::ON,
-            Self::Auto => wire::exit_rule::AUTO,
-        }
-    }
+    /// WSGIStartupLock: the number of permits, `Some(0)` when it is off; `None`: one for each processor.
+    pub permits: Option<u32>,
 }
 
 /// WSGIPythonHashSeed

@@ -24,7 +24,7 @@ impl<'r> Route<'r> {
     /// The route of a request: what its alias says, else its directory, else the default.
     pub fn of(r: Request<'r>, alias: Option<&'r Alias>) -> Self {
         let config = r.dir_config();
-        let case_sensitive = main_config(r.server()).python.case_sensitivity != Some(false);
+        let case_sensitive = main_config(r.server()).settings.process.case_sensitive;
         let process = alias.and_then(|a| a.process_group.as_deref()).or(config.process_group.as_deref());
         let application =
             alias.and_then(|a| a.application_group.as_deref()).or(config.application_group.as_deref());

@@ -7,7 +7,6 @@ use crate::config::daemon::Reload;
 use crate::groups::ProcessGroup;
 use crate::startup::settings::given;
 use crate::startup::{self, plan, preload};
-use wire::settings::Process;
 use wire::worker::{Plan, Settings, Worker, descriptor};
 
 /// Least stack of a thread: CPython 3.13 overflows a smaller one on deeply nested data.
@@ -144,7 +143,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
 /// Seconds that an application may take to start; a service never starts, it runs.
 pub fn startup_timeout(context: &Context, live: &ProcessGroup) -> f64 {
     const NEVER: f64 = 1e9;
-    let server = context.main.config().python.startup.timeout.unwrap_or(Process::default().startup_timeout);
+    let server = context.main.config().settings.process.startup_timeout;
     match live.group.startup_timeout {
         _ if live.threads() == 0 => NEVER,
         Some(0) => NEVER,

@@ -205,7 +205,6 @@ fn atexit_runs_when_the_child_ends() {
 
 #[test]
 fn destroy_interpreter_off() {
-    needs!("WSGIDestroyInterpreter");
     assert_eq!(exit_functions("WSGIDestroyInterpreter Off"), "");
 }
 

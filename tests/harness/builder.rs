@@ -383,7 +383,6 @@ const NOT_OURS: &[&str] = &[
     "WSGIAccessScript",
     "WSGIAuthGroupScript",
     "WSGIAuthUserScript",
-    "WSGIDestroyInterpreter",
     "WSGIDispatchScript",
     "WSGIFreeThreading",
     "WSGIHandlerScript",

@@ -126,6 +126,8 @@ settings! {
         case_sensitive: flag = true,
         /// `WSGIRestrictExit`; see [`crate::exit_rule`].
         restrict_exit: u8 = crate::exit_rule::AUTO,
+        /// `WSGIDestroyInterpreter`: exit functions run and interpreters are taken down when the process ends.
+        destroy_interpreters: flag = true,
         /// Descriptor of the start registry, a file in memory that the processes of one user share; -1: there is none.
         registry: i32 = -1,
         /// `WSGIStartupLock`: permits; 0: off.

@@ -41,6 +41,10 @@ pub fn begin(runtime: &'static Runtime, until: Instant, whole: bool) -> Receiver
 /// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of
 /// applications are left. Interpreters are ended only if the process's part of Python is `whole`: no request is inside.
 fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
+    if !runtime.settings.process.destroy_interpreters {
+        // What is left of applications is left to the system.
+        return true;
+    }
     let mut interpreters = runtime.interpreters.all();
     interpreters.sort_by_key(|interpreter| interpreter.name().is_empty());
     let mut left = runtime.loader.hung();
