@@ -17,13 +17,15 @@ pub use clock::monotonic;
 pub use event::{Event, wake};
 pub use locks::LockFile;
 pub use memory::{Mapping, empty_memory, memory, opened_anew, unmap, whole};
+pub use nix::errno::Errno;
 pub use nix::sys::inotify;
 pub use nix::sys::resource::Resource;
 pub use nix::sys::signal::SigSet;
-pub use nix::unistd;
+pub use nix::{Result, unistd};
 pub use process::{
-    become_supervisor, close, end, fork, inherited, is_alive, keep_descriptors_apart, kill, kill_exactly,
-    limit, parent, place_descriptors, process, random, reap, set_locale, signal_thread, user_of,
+    become_supervisor, close, close_on_exec, end, fork, inherited, is_alive, keep_descriptors_apart, kill,
+    kill_exactly, limit, parent, place_descriptors, process, random, reap, set_locale, signal_thread,
+    user_of,
 };
 pub use signals::{everything, is_default, nothing, reset as reset_signals, set_mask};
 pub use socket::{

@@ -1,13 +1,16 @@
 //! Files in memory, and memory that processes share.
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::stat::fstat;
+use nix::sys::uio::pread;
 use std::ffi::{CStr, c_void};
 use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use wire::Shared;
 
@@ -41,9 +44,31 @@ pub fn opened_anew(fd: RawFd) -> io::Result<OwnedFd> {
     options.map(OwnedFd::from)
 }
 
-/// All bytes of a file in memory.
+/// All bytes of a file in memory. Takes no further descriptor: httpd's parent may have none left.
 pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
-    std::fs::read(format!("/proc/self/fd/{fd}"))
+    let file = borrowed(fd);
+    let mut bytes = vec![0; size(file)?];
+    let mut done = 0;
+    while done < bytes.len() {
+        match pread(file, &mut bytes[done..], done as libc::off_t) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => done += count,
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(bytes)
+}
+
+/// Bytes of a file.
+fn size(file: BorrowedFd<'_>) -> io::Result<usize> {
+    Ok(usize::try_from(fstat(file)?.st_size).unwrap_or(0))
+}
+
+/// A descriptor that is known by its number, for one call.
+fn borrowed<'a>(fd: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: a number that is none is an error of the call; -1, which is no descriptor's, would not be allowed here.
+    unsafe { BorrowedFd::borrow_raw(fd.max(0)) }
 }
 
 /// A file in memory, mapped until this is dropped.
@@ -55,9 +80,8 @@ pub struct Mapping<T: Shared> {
 impl<T: Shared> Mapping<T> {
     /// Maps `len` bytes of a file that has as many and is sealed against shrinking.
     pub fn new(file: impl AsFd, len: usize) -> io::Result<Self> {
-        let have = File::from(file.as_fd().try_clone_to_owned()?).metadata()?.len();
-        let wanted =
-            NonZeroUsize::new(len).filter(|len| len.get() as u64 <= have && len.get() >= size_of::<T>());
+        let have = size(file.as_fd())?;
+        let wanted = NonZeroUsize::new(len).filter(|len| len.get() <= have && len.get() >= size_of::<T>());
         let wanted = wanted.ok_or(io::ErrorKind::InvalidData)?;
         let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping, which nothing else refers to.
@@ -67,7 +91,7 @@ impl<T: Shared> Mapping<T> {
 
     /// As [`Mapping::new`], for a descriptor that is known by its number.
     pub fn of(fd: RawFd, len: usize) -> io::Result<Self> {
-        Self::new(opened_anew(fd)?, len)
+        Self::new(borrowed(fd), len)
     }
 
     /// The memory, for as long as the process lives, or until [`unmap`].

@@ -1,15 +1,14 @@
 //! Processes: forked, known by descriptors, ended, reaped.
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::unistd::{ForkResult, Pid, getppid, setsid};
 use std::ffi::CStr;
-use std::io::{self, Read};
+use std::io;
 use std::mem;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 fn number(pid: u32) -> Pid {
     Pid::from_raw(i32::try_from(pid).unwrap_or(i32::MAX))
@@ -27,8 +26,9 @@ pub fn process(pid: u32) -> io::Result<OwnedFd> {
 /// Bytes that nobody can guess.
 pub fn random() -> io::Result<[u8; 16]> {
     let mut bytes = [0; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
+    // SAFETY: live room for that many. So few come whole, and once the system has gathered enough (getrandom(2)).
+    let count = Errno::result(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) })?;
+    if count == bytes.len() as isize { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 /// How a child process ended: wait status, and the most memory it had, KiB.
@@ -77,9 +77,10 @@ pub fn close(fd: RawFd) {
     let _ = nix::unistd::close(fd);
 }
 
-/// A descriptor that stays open as long as the process, but not in programs that it starts.
-fn keep(fd: BorrowedFd<'_>) {
-    let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+/// A descriptor that is not to be open in programs that this process starts.
+pub fn close_on_exec(fd: RawFd) {
+    // SAFETY: sets a flag; a number that is none is an error that means nothing.
+    unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
 }
 
 /// A descriptor that somebody else has left in this process for us alone, from now on closed in programs that it starts.
@@ -89,7 +90,7 @@ fn keep(fd: BorrowedFd<'_>) {
 pub unsafe fn inherited(fd: RawFd) -> OwnedFd {
     // SAFETY: says the caller.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
-    keep(owned.as_fd());
+    close_on_exec(fd);
     owned
 }
 

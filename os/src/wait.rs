@@ -44,8 +44,11 @@ pub fn await_readable(fd: RawFd, most: Option<Duration>) -> io::Result<()> {
     let until = most.map(|most| Instant::now() + most);
     let mut rest = most;
     loop {
-        match poll_raw(&mut [asking(fd, libc::POLLIN)], rest.map_or(-1, milliseconds)) {
+        let mut polls = [asking(fd, libc::POLLIN)];
+        match poll_raw(&mut polls, rest.map_or(-1, milliseconds)) {
             Ok(0) => return Err(io::ErrorKind::WouldBlock.into()),
+            // Somebody has closed it: it never can be.
+            Ok(_) if polls[0].revents & libc::POLLNVAL != 0 => return Err(Errno::EBADF.into()),
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 rest = until.map(|until| until.saturating_duration_since(Instant::now()));

@@ -20,12 +20,23 @@ pub struct Account {
 
 /// The user of this name. A database that cannot be asked has no such user.
 pub fn user(name: &[u8]) -> Option<Account> {
-    User::from_name(text(name)?).ok()?.map(account)
+    let name = text(name)?;
+    asked(|| User::from_name(name)).map(account)
 }
 
 /// The user of this number.
 pub fn user_numbered(uid: u32) -> Option<Account> {
-    User::from_uid(Uid::from_raw(uid)).ok()?.map(account)
+    asked(|| User::from_uid(Uid::from_raw(uid))).map(account)
+}
+
+/// What a database answers, asked again as long as a signal comes in between.
+fn asked<T>(ask: impl Fn() -> os::Result<Option<T>>) -> Option<T> {
+    loop {
+        match ask() {
+            Err(os::Errno::EINTR) => {}
+            answer => return answer.ok()?,
+        }
+    }
 }
 
 fn text(name: &[u8]) -> Option<&str> {
@@ -52,7 +63,8 @@ pub fn homes() -> Vec<PathBuf> {
 
 /// The number of the group of this name.
 pub fn group(name: &[u8]) -> Option<u32> {
-    Group::from_name(text(name)?).ok()?.map(|group| group.gid.as_raw())
+    let name = text(name)?;
+    asked(|| Group::from_name(name)).map(|group| group.gid.as_raw())
 }
 
 /// This process may become any user.

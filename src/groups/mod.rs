@@ -211,8 +211,16 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 }
             },
         };
-        let Ok((scoreboard, slots)) = map(kept_group.scoreboard, kept_group.slots as usize) else {
-            continue;
+        let (scoreboard, slots) = match map(kept_group.scoreboard, kept_group.slots as usize) {
+            Ok(mapped) => mapped,
+            Err(error) => {
+                let name = String::from_utf8_lossy(&group.name);
+                let text = format!(
+                    "the scoreboard of process group '{name}' cannot be mapped: {error}; restart Apache"
+                );
+                log::server_message(Some(main), message::SOCKET_FAILED, text);
+                continue;
+            }
         };
         let position = main.all().position(|other| other.raw() == server.raw()).unwrap_or(0);
         let python = python::found(group);

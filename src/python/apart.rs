@@ -242,8 +242,7 @@ fn keep(
 fn place(theirs: &[OwnedFd; 4]) -> io::Result<()> {
     let places: Vec<_> = theirs.iter().map(AsRawFd::as_raw_fd).zip(0..).collect();
     os::place_descriptors(&places, WORD + 1)?;
-    // SAFETY: sets a flag.
-    unsafe { libc::fcntl(WORD, libc::F_SETFD, libc::FD_CLOEXEC) };
+    os::close_on_exec(WORD);
     Ok(())
 }
 

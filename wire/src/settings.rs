@@ -3,18 +3,22 @@
 //! A field stands here once, with its kind, its default and what it is; it is encoded, decoded and shown to Python from
 //! here. A directive that changes something in the process is a row in the table of directives, a field here, and its use.
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Malformed, Reader, Writer, hash};
 use crate::scripts::Rules;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Raised whenever a field changes: both halves must be of one version.
-pub const VERSION: u32 = 5;
+/// Changes with each field: both halves must know the same.
+const SHAPE: u64 = hash(Process::SHAPE.as_bytes()) ^ hash(Interpreter::SHAPE.as_bytes()).rotate_left(1);
 
 /// A number that no user and no group has.
 pub const NOBODY: u32 = u32::MAX;
+
+/// The halves know other fields.
+pub(crate) const OTHER_VERSION: Malformed =
+    Malformed("settings: mod_wsgi.so and _mod_wsgi.abi3.so are not of one version");
 
 /// What settings are, for the error about ones that are not.
 pub(crate) const WHAT: &str = "settings";
@@ -52,6 +56,9 @@ macro_rules! settings {
         }
 
         impl $name {
+            /// Names and kinds of the fields, in their order.
+            pub const SHAPE: &'static str = concat!($(stringify!($field), ":", stringify!($kind), ";",)*);
+
             /// Writes all fields, in their order.
             pub fn put(&self, w: &mut $crate::codec::Writer<'_>) {
                 $($crate::settings::settings!(@put w, $kind, self.$field);)*
@@ -212,15 +219,15 @@ pub struct Settings {
 impl Settings {
     /// Writes them.
     pub fn put(&self, w: &mut Writer<'_>) {
-        w.u32(VERSION);
+        w.u64(SHAPE);
         self.process.put(w);
         self.interpreter.put(w);
     }
 
     /// Reads what `put` wrote.
     pub fn get(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        if reader.u32()? != VERSION {
-            return Err(Malformed("settings: mod_wsgi.so and _mod_wsgi.abi3.so are not of one version"));
+        if reader.u64()? != SHAPE {
+            return Err(OTHER_VERSION);
         }
         Ok(Self { process: Process::get(reader)?, interpreter: Interpreter::get(reader)? })
     }

@@ -1,8 +1,8 @@
 //! What a worker process is told when it is started: descriptors with fixed numbers, and its settings in one of them.
 
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::{Malformed, Reader, Writer, hash};
 use crate::plan::StartPlan;
-use crate::settings::{self, WHAT};
+use crate::settings::{self, OTHER_VERSION, WHAT};
 
 /// Descriptors of a worker. The others are closed before its python is executed.
 pub mod descriptor {
@@ -91,6 +91,7 @@ impl Settings {
         let mut bytes = Vec::new();
         let mut w = Writer(&mut bytes);
         self.common.put(&mut w);
+        w.u64(hash(Worker::SHAPE.as_bytes()));
         self.worker.put(&mut w);
         w.u32(self.plans.len() as u32);
         self.plans.iter().for_each(|plan| plan.put(&mut w));
@@ -100,7 +101,11 @@ impl Settings {
     /// From bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, WHAT);
-        let (common, worker) = (settings::Settings::get(&mut reader)?, Worker::get(&mut reader)?);
+        let common = settings::Settings::get(&mut reader)?;
+        if reader.u64()? != hash(Worker::SHAPE.as_bytes()) {
+            return Err(OTHER_VERSION);
+        }
+        let worker = Worker::get(&mut reader)?;
         let mut plans = Vec::new();
         for _ in 0..reader.u32()? {
             plans.push(Plan::get(&mut reader)?);

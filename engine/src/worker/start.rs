@@ -46,6 +46,7 @@ fn begin() -> Result<&'static Worker, String> {
     let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
     system::close_in_copies();
     drop(system::inherited(descriptor::ENGINE));
+    os::close_on_exec(descriptor::REGISTRY);
     let bytes =
         os::whole(system::inherited(descriptor::SETTINGS).as_raw_fd()).map_err(|e| failed("settings", e))?;
     let told::Settings { common, worker: settings, plans } =
