@@ -48,7 +48,7 @@ impl hook::Configured for Prepare {
             start(main, &mut kept);
         }
         if let Err(error) = kept.write() {
-            log::server_message(Some(main), msg::FORK_FAILED, format_args!("nothing can be kept: {error}"));
+            log::server_message(Some(main), msg::FORK_FAILED, format_args!("the sockets and the supervisor cannot be kept for the next restart: {error}"));
         }
         remember(&kept);
         apache::before_process_ends::<Ending>(main, pool);
@@ -111,7 +111,7 @@ impl apache::Watched for Current {
         if mpm::is_stopping() {
             return;
         }
-        let text = format!("the supervisor (pid {pid}) has ended unasked; another one is started");
+        let text = format!("the supervisor (pid {pid}) died unexpectedly; a new one is started");
         log::server_message(Some(main), msg::SUPERVISOR_DIED, text);
         let mut kept = Kept::read();
         kept.supervisors.retain(|known| {

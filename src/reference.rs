@@ -25,9 +25,9 @@ fn context(context: Context) -> &'static str {
 fn directives() -> String {
     let mut text = String::from(
         "# Directives\n\nWritten by `make docs` from the table in `src/config/directives.rs`. Names and values are those of \
-         mod_wsgi 6;\n[differences.md](differences.md) says where the behaviour is not.\n\nA flag is `On` or `Off`, in \
-         any case. Where the same directive stands in several places, the most specific\none counts (virtual host \
-         before main server, directory before both), setting by setting.\n",
+         mod_wsgi 6;\n[differences.md](differences.md) says where the behaviour differs.\n\nA flag is `On` or `Off`, in \
+         any case. Where the same directive is set in several places, the most specific\none counts (virtual host \
+         before main server, directory before both), separately for each setting.\n",
     );
     for directive in &directives::ALL {
         let name = directive.name.to_string_lossy();
@@ -49,8 +49,8 @@ fn directives() -> String {
 
 fn options() -> String {
     let mut text = String::from(
-        "\nA number must be whole and nothing else: `5s` or `1.5` is refused, as is an option that there is not. Given \
-         twice, the last one counts.\n\n| option | default | |\n|---|---|---|\n",
+        "\nA number must be a whole number without a unit: `5s` and `1.5` are refused, and so are unknown options. If an \
+         option is given twice, the last one counts.\n\n| option | default | |\n|---|---|---|\n",
     );
     for option in &daemon::OPTIONS {
         let daemon::Row { name, value, default, doc, .. } = option;
@@ -61,8 +61,8 @@ fn options() -> String {
 
 fn messages() -> String {
     let mut text = String::from(
-        "# Messages\n\nWritten by `make docs` from the table in `wire/src/message.rs`. A line of ours in Apache's error \
-         log begins with the\nnumber of one of these, `WSGInnnn:`. Numbers below 1000 mean what they mean in \
+        "# Messages\n\nWritten by `make docs` from the table in `wire/src/message.rs`. Each line that this module writes to Apache's error \
+         log begins with\none of these numbers, `WSGInnnn:`. Numbers below 1000 have the same meaning as in the original \
          mod_wsgi.\n",
     );
     for message in wire::message::ALL {

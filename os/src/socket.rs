@@ -26,7 +26,7 @@ fn stream() -> io::Result<OwnedFd> {
 pub fn listen(name: &[u8], user: Option<u32>, length: u32) -> Result<OwnedFd, (&'static str, io::Error)> {
     let failed = |step| move |error: Errno| (step, io::Error::from(error));
     if name.contains(&0) {
-        return Err(("its path holds a NUL", io::ErrorKind::InvalidInput.into()));
+        return Err(("its path contains a NUL byte", io::ErrorKind::InvalidInput.into()));
     }
     let address = UnixAddr::new(path(name)).map_err(failed("its path is too long"))?;
     let listener = stream().map_err(|error| ("it cannot be created", error))?;

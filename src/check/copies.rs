@@ -24,7 +24,7 @@ pub fn refusal(pool: Pool<'_>, main: Server<'_>) -> Option<String> {
         None => format!("'{}'", String::from_utf8_lossy(&alias.target)),
     };
     Some(format!(
-        "mpm_itk serves each connection in a copy of an Apache child, where Python cannot run, and {place} would run there \
+        "mpm_itk serves each connection in a forked copy of an Apache child, where Python cannot run; {place} would run there \
          (embedded mode); {REMEDY}"
     ))
 }

@@ -76,7 +76,7 @@ fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
     }
     if let Some(path) = python::other_libpython() {
         let why = format!(
-            "another module has brought {path} into Apache, and two Pythons cannot share its processes; remove that \
+            "another module has loaded {path} into Apache, and two Pythons cannot share a process; remove that \
              module (a LoadModule or LoadFile of mod_python, the original mod_wsgi, ...)"
         );
         return Err((message::OTHER_PYTHON, why));
@@ -99,7 +99,7 @@ fn warn_of_small_stacks(main: Server<'_>) {
             Some(main),
             message::SMALL_STACKS,
             format_args!(
-                "ThreadStackSize {size} is small for Python: nested data may overflow it; use {ENOUGH} or more"
+                "ThreadStackSize {size} is too small for Python: deeply nested data may overflow the stack; set {ENOUGH} or more"
             ),
         );
     }

@@ -613,7 +613,7 @@ pub static ALL: [Directive; 44] = [
         default: "Off",
         help: c"Of mod_wsgi before 6.0: about Python 2",
         doc: "Of mod_wsgi before 6.0, for Python 2: accepted without effect, for existing configurations; a notice says so.",
-        set: Setter::Server(|place, value| without_effect(place, value, "it was for Python 2")),
+        set: Setter::Server(|place, value| without_effect(place, value, "the directive was for Python 2")),
     },
     Directive {
         name: c"WSGIGroupAuthoritative",

@@ -36,7 +36,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     while let Some(setting) = words.setting() {
         let unknown = |word: &[u8]| {
             let word = String::from_utf8_lossy(word);
-            format!("Invalid option to {}. '{word}' is none of {OPTIONS}", place.name)
+            format!("Invalid option to {}. '{word}' is not one of {OPTIONS}", place.name)
         };
         let setting = setting.map_err(|word| unknown(&word))?;
         let value = String::from_utf8_lossy(&setting.value).into_owned();
@@ -83,7 +83,7 @@ fn static_files(place: &Place<'_>, value: &str) -> Result<Alias, String> {
         place.httpd.absolute(directory.as_bytes()).unwrap_or_else(|| directory.as_bytes().to_vec());
     if !path(&directory).is_dir() {
         return Err(format!(
-            "WSGIDjangoAlias: static={value}: there is no directory '{}'; 'manage.py collectstatic' makes it from STATIC_ROOT",
+            "WSGIDjangoAlias: static={value}: there is no directory '{}'; 'manage.py collectstatic' creates the directory that STATIC_ROOT names",
             path(&directory).display()
         ));
     }
@@ -96,7 +96,7 @@ fn target(django: &Django) -> Result<Vec<u8>, String> {
     let project = path(&django.project);
     if !project.is_dir() {
         return Err(format!(
-            "WSGIDjangoAlias: there is no directory '{}'; name the one that has the project's manage.py",
+            "WSGIDjangoAlias: there is no directory '{}'; name the directory that contains the project's manage.py",
             project.display()
         ));
     }
@@ -111,13 +111,13 @@ fn target(django: &Django) -> Result<Vec<u8>, String> {
     let above = project.parent().filter(|above| above.join("manage.py").is_file());
     Err(match above {
         Some(above) => format!(
-            "WSGIDjangoAlias: '{}' has no manage.py; the directory above it has, so write '{}'",
+            "WSGIDjangoAlias: '{}' has no manage.py, but the directory above it does: write '{}'",
             project.display(),
             above.display()
         ),
         None => format!(
-            "WSGIDjangoAlias: '{}' has no manage.py, and no settings module is named that is there; name the directory \
-             that 'django-admin startproject' made, or the settings with settings=",
+            "WSGIDjangoAlias: '{}' has no manage.py, and settings= names no module in it; name the directory \
+             that 'django-admin startproject' created, or the settings module with settings=",
             project.display()
         ),
     })

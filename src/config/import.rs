@@ -14,7 +14,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         let invalid = |word: &[u8]| {
             let word = String::from_utf8_lossy(word);
             format!(
-                "Invalid option to WSGI import script definition. '{word}' is none of process-group= and application-group="
+                "Invalid option to WSGI import script definition. '{word}' is neither process-group= nor application-group="
             )
         };
         let setting = setting.map_err(|word| invalid(&word))?;

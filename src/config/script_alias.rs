@@ -34,7 +34,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String
 
 fn unknown(word: &[u8], known: &str) -> String {
     let word = String::from_utf8_lossy(word);
-    format!("Invalid option to WSGI script alias definition. '{word}' is none of {known}")
+    format!("Invalid option to WSGI script alias definition. '{word}' is not one of {known}")
 }
 
 /// Options that do not go together, or not with what stands above.
@@ -45,7 +45,7 @@ pub fn check(alias: &Alias, place: &Place<'_>) -> Result<(), String> {
     let Some(path) = alias.warm_ups.iter().find(|path| !alias.covers(path)) else { return Ok(()) };
     let path = String::from_utf8_lossy(path);
     Err(match &alias.url {
-        Url::Match(_) | Url::Nothing => "warmup= goes with a URL path, not with a regular expression.".into(),
+        Url::Match(_) | Url::Nothing => "warmup= works with a URL path, not with a regular expression.".into(),
         Url::Prefix(url) => {
             let url = String::from_utf8_lossy(url);
             format!(

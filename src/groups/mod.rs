@@ -226,7 +226,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let python = python::found(group);
         if let Err(why) = &python {
             let text = format!(
-                "the python of process group '{}' cannot be used: {why}; its processes, if there are any, serve on",
+                "the python of process group '{}' cannot be used: {why}; processes of the group that are running keep serving",
                 String::from_utf8_lossy(&group.name)
             );
             log::server_message(Some(main), message::GROUP_UNUSABLE, text);
@@ -268,7 +268,7 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
             Ok(listener) => {
                 os::close(kept.listener);
                 kept.listener = listener.into_raw_fd();
-                say("somebody has shut down its socket; another one is made");
+                say("a process has shut down its socket; a new socket is created");
             }
             Err(why) => log::server_message(Some(main), message::SOCKET_FAILED, why),
         }
@@ -278,7 +278,7 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
     {
         os::close(kept.scoreboard);
         kept.scoreboard = claims.into_raw_fd();
-        say("nothing but a fault can have made its claims what they are; others are made");
+        say("its scoreboard holds impossible values, so a process has overwritten it; a new scoreboard is created");
     }
 }
 
@@ -330,7 +330,7 @@ fn create(
     let shown = String::from_utf8_lossy(&path).into_owned();
     if path.len() > os::LONGEST_PATH {
         return Err(format!(
-            "the socket of process group '{}' cannot be made: its path '{shown}' has {} characters, and {} is the most; \
+            "the socket of process group '{}' cannot be created: its path '{shown}' has {} characters and the limit is {}; \
              shorten WSGISocketPrefix",
             String::from_utf8_lossy(&group.name),
             path.len(),
@@ -350,8 +350,8 @@ fn create(
     }
     let listener = listen(&path, group)?;
     let size = Scoreboard::size(slots as usize);
-    let scoreboard = os::empty_memory(c"wsgi scoreboard", size).map_err(|e| format!("no scoreboard: {e}"))?;
-    let token = os::random().map_err(|e| format!("no token: {e}"))?;
+    let scoreboard = os::empty_memory(c"wsgi scoreboard", size).map_err(|e| format!("its scoreboard cannot be created: {e}"))?;
+    let token = os::random().map_err(|e| format!("its token cannot be created: {e}"))?;
     Ok(KeptGroup {
         key,
         listener: listener.into_raw_fd(),
@@ -369,9 +369,9 @@ fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
     let _ = std::fs::remove_file(&*shown);
     os::listen(path, owner, group.listen_backlog).map_err(|(what, error)| {
         let remedy = match error.kind() {
-            std::io::ErrorKind::NotFound => "make its directory, or name another with WSGISocketPrefix",
+            std::io::ErrorKind::NotFound => "create its directory, or name another one with WSGISocketPrefix",
             std::io::ErrorKind::PermissionDenied => {
-                "let the server's user write to its directory, or name another with WSGISocketPrefix"
+                "let the server's user write to its directory, or name another one with WSGISocketPrefix"
             }
             std::io::ErrorKind::StorageFull => {
                 "the file system is full: make room, or move it with WSGISocketPrefix"
@@ -379,7 +379,7 @@ fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
             _ => "see WSGISocketPrefix",
         };
         format!(
-            "the socket '{shown}' of process group '{}' cannot be made: {what} ({error}); {remedy}",
+            "the socket '{shown}' of process group '{}' cannot be created: {what} ({error}); {remedy}",
             String::from_utf8_lossy(&group.name)
         )
     })

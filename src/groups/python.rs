@@ -18,7 +18,7 @@ static FOUND: Mutex<Vec<Found>> = Mutex::new(Vec::new());
 pub fn found(group: &GroupOptions) -> Result<Python, String> {
     let found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
     let entry = found.iter().find(|(name, _)| *name == group.name);
-    entry.map_or_else(|| Err("it was not looked for".into()), |(_, python)| python.clone())
+    entry.map_or_else(|| Err("Apache has not checked it yet".into()), |(_, python)| python.clone())
 }
 
 /// Forgets it all.
@@ -87,14 +87,14 @@ fn inside(chroot: &[u8], python: &Python) -> Result<(), String> {
     let shown = root.display();
     if !below(&python.executable).is_file() {
         return Err(format!(
-            "chroot={shown} has no {}: the python must be executable inside, at the same path; without chroot= this is \
-             not needed (mod_wsgi itself advises against it)",
+            "chroot={shown} has no {}: the python must be executable at this path inside the chroot directory; or remove \
+             chroot= (mod_wsgi itself advises against it)",
             python.executable.display()
         ));
     }
     if !below(std::path::Path::new("/proc/self")).exists() {
         return Err(format!(
-            "chroot={shown} has no /proc, through which processes load mod_wsgi: mount -t proc proc {shown}/proc"
+            "chroot={shown} has no /proc, which processes need to load mod_wsgi: run 'mount -t proc proc {shown}/proc'"
         ));
     }
     Ok(())

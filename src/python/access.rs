@@ -79,14 +79,13 @@ impl Obstacle {
 
     fn failing(place: PathBuf, errno: i32) -> Self {
         let error = io::Error::from_raw_os_error(errno);
-        let fact = format!("{} cannot be looked at: {error}; {}", place.display(), advice(errno));
+        let fact = format!("{} cannot be examined: {error}; {}", place.display(), advice(errno));
         Self { place, fact, is_closed: false }
     }
 
     fn silent(file: &Path) -> Self {
         let fact = format!(
-            "nothing was heard within {} s of {}: it lies on a file system that does not answer; see that its server \
-             runs, mount it again",
+            "no answer within {} s for {}: its file system does not answer; check that its server runs, or mount it again",
             DEADLINE.as_secs(),
             file.display()
         );
@@ -97,14 +96,14 @@ impl Obstacle {
 /// What to do about a system that cannot say whether a file is there.
 fn advice(errno: i32) -> &'static str {
     match errno {
-        libc::ELOOP => "symbolic links lead round in a circle: correct them",
+        libc::ELOOP => "symbolic links form a loop: correct them",
         libc::ENAMETOOLONG => "correct the path",
-        libc::ESTALE | libc::ENOTCONN => "its file system has lost its server: mount it again",
+        libc::ESTALE | libc::ENOTCONN => "its file system lost the connection to its server: mount it again",
         libc::ETIMEDOUT | libc::EHOSTDOWN | libc::EHOSTUNREACH => {
-            "the server of its file system does not answer: see that it runs"
+            "the server of its file system does not answer: check that it runs"
         }
         libc::EIO => "its disk or file system is faulty: see dmesg",
-        libc::EMFILE | libc::ENFILE | libc::ENOMEM => "the system is short of resources: free some",
+        libc::EMFILE | libc::ENFILE | libc::ENOMEM => "the system is out of resources: free some",
         _ => "see dmesg for what is wrong with its file system",
     }
 }
@@ -252,14 +251,14 @@ mod tests {
             assert_eq!(first_error(&path), Some((place, errno)), "{}", path.display());
         }
         for (errno, word) in [
-            (libc::ELOOP, "circle"),
+            (libc::ELOOP, "form a loop"),
             (libc::ESTALE, "mount it again"),
             (libc::ENOTCONN, "mount it again"),
             (libc::ETIMEDOUT, "does not answer"),
             (libc::EIO, "dmesg"),
         ] {
             let said = Obstacle::failing("/srv/venv".into(), errno).or("move it");
-            assert!(said.starts_with("/srv/venv cannot be looked at: "), "{said}");
+            assert!(said.starts_with("/srv/venv cannot be examined: "), "{said}");
             assert!(
                 said.contains(word) && said.ends_with(", or move it") && !said.contains("chmod"),
                 "{said}"

@@ -46,7 +46,7 @@ impl Home<'_> {
         match python_of(root) {
             There::Python(python) => Ok(python),
             There::Dangling(link, target) => Err(format!(
-                "{self} is a virtual environment whose base Python is gone: {} points to {}; create it anew (python3 -m \
+                "{self} is a virtual environment whose base Python is gone: {} points to {}; create it again (python3 -m \
                  venv --clear {})",
                 link.display(),
                 target.display(),
@@ -63,7 +63,7 @@ impl Home<'_> {
             Some(root) => {
                 let base = find::default_python().unwrap_or_else(|| "python3".into());
                 format!(
-                    "create the environment anew with a python from elsewhere ({} -m venv --clear {})",
+                    "create the environment again with a python from elsewhere ({} -m venv --clear {})",
                     base.display(),
                     root.display()
                 )
@@ -90,7 +90,7 @@ impl Home<'_> {
             })
         })?;
         Some(format!(
-            "{self} is a part of {}, not an environment itself; write {}{}",
+            "{self} is part of {}, not an environment itself; write {}{}",
             root.display(),
             self.said_by,
             root.display()
@@ -107,12 +107,12 @@ impl Home<'_> {
             inside.iter().map(|dir| format!("{}{}", self.said_by, dir.display())).collect();
         let (first, others) = shown.split_first()?;
         let others: String = others.iter().map(|other| format!(" or {other}")).collect();
-        Some(format!("{self} holds an environment and is none itself; write {first}{others}"))
+        Some(format!("{self} contains an environment but is not one itself; write {first}{others}"))
     }
 }
 
 /// What to do about a home that may not be entered.
-const MAKE_ELSEWHERE: &str = "make the environment elsewhere, say in /srv/venv, and name that";
+const MAKE_ELSEWHERE: &str = "create the environment elsewhere, say in /srv/venv, and name that one";
 
 fn is_environment(root: &Path) -> bool {
     root.join("pyvenv.cfg").is_file()

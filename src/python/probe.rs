@@ -51,13 +51,13 @@ pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, St
     };
     if *implementation != "cpython" {
         return Err(format!(
-            "{shown} is {}, and only CPython can be embedded; name a CPython 3.11 or later",
+            "{shown} is {}, but only CPython can be embedded; name a CPython 3.11 or later",
             cut(implementation)
         ));
     }
     if !at_least_3_11(version) {
         return Err(format!(
-            "{shown} is Python {version}, and 3.11 is the oldest supported; create the environment with a later \
+            "{shown} is Python {version}, but 3.11 is the oldest supported version; create the environment with a later \
              Python"
         ));
     }
@@ -128,8 +128,8 @@ fn silent(executable: &Path, status: ExitStatus, stderr: &str, user: &User) -> S
     }
     if stderr.contains("No module named 'encodings'") {
         return format!(
-            "{shown} does not find its standard library (No module named 'encodings'), so its base installation is \
-             gone or the Apache user {user} may not read it; create the virtual environment anew, with a python that this user \
+            "{shown} does not find its standard library (No module named 'encodings'): its base installation is \
+             gone, or the Apache user {user} may not read it; create the virtual environment again with a python that this user \
              can run"
         );
     }

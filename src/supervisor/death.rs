@@ -23,17 +23,17 @@ pub fn hint(status: i32) -> &'static str {
     }
     match libc::WTERMSIG(status) {
         libc::SIGKILL => {
-            "somebody killed it: the system for want of memory (see its log), or an administrator"
+            "killed by the system because memory ran out (see the kernel's log), or by an administrator"
         }
         libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGABRT => {
-            "an extension module is at fault, usually; the stacks that it left stand above"
+            "usually an extension module is at fault; see the stacks above"
         }
-        libc::SIGXCPU => "it had used cpu-time-limit",
+        libc::SIGXCPU => "it reached cpu-time-limit",
         libc::SIGALRM | libc::SIGVTALRM | libc::SIGPROF => {
-            "a timer that an application has set (signal.alarm, signal.setitimer) and for which no handler is installed: \
-             WSGIRestrictSignal lets it install none"
+            "an application set a timer (signal.alarm, signal.setitimer), but has no handler for it: WSGIRestrictSignal On \
+             ignores handlers"
         }
-        _ => "a signal that nobody caught",
+        _ => "a signal without a handler",
     }
 }
 

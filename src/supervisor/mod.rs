@@ -126,7 +126,7 @@ pub fn run(
     match begun() {
         Ok(mut supervisor) => supervisor.work(),
         Err(why) => {
-            let text = format!("the supervisor of the process groups cannot work: {why}");
+            let text = format!("the supervisor of the process groups cannot run: {why}");
             log::server_message(Some(main), msg::PROCESS_SETUP, text);
             // httpd starts another one at once, which would fail as well.
             std::thread::sleep(Duration::from_secs(5));

@@ -229,7 +229,7 @@ fn config_daemon_slips() {
     options_refused("thread=2", "Did you mean threads=?");
     options_refused("user=nobody-of-this-name", "Invalid user for WSGI daemon process.");
     options_refused("group=nobody-of-this-name", "Invalid group for WSGI daemon process.");
-    options_refused("home=/no/such/directory", "'/no/such/directory' is not there");
+    options_refused("home=/no/such/directory", "'/no/such/directory' does not exist");
     options_refused("memory-limit=512", "must be 0, or a whole number of bytes, at least 16777216");
     options_refused("virtual-memory-limit=4096", "no Python starts in less");
     accepted("WSGIDaemonProcess g memory-limit=0 virtual-memory-limit=0");

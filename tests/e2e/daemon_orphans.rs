@@ -46,7 +46,7 @@ fn the_last_that_serve_with_the_old_code() {
         .expect_traceback("ValueError: broken")
         .expect_log("WSGI0110: .*app.wsgi' raised ValueError")
         .expect_log(r"WSGI1033: the supervisor \(pid [0-9]+\)")
-        .expect_log(r"WSGI1031: the successor \(pid [0-9]+\)")
+        .expect_log(r"WSGI1031: new process \(pid [0-9]+\)")
         .allow_log("WSGI1015: .*app.wsgi|WSGI1040: no process of group 'g' serves");
     let s = serving(h, 2);
     let (old, supervisor) = (settled(&s, 2), s.supervisors()[0]);

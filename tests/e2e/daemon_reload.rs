@@ -49,7 +49,7 @@ fn modules_that_a_script_imports() {
 fn a_module_that_is_broken_and_mended() {
     only_ours!("the original looks at scripts only");
     let h = group("python-path={dir}/lib reload=imports", &importing("v0"))
-        .expect_log(r"WSGI1031: the successor \(pid [0-9]+\)")
+        .expect_log(r"WSGI1031: new process \(pid [0-9]+\)")
         .expect_traceback("SyntaxError");
     let s = serving(h.file("lib/part.py", "VERSION = 'p0'\n"), 2);
     let load = load(&s);

@@ -95,7 +95,7 @@ fn two_groups() -> Httpd {
 #[test]
 fn sent_to_the_supervisor() {
     only_ours!("the original has no supervisor");
-    let s = two_groups().expect_log("WSGI1029: process [0-9]+ of group 'h' has ended unasked").start();
+    let s = two_groups().expect_log("WSGI1029: process [0-9]+ of group 'h' died unexpectedly").start();
     noted(&s, "load", 3);
     // Whoever is the last to close it waits, which is a matter of chance.
     for count in (0..20).flat_map(|_| [1, 100]) {

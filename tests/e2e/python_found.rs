@@ -172,19 +172,19 @@ fn in_a_home_directory() {
         assert!(!sentence.contains("chmod"), "{sentence}");
     };
     let named = httpd().no_python_home();
-    elsewhere(named, venv.to_str().unwrap(), "make the environment elsewhere");
+    elsewhere(named, venv.to_str().unwrap(), "create the environment elsewhere");
     // A part of it, and one that is not there.
     for name in ["bin/python", "lib", "nowhere"] {
         elsewhere(
             httpd().no_python_home(),
             venv.join(name).to_str().unwrap(),
-            "make the environment elsewhere",
+            "create the environment elsewhere",
         );
     }
     // A link to it.
     let link = httpd().no_python_home();
     symlink(&venv, link.dir().join("link")).unwrap();
-    elsewhere(link, "{dir}/link", "make the environment elsewhere");
+    elsewhere(link, "{dir}/link", "create the environment elsewhere");
     // An environment that was made with a python of root's.
     let based = httpd().no_python_home();
     let home = based.dir().join("home");
@@ -212,7 +212,7 @@ fn a_group_in_a_home_directory() {
     let venv = roots.as_ref().unwrap().0.join("venv");
     make_venv(&venv);
     let group = format!("WSGIDaemonProcess away python-home={}", venv.display());
-    let words = ["may not enter /root ", "make the environment elsewhere"];
+    let words = ["may not enter /root ", "create the environment elsewhere"];
     let sentence = refused_as("WSGI1041", httpd().no_group().config(&group), &words);
     assert!(!sentence.contains("chmod"), "{sentence}");
 }
@@ -238,23 +238,23 @@ fn not_the_root_of_it() {
         let home = httpd.dir().join("home");
         make_venv(&home);
         let meant = format!("write WSGIPythonHome {}", home.display());
-        refused(httpd, &["is a part of", &meant]);
+        refused(httpd, &["is part of", &meant]);
     }
     let linked = httpd().no_python_home().config("WSGIPythonHome {dir}/current");
     make_venv(&linked.dir().join("home"));
     symlink("home/lib", linked.dir().join("current")).unwrap();
     let meant = format!("write WSGIPythonHome {}", linked.dir().join("home").display());
-    refused(linked, &["is a part of", &meant]);
+    refused(linked, &["is part of", &meant]);
 
     let project = httpd().no_python_home().config("WSGIPythonHome {dir}/site").file("site/manage.py", "");
     let venv = project.dir().join("site/.venv");
     make_venv(&venv);
-    refused(project, &["holds an environment", &format!("write WSGIPythonHome {}", venv.display())]);
+    refused(project, &["contains an environment", &format!("write WSGIPythonHome {}", venv.display())]);
 
     let group = httpd().no_group().config("WSGIDaemonProcess g python-home={dir}/home/lib");
     let home = group.dir().join("home");
     make_venv(&home);
-    refused_as("WSGI1041", group, &["is a part of", &format!("write python-home={}", home.display())]);
+    refused_as("WSGI1041", group, &["is part of", &format!("write python-home={}", home.display())]);
 }
 
 /// The files of an installation's python stand beside those of others.

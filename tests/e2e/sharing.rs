@@ -234,7 +234,7 @@ fn locks_on_every_descriptor() {
 /// Whoever is of the same user may be kept from the board, but not from serving.
 #[test]
 fn locks_on_every_descriptor_beside_a_group_of_the_same_user() {
-    let s = neighbours("", "").expect_log("WSGI1070: .*holds the start board").start();
+    let s = neighbours("", "").expect_log("WSGI1070: .*keeps the lock of the start registry").start();
     let held = ask(&s, "/bad/lock_all");
     assert!(held.contains("start board"), "{held}");
     let old = ask(&s, "/good");

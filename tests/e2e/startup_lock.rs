@@ -148,7 +148,7 @@ fn a_waiter_says_for_whom() {
         .config("WSGIStartupLock On slots=1\nWSGIScriptAlias / {dir}/app.wsgi")
         .start();
     let line =
-        s.wait_log("wsgi:notice.*WSGI1018: .*has waited [0-9]+ s for the startup lock: pid [0-9]+ is loading '.*/app.wsgi' since");
+        s.wait_log("wsgi:notice.*WSGI1018: .*has waited [0-9]+ s for the startup lock: pid [0-9]+ has been loading '.*/app.wsgi' for");
     let (_, rest) = line.split_once("WSGI1018").unwrap();
     let (_, rest) = rest.split_once("pid ").unwrap();
     let pid: u32 = rest.split(' ').next().unwrap().parse().unwrap();

@@ -41,7 +41,7 @@ impl Rules<'_> {
             let place = place?;
             let looked = seen.map_or_else(|| place.metadata(), |data| Ok(data.clone()));
             let why = match looked {
-                Err(error) => format!("cannot be looked at: {error}"),
+                Err(error) => format!("cannot be examined: {error}"),
                 Ok(data) => foreign(&data, by_user, wanted)?,
             };
             Some(format!("'{}' {why}", place.display()))
@@ -55,9 +55,9 @@ fn foreign(data: &Metadata, by_user: bool, wanted: u32) -> Option<String> {
     let (owner, what, others) =
         if by_user { (data.uid(), "user", 0o022) } else { (data.gid(), "group", 0o002) };
     if owner != wanted {
-        Some(format!("is of {what} #{owner}, and script-{what}= demands #{wanted}"))
+        Some(format!("belongs to {what} #{owner}, but script-{what}= demands #{wanted}"))
     } else if data.mode() & others != 0 {
-        Some(format!("can be written to by others (mode {:04o})", data.mode() & 0o7777))
+        Some(format!("is writable by others (mode {:04o})", data.mode() & 0o7777))
     } else {
         None
     }
@@ -69,13 +69,13 @@ fn outside(script: &Path, root: &Path, opened: Option<&Metadata>) -> Option<Stri
     let shown = script.display();
     let real = match script.canonicalize() {
         Ok(real) => real,
-        Err(error) => return Some(format!("'{shown}' cannot be looked at: {error}")),
+        Err(error) => return Some(format!("'{shown}' cannot be examined: {error}")),
     };
     match root.canonicalize() {
-        Err(error) => return Some(format!("script-root={} cannot be looked at: {error}", root.display())),
+        Err(error) => return Some(format!("script-root={} cannot be examined: {error}", root.display())),
         Ok(root) if !real.starts_with(&root) => {
             let at = if real == script { String::new() } else { format!(" (it is {})", real.display()) };
-            return Some(format!("'{shown}'{at} lies outside of script-root={}", root.display()));
+            return Some(format!("'{shown}'{at} lies outside script-root={}", root.display()));
         }
         Ok(_) => {}
     }
@@ -139,9 +139,9 @@ mod tests {
             }
             for outside in ["rooted/app.wsgi", "root/out.wsgi", "root/../rooted/app.wsgi"] {
                 let text = place.complaint(rules(&root), outside, Some("rooted/app.wsgi"));
-                assert!(text.starts_with("WSGI1090: ") && text.contains("lies outside of"), "{text}");
+                assert!(text.starts_with("WSGI1090: ") && text.contains("lies outside"), "{text}");
             }
-            assert!(place.complaint(rules(&root), "root/none.wsgi", None).contains("cannot be looked at"));
+            assert!(place.complaint(rules(&root), "root/none.wsgi", None).contains("cannot be examined"));
         }
         assert!(place.complaint(rules(&place.0.join("none")), "in.wsgi", None).contains("script-root="));
     }
@@ -163,6 +163,6 @@ mod tests {
         assert!(place.complaint(rules, "root/site/app.wsgi", None).contains("script-user= demands"));
         fs::set_permissions(place.0.join("root/site"), fs::Permissions::from_mode(0o777)).unwrap();
         let rules = Rules { user: Some(own), ..Rules::default() };
-        assert!(place.complaint(rules, "root/site/app.wsgi", None).contains("site' can be written to"));
+        assert!(place.complaint(rules, "root/site/app.wsgi", None).contains("site' is writable"));
     }
 }

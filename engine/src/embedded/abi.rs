@@ -50,7 +50,7 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
     if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
         let text = format!(
-            "{}: mod_wsgi.so speaks version {} of their interface, _mod_wsgi.abi3.so {VERSION}; install both files together",
+            "{}: mod_wsgi.so has version {} of the interface, _mod_wsgi.abi3.so has {VERSION}; install both files together",
             message::ENGINE_MISMATCH,
             host.version
         );

@@ -70,14 +70,14 @@ impl<'a, 'py> Args<'a, 'py> {
     pub fn count(&self, least: usize, most: usize) -> Result<()> {
         let count = self.positional.len();
         if !self.named.is_empty() {
-            return Err(Problem::Type.raise(self.py, "no keyword arguments are taken here"));
+            return Err(Problem::Type.raise(self.py, "keyword arguments are not accepted here"));
         }
         if (least..=most).contains(&count) {
             return Ok(());
         }
         let wanted =
             if least == most { format!("exactly {most}") } else { format!("from {least} to {most}") };
-        Err(Problem::Type.raise(self.py, format_args!("{wanted} arguments are taken, {count} were given")))
+        Err(Problem::Type.raise(self.py, format_args!("expected {wanted} arguments, got {count}")))
     }
 
     /// The arguments by the names of the parameters, as a function written in Python has them bound. Raises TypeError if
@@ -91,7 +91,7 @@ impl<'a, 'py> Args<'a, 'py> {
         let refused = |complaint: std::fmt::Arguments<'_>| Err(Problem::Type.raise(self.py, complaint));
         let given = self.positional.len() + self.named.len();
         if given > R + O {
-            return refused(format_args!("at most {} arguments are taken, {given} were given", R + O));
+            return refused(format_args!("expected at most {} arguments, got {given}", R + O));
         }
         let mut required: [_; R] = std::array::from_fn(|index| self.get(index));
         let mut optional: [_; O] = std::array::from_fn(|index| self.get(R + index));

@@ -79,7 +79,7 @@ def readable_directory(project_dir):
     except PermissionError:
         raise ProjectError(
             f"{project!r} cannot be read by the user {user()}, as whom the application runs: move it to where that "
-            "user can read it, say below /srv; home directories are closed for good reason"
+            "user can read it, say below /srv; home directories are usually closed to other users"
         ) from None
     except OSError as error:
         raise ProjectError(

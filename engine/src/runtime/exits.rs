@@ -186,8 +186,8 @@ impl Rules {
             return None;
         }
         match act {
-            Act::Group(_) => return Some("it would reach other processes of the server".into()),
-            Act::Replace if !self.service => return Some("the process would serve nobody any more".into()),
+            Act::Group(_) => return Some("the signal would reach other processes of the server".into()),
+            Act::Replace if !self.service => return Some("the process could not serve requests any more".into()),
             _ => {}
         }
         if effect == Effect::Replaces {
@@ -201,7 +201,7 @@ impl Rules {
             return None;
         }
         if !self.daemon {
-            return Some("an Apache child serves others too".into());
+            return Some("an Apache child also serves other requests".into());
         }
         if let Some(starts) = self.tenants.starting() {
             return Some(format!("'{starts}' is just being started in this process"));
@@ -209,7 +209,7 @@ impl Rules {
         // One script is one application, under however many names visitors reach it.
         let mine = caller();
         let other = self.tenants.scripts().into_iter().find(|script| mine.as_ref() != Some(script));
-        other.map(|script| format!("the process serves other applications too ('{script}')"))
+        other.map(|script| format!("the process also serves other applications ('{script}')"))
     }
 }
 

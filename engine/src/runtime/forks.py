@@ -18,8 +18,8 @@ def refuse_hopeless_forks():
             application = native.application() or "an application"
             text = (
                 f"os.{name}() of '{application}' refused: there are {count} interpreters in this process, and with more than one "
-                "CPython hangs in the copy (3.11) or crashes there (3.12, 3.13). Give its application group a process group of its "
-                "own, or start a program (subprocess) rather than a copy"
+                "CPython hangs (3.11) or crashes (3.12, 3.13) in the forked process. Give its application group a process "
+                "group of its own, or start a program (subprocess) instead"
             )
             if not told:
                 told.append(True)

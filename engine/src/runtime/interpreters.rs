@@ -62,7 +62,7 @@ impl Interpreters {
         let state = self
             .main
             .attach(InterpreterState::new)
-            .ok_or_else(|| "Python makes no more interpreters".to_owned())?;
+            .ok_or_else(|| "Python cannot create more interpreters".to_owned())?;
         let interpreter = Interpreter::prepare(state, group, &self.settings, self.fit).inspect_err(|_| {
             // It is left as it is.
             self.left.fetch_add(1, Ordering::Relaxed);

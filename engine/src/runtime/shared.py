@@ -65,9 +65,9 @@ def watch_time_zone():
             frame = frame.f_back
         script = f"WSGI script '{frame.f_globals.get('__file__')}'" if frame is not None else "an application"
         text = (
-            f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which is this Apache child's, too"
+            f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which changes it for the whole Apache child"
         )
-        native.log(WARNING, f"WSGI1062: {text}: the times of its log lines follow; daemon mode keeps them apart")
+        native.log(WARNING, f"WSGI1062: {text}, and for the times in its log lines; use daemon mode to avoid that")
 
     time.tzset = StandIn(apply, tzset)
 

@@ -103,7 +103,7 @@ impl Registry {
             if record.is_deadly() {
                 let how = how(last.pid).map_or_else(String::new, |how| format!(", the last one by {how}"));
                 let text = format!(
-                    "{} processes in a row died while they started it{how}; the log tells of each",
+                    "{} processes in a row died while they started it{how}; see the earlier lines about each",
                     record.deaths
                 );
                 record.verdict = Verdict::Failed;

@@ -21,7 +21,7 @@ impl Attempt {
             Ok(interpreter) => interpreter,
             Err(why) => {
                 let what =
-                    format!("interpreter '{}' cannot be made", String::from_utf8_lossy(&self.app.group));
+                    format!("interpreter '{}' cannot be created", String::from_utf8_lossy(&self.app.group));
                 let mut failure = Failure::new(msg::INTERPRETER_FAILED, &self.app, &why);
                 failure.what = what;
                 return (self.settle(false, || ()), Err(failure));

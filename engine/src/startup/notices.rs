@@ -29,8 +29,8 @@ pub fn say_buried(app: &App, buried: &Buried, daemon: bool) {
     if record.is_deadly() {
         let rest = ((record.next - os::monotonic()).max(0) as u64).div_ceil(1_000_000);
         let text = format!(
-            "'{shown}' is held apart: {} (pid {pids}; id {id:08x}, attempt {}); the others start without it, and it is \
-             tried again in {rest} s, in a process that nobody waits for, or as soon as one of its files changes",
+            "'{shown}' is held apart: {} (pid {pids}; id {id:08x}, attempt {}); new processes \
+             start without it. Next try in {rest} s, in a process that no request waits for, or when one of its files changes",
             record.cause.text, record.attempts
         );
         host::message(msg::HELD_APART, text);

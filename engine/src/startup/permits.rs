@@ -47,7 +47,7 @@ impl Registry {
             if begun.elapsed() >= PATIENCE {
                 let seconds = PATIENCE.as_secs();
                 let text = format!(
-                    "'{what}' has waited {seconds} s for the startup lock, and is started without it"
+                    "'{what}' has waited {seconds} s for the startup lock and now starts without it"
                 );
                 host::message(msg::LOCK_MISSED, text);
                 return Some(Permit { registry: self, number: None });

@@ -88,8 +88,8 @@ impl Registry {
         if !self.said.swap(true, Ordering::Relaxed) {
             let holder = self.file.holder(TABLE_LOCK).map_or_else(String::new, |pid| format!(" (pid {pid})"));
             let text = format!(
-                "another process{holder} of the same user holds the start board and does not let go of it: this one starts \
-                 its applications without regard to others"
+                "another process{holder} of the same user keeps the lock of the start registry: this process starts its \
+                 applications without coordinating with others"
             );
             host::message(msg::BOARD_HELD, text);
         }

@@ -215,7 +215,7 @@ fn say_busy(app: &App, applications: &Applications, log: &RequestLog) {
     if said.is_none_or(|said| said.elapsed() >= BETWEEN_LINES) {
         *said = Some(Instant::now());
         let text = format!(
-            "'{}' is being started and {} threads of this process wait for applications that start: requests get 503",
+            "'{}' is being started, and {} threads of this process already wait for applications that start: this request gets 503",
             app.shown(),
             applications.runtime.settings.may_wait()
         );

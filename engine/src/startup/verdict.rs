@@ -31,7 +31,7 @@ impl Attempt {
                 self.say_loaded();
                 let seconds = self.age().as_secs_f64();
                 let text = format!(
-                    "the start of '{}' that had timed out has ended well: raise WSGIStartupTimeout above {seconds:.0} s",
+                    "'{}' has started after its timeout: raise WSGIStartupTimeout above {seconds:.0} s",
                     self.app.shown(),
                 );
                 self.say(msg::START_LATE, text);
@@ -41,7 +41,7 @@ impl Attempt {
             // The verdict stands, but why is of interest.
             Err(failure) => {
                 let text = format!(
-                    "the start of '{}' that had timed out has failed: {}",
+                    "'{}' has failed to start after its timeout: {}",
                     self.app.shown(),
                     failure.cause.summary()
                 );
@@ -110,7 +110,7 @@ impl Attempt {
             let seconds = delay(record.attempts).as_secs();
             let cause = if failure.says_all() { String::new() } else { record.cause.summary() + " " };
             let text = format!(
-                "{} once more, as before: {cause}(id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
+                "{} again, as before: {cause}(id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
                 failure.what,
                 record.id,
                 record.attempts,
@@ -122,7 +122,7 @@ impl Attempt {
             return;
         }
         let mut lines = vec![format!(
-            "{}: {} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or as soon as one of its files \
+            "{}: {} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or when one of its files \
              changes)",
             failure.number,
             failure.what,
@@ -167,8 +167,8 @@ impl Attempt {
     pub(super) fn say_timed_out(&self, record: &Record) {
         let limit = self.applications.runtime.settings.startup_timeout().as_secs_f64();
         let text = format!(
-            "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); its thread is left alone, \
-             and the stacks of all threads follow",
+            "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); it answers 503, and other \
+             applications keep loading on another thread. The stacks of all threads follow",
             self.app.shown(),
             record.id,
             record.attempts,
@@ -182,7 +182,7 @@ impl Attempt {
             .iter()
             .map(|holder| {
                 let since = os::monotonic().saturating_sub(holder.since) as f64 / 1e6;
-                format!("pid {} is loading '{}' since {since:.0} s", holder.pid, holder.what)
+                format!("pid {} has been loading '{}' for {since:.0} s", holder.pid, holder.what)
             })
             .collect();
         let text = format!(

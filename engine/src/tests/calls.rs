@@ -86,10 +86,10 @@ fn start_response_binds_its_arguments_as_a_python_function_does() {
         ("start_response('200 OK')", "missing required argument 'headers'"),
         ("start_response(headers=[])", "missing required argument 'status'"),
         ("start_response('200 OK', [], status='200 OK')", "multiple values for argument 'status'"),
-        ("start_response('200 OK', [], None, None)", "at most 3 arguments are taken, 4 were given"),
-        ("start_response('200 OK', [], None, exc_info=None)", "at most 3 arguments are taken, 4 were given"),
+        ("start_response('200 OK', [], None, None)", "expected at most 3 arguments, got 4"),
+        ("start_response('200 OK', [], None, exc_info=None)", "expected at most 3 arguments, got 4"),
         ("start_response(status='200 OK', headers=[], reason='')", "unexpected keyword argument 'reason'"),
-        ("start_response('200 OK', [])(data=b'')", "no keyword arguments are taken here"),
+        ("start_response('200 OK', [])(data=b'')", "keyword arguments are not accepted here"),
     ] {
         let log = served(call).error(500);
         assert!(log.contains(&format!("TypeError: {complaint}")), "{call}: {log}");

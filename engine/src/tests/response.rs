@@ -54,7 +54,7 @@ fn write_goes_out_at_once_and_before_the_iterable() {
         assert!(log.contains(&format!("TypeError: write() argument must be bytes, not {name}")), "{log}");
     }
     let log = Site::app("write()").get().error(500);
-    assert!(log.contains("TypeError: exactly 1 arguments are taken, 0 were given"), "{log}");
+    assert!(log.contains("TypeError: expected exactly 1 arguments, got 0"), "{log}");
 }
 
 #[test]

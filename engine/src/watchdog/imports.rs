@@ -156,15 +156,15 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
     let modules: Vec<String> = stuck.iter().map(|stuck| format!("'{}'", stuck.module)).collect();
     let seconds = stuck.iter().map(|stuck| stuck.seconds).fold(0.0, f64::max);
     let text = format!(
-        "the import of {} has kept {} waiting for {seconds:.0} s without any progress (WSGIImportTimeout); requests among \
-         them are interrupted and get 503:",
+        "the import of {} has blocked {} for {seconds:.0} s without progress (WSGIImportTimeout); blocked requests are \
+         interrupted and get 503:",
         modules.join(", "),
         if stuck.len() == 1 { "a thread" } else { "threads" },
     );
     let level = msg::IMPORT_DEADLOCK.level();
     crate::host::message(msg::IMPORT_DEADLOCK, &text);
     if let Some(renewal) = crate::host::renewal() {
-        renewal.import_deadlock(&format!("the import of {} does not get on", modules.join(", ")));
+        renewal.import_deadlock(&format!("the import of {} is blocked", modules.join(", ")));
     }
     for line in super::report::lines(runtime, current().as_ref(), false) {
         crate::host::log(level, line.as_bytes());
@@ -204,7 +204,7 @@ pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
             return;
         }
         let text = format!(
-            "a request of '{}' has lasted for {:.1} s and is interrupted (request-timeout); it stands at:",
+            "a request of '{}' has run for {:.1} s and is interrupted (request-timeout); its stack:",
             String::from_utf8_lossy(call.script()),
             call.age().as_secs_f64()
         );

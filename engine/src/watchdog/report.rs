@@ -126,7 +126,7 @@ fn describe(
     write().unwrap_or_else(|raised| {
         let class = raised.class_name(py);
         raised.forget(py);
-        vec![format!("the report cannot be made: {class}")]
+        vec![format!("the stacks cannot be shown: {class}")]
     })
 }
 

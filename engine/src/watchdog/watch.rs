@@ -71,7 +71,7 @@ impl Watch {
             };
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
             if forks::report_is_asked_for() {
-                self.report(msg::REPORT, "the stacks of all threads, as asked for by SIGUSR2:", None);
+                self.report(msg::REPORT, "the stacks of all threads, requested by SIGUSR2:", None);
             }
             if let Some(attempt) = current()
                 && attempt.deadline().is_some_and(|at| os::monotonic() >= at)
@@ -105,15 +105,15 @@ impl Watch {
         });
         let lines = match spawned.map(|_| receive.recv_timeout(FOR_THE_GIL)) {
             Ok(Ok(lines)) if lines.is_empty() => {
-                vec!["no thread is in Python code: what there is to load has not been come to yet".to_owned()]
+                vec!["no thread runs Python code: loading has not begun yet".to_owned()]
             }
             Ok(Ok(lines)) => lines,
             Ok(Err(RecvTimeoutError::Timeout)) => {
-                let mut lines = vec!["no thread of Python gets on: one holds the GIL (in an extension module) and does not give it back".to_owned()];
+                let mut lines = vec!["all Python threads are blocked: an extension module holds the GIL and does not release it".to_owned()];
                 lines.extend(if late { self.dumped() } else { Vec::new() });
                 lines
             }
-            _ => vec!["no report can be made: no thread can be started".to_owned()],
+            _ => vec!["the stacks cannot be shown: no thread can be started".to_owned()],
         };
         if !text.is_empty() {
             host::message(number, text);

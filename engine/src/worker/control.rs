@@ -140,12 +140,12 @@ impl Worker {
 
     fn on_signal(&'static self, limits: &mut Limits, signal: libc::c_int) {
         let (reason, text) = match signal {
-            libc::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 has come"),
-            libc::SIGUSR1 => (Reason::Graceful, "SIGUSR1 has come"),
-            libc::SIGHUP => (Reason::Hangup, "SIGHUP has come"),
-            libc::SIGXCPU => (Reason::CpuTime, "cpu-time-limit is reached"),
-            libc::SIGINT => (Reason::Shutdown, "SIGINT has come"),
-            _ => (Reason::Shutdown, "SIGTERM has come"),
+            libc::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 received"),
+            libc::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
+            libc::SIGHUP => (Reason::Hangup, "SIGHUP received"),
+            libc::SIGXCPU => (Reason::CpuTime, "cpu-time-limit reached"),
+            libc::SIGINT => (Reason::Shutdown, "SIGINT received"),
+            _ => (Reason::Shutdown, "SIGTERM received"),
         };
         if self.is_orphan() {
             self.end(limits, reason, self.grace(), self.shutdown());

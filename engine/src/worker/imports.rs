@@ -41,7 +41,7 @@ impl Inner {
             return Ok(());
         }
         if self.files.len() >= MOST_FILES {
-            return Err(io::Error::other(format!("there are {MOST_FILES} files already")));
+            return Err(io::Error::other(format!("the limit of {MOST_FILES} files is reached")));
         }
         self.files.insert(file.to_path_buf());
         self.watch.add(file)

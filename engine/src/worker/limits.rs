@@ -78,7 +78,7 @@ impl Limits {
             self.ask(Reason::Interval, format!("it has run for {} s", settings.restart_interval));
         } else if let Some(idle) = seconds(settings.inactivity_timeout).and_then(|limit| self.is_idle(limit))
         {
-            self.ask(Reason::Inactivity, format!("nothing has happened for {:.1} s", idle.as_secs_f64()));
+            self.ask(Reason::Inactivity, format!("no requests for {:.1} s", idle.as_secs_f64()));
         }
     }
 
@@ -140,7 +140,7 @@ impl Limits {
         {
             let script = String::from_utf8_lossy(call.script()).into_owned();
             let text = format!(
-                "a request of '{script}' has lasted for {:.1} s; the limit is {:.1} s",
+                "a request of '{script}' has run for {:.1} s; the limit is {:.1} s",
                 call.age().as_secs_f64(),
                 limit.as_secs_f64()
             );

@@ -70,7 +70,7 @@ impl Renewal for Worker {
     }
 
     fn failed(&self, script: &[u8], until: Instant, give_up: &dyn Fn() -> bool) -> Renewed {
-        let text = format!("'{}' is tried again, in a new process", String::from_utf8_lossy(script));
+        let text = format!("'{}' is tried again in a new process", String::from_utf8_lossy(script));
         self.ask_for_successor(Reason::FailedStart, &text);
         let give_up = || give_up() || self.is_orphan();
         if self.changes.wait(until, &give_up) { Renewed::Elsewhere } else { Renewed::Here }

@@ -111,7 +111,7 @@ impl Worker {
             };
             if user != self.settings.peer && user != 0 {
                 let text =
-                    format!("user #{user} has connected to the socket of process group '{}'", self.name());
+                    format!("user #{user}, who is not Apache's, connected to the socket of process group '{}'; connection closed", self.name());
                 crate::host::message(message::STRANGER, text);
                 continue;
             }

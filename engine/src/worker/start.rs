@@ -62,7 +62,7 @@ fn begin() -> Result<&'static Worker, String> {
     let first = pid as usize % slots.len();
     let mut places = (first..slots.len()).chain(0..first);
     let place =
-        places.find(|at| free(&slots[*at])).ok_or("there is no free slot on the scoreboard of the group")?;
+        places.find(|at| free(&slots[*at])).ok_or("the scoreboard of the group has no free slot")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let generation = (runtime::clock() as u32) | 1;
     system::set_title(&settings.title);
@@ -70,7 +70,7 @@ fn begin() -> Result<&'static Worker, String> {
     // Those of a service are Python's.
     let signals: &[i32] = if common.process.is_service() { &[] } else { &control::SIGNALS };
     let worker = Worker {
-        token: settings.token[..].try_into().map_err(|_| "the token has a wrong length")?,
+        token: settings.token[..].try_into().map_err(|_| "the token has the wrong length")?,
         control: system::inherited(descriptor::CONTROL),
         voice: Voice::take().map_err(|e| failed("the memory of its messages", e))?,
         socket: system::inherited(descriptor::LISTENER),

@@ -114,7 +114,7 @@ impl Watch {
     /// A directory that is watched.
     fn directory(&mut self, path: &Path) -> io::Result<&mut Watched> {
         if self.watched.len() >= MOST {
-            return Err(io::Error::other(format!("there are {MOST} others already")));
+            return Err(io::Error::other(format!("the limit of {MOST} directories is reached")));
         }
         let events = AddWatchFlags::IN_CLOSE_WRITE
             | AddWatchFlags::IN_CREATE

@@ -21,7 +21,7 @@ pub fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         raised.forget(py);
         call.message(
             message::CLIENT_GONE,
-            "the client closed the connection before the application was done with it",
+            "the client closed the connection before the application had finished",
         );
         return end(ReadError::Disconnected.status());
     }
@@ -46,7 +46,7 @@ pub fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         return if answered { Outcome::of(End::Complete, 0) } else { end(504) };
     }
     if call.was_interrupted() == Some(Interrupt::ImportDeadlock) {
-        let text = "this request waited for an import that does not get on, and was interrupted";
+        let text = "this request waited for a blocked import and was interrupted";
         call.interpreter.log_exception(py, raised, Some(&call.output), message::IMPORT_DEADLOCK, text);
         let outcome = end(503);
         return Outcome { retry_after: 1, ..outcome };

@@ -43,8 +43,8 @@ impl HopByHop {
         let fresh = self.0 & !said(call.script(), &call.interpreter.context(), self.0);
         for (_, name) in NAMES.iter().enumerate().filter(|(at, _)| fresh & (1 << at) != 0) {
             let text = format!(
-                "'{}' answers with the header '{name}', which is the server's and not for applications to set (RFC 9110, \
-                 7.6.1); it is left out. Each process says so once",
+                "'{}' answers with the header '{name}', which only the server may set (RFC 9110, 7.6.1); the header is \
+                 left out. Each process logs this once",
                 String::from_utf8_lossy(call.script())
             );
             call.message(message::HOP_BY_HOP, text);

@@ -56,7 +56,7 @@ fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Ou
 
 fn failed(record: &Record, app: &App, details: bool) -> String {
     let mut text = format!(
-        "The application could not be started. It is tried again by itself; its administrator finds the cause in the \
+        "The application could not be started. The server will try again; the administrator finds the cause in the \
          error log under <code>{:08x}</code>.",
         record.id
     );

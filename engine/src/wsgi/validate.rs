@@ -77,10 +77,10 @@ pub fn is_same_length(one: &[u8], other: &[u8]) -> bool {
 /// The number of an answer's headers, and the bytes of them with the status line.
 pub fn size(count: usize, bytes: usize) -> Result<(), String> {
     if count > MOST_HEADERS {
-        return Err(format!("{count} headers; an answer may have {MOST_HEADERS}"));
+        return Err(format!("{count} headers; an answer may have at most {MOST_HEADERS}"));
     }
     if bytes > MOST_HEAD {
-        return Err(format!("headers of more than {MOST_HEAD} bytes; an answer may have no more"));
+        return Err(format!("headers of more than {MOST_HEAD} bytes; an answer may have at most that many"));
     }
     Ok(())
 }

@@ -158,13 +158,13 @@ impl GroupOptions {
             let Some(directory) = directory else { continue };
             let directory = Path::new(OsStr::from_bytes(directory));
             let wrong = match directory.metadata() {
-                Ok(there) if !there.is_dir() => "is no directory",
-                Err(why) if why.kind() == std::io::ErrorKind::NotFound => "is not there",
+                Ok(there) if !there.is_dir() => "is not a directory",
+                Err(why) if why.kind() == std::io::ErrorKind::NotFound => "does not exist",
                 // Those who may not look are told nothing.
                 _ => continue,
             };
             return Err(format!(
-                "Invalid {thing} for WSGI daemon process. '{}' {wrong}: make it, or name another",
+                "Invalid {thing} for WSGI daemon process. '{}' {wrong}: create it, or name another one",
                 directory.display()
             ));
         }

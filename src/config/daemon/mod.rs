@@ -55,9 +55,9 @@ fn name(word: Vec<u8>) -> Result<Vec<u8>, String> {
     let text = String::from_utf8_lossy(&word);
     let option = text.split_once('=').is_some_and(|(name, _)| OPTIONS.iter().any(|row| row.name == name));
     let why = match &text[..] {
-        "" => "It is the first word, before the options",
+        "" => "The name is the first word, before the options",
         token if token.starts_with("%{") => "A name that begins with %{ would be taken for a token",
-        _ if option => &format!("'{text}' is an option; the name stands before the options"),
+        _ if option => &format!("'{text}' is an option; the name comes before the options"),
         _ => return Ok(word),
     };
     Err(format!("Name of WSGI daemon process not supplied. {why}"))
@@ -71,7 +71,7 @@ fn unknown(word: &[u8]) -> String {
         // It has no value, or a blank stands beside its equals sign.
         Some(near) if near == name => format!("Write {near}=value, without blanks; an empty value is ''"),
         Some(near) => format!("Did you mean {near}=?"),
-        None => "docs/directives.md has the options".into(),
+        None => "docs/directives.md lists the options".into(),
     };
     format!("Invalid option to WSGI daemon process definition. There is no option '{text}'. {why}")
 }

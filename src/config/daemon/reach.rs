@@ -64,10 +64,10 @@ pub fn misplaced(main: Server<'_>) -> Option<String> {
     main.all().find_map(wrong)
 }
 
-const UNIQUE: &str = "names are unique in the whole server, whatever virtual host they stand in";
+const UNIQUE: &str = "names must be unique in the whole server, across all virtual hosts";
 const ONE_SITE: &str =
-    "names are unique in the whole server; only virtual hosts of one ServerName may define the same group";
-const SAME_OPTIONS: &str = "in another virtual host of the site it needs the same options";
+    "names must be unique in the whole server; only virtual hosts with the same ServerName may define the same group";
+const SAME_OPTIONS: &str = "another virtual host with the same ServerName must give the same options";
 
 fn duplicate(group: &GroupOptions, first: &GroupOptions, rule: &str) -> String {
     format!(
@@ -104,14 +104,14 @@ pub fn require(place: &Place<'_>, name: &[u8]) -> Result<(), String> {
     let there = &group.location;
     if owner.is_empty() || user.is_empty() {
         Err(format!(
-            "WSGI process group not matchable. '{text}' is defined in a virtual host, at {there}, and can be used by those \
-             of its ServerName; put ServerName above this line, in both"
+            "WSGI process group not matchable. '{text}' is defined in a virtual host, at {there}, and only virtual hosts \
+             with the same ServerName can use it; put ServerName above this line, in both"
         ))
     } else {
         let (owner, user) = (String::from_utf8_lossy(owner), String::from_utf8_lossy(&user));
         Err(format!(
-            "WSGI process group not accessible. '{text}' is defined at {there}, for the ServerName '{owner}', and this is \
-             '{user}': define it outside of virtual hosts to share it"
+            "WSGI process group not accessible. '{text}' is defined at {there}, for the ServerName '{owner}', and this host \
+             is '{user}': define it outside virtual hosts to share it"
         ))
     }
 }

@@ -220,12 +220,12 @@ fn users_and_groups_must_be_there_and_not_root() {
         refused(&format!("user={root}"), "WSGI process blocked from running as root.");
     }
     refused("user=", "Invalid user for WSGI daemon process.");
-    refused("user=nobodys", "Invalid user for WSGI daemon process. user=nobodys names no user");
+    refused("user=nobodys", "Invalid user for WSGI daemon process. user=nobodys names an unknown user");
     refused("user=#77", "Couldn't determine user name from uid. There is no user with the number 77");
     refused("user=#x", "Invalid user for WSGI daemon process. user=#x must be a name, or # and a number");
     refused("user=#4294967295", "Invalid user for WSGI daemon process.");
-    refused("group=nobodys", "Invalid group for WSGI daemon process. group=nobodys names no group");
-    refused("supplementary-groups=site,nobodys", "'nobodys' is not known");
+    refused("group=nobodys", "Invalid group for WSGI daemon process. group=nobodys names an unknown group");
+    refused("supplementary-groups=site,nobodys", "this system has no group 'nobodys'");
     refused("socket-user=nobodys", "Invalid socket user for WSGI daemon process.");
     refused("script-user=site script-group=site", "Only one of script-user and script-group allowed.");
     assert_eq!(group("group=#12345").group, Some(12345));
@@ -238,9 +238,9 @@ fn directories_are_absolute_and_there() {
         "Invalid home directory for WSGI daemon process. home=site must be an absolute path",
     );
     refused("home=/no/such/directory", "Invalid home directory for WSGI daemon process.");
-    refused("home=/proc/version", "'/proc/version' is no directory");
+    refused("home=/proc/version", "'/proc/version' is not a directory");
     refused("script-root=site", "Invalid script root for WSGI daemon process. script-root=site must be");
-    refused("script-root=/no/such/directory", "'/no/such/directory' is not there");
+    refused("script-root=/no/such/directory", "'/no/such/directory' does not exist");
     refused("chroot=/", "Cannot chroot WSGI daemon process when not root.");
     assert!(group("chroot=/ home=/no/such/directory").home.is_some(), "it is below another root");
     let mut root = Reading { is_root: true, ..Reading::default() };
@@ -294,8 +294,8 @@ fn a_group_may_be_defined_again_by_its_site() {
     assert_eq!(copy.server.groups[0].id, 2);
     assert!(copy.read(line).unwrap_err().starts_with("Name duplicates"), "twice in one host");
     for (host, line, rule) in [
-        ("other", line, "only virtual hosts of one ServerName"),
-        ("site", "WSGIDaemonProcess a threads=6 user=site", "needs the same options"),
+        ("other", line, "only virtual hosts with the same ServerName"),
+        ("site", "WSGIDaemonProcess a threads=6 user=site", "must give the same options"),
     ] {
         let mut copy = Reading { is_root: true, ..first().seen_from(host) };
         let complaint = copy.read(line).unwrap_err();

@@ -83,7 +83,7 @@ impl Value<'_> {
         match self.digits() {
             Some(number) if number == 0 || (least..=MOST).contains(&number) => Ok(number),
             Some(number) if number < least => {
-                Err(Wrong::Whole(format!("{complaint} {number} is given, which is less")))
+                Err(Wrong::Whole(format!("{complaint} The value {number} is too small")))
             }
             _ => must(rule),
         }
@@ -160,7 +160,7 @@ impl Value<'_> {
             Some(0) => return root(),
             Some(uid) => self.httpd.user_numbered(uid).ok_or_else(|| {
                 Wrong::Whole(format!(
-                    "Couldn't determine user name from uid. There is no user with the number {uid}: name one that is there"
+                    "Couldn't determine user name from uid. There is no user with the number {uid}: name a user that exists"
                 ))
             })?,
             None => self.httpd.user(self.text).map_or_else(|| self.nobody("user"), Ok)?,
@@ -191,7 +191,7 @@ impl Value<'_> {
         let gids = names.map(|text| Value { text, ..self }.gid()).collect::<Result<Vec<_>, _>>()?;
         if gids.len() > MOST_GROUPS {
             let complaint = format!(
-                "Too many supplementary groups WSGI daemon process. {} are given, and the system takes {MOST_GROUPS}",
+                "Too many supplementary groups WSGI daemon process. {} are given; the system allows {MOST_GROUPS}",
                 gids.len()
             );
             return Err(Wrong::Whole(complaint));
@@ -213,6 +213,6 @@ impl Value<'_> {
 
     fn nobody<T>(self, kind: &str) -> Result<T, Wrong> {
         let name = String::from_utf8_lossy(self.text);
-        must(format!("names no {kind} of this system: '{name}' is not known"))
+        must(format!("names an unknown {kind}: this system has no {kind} '{name}'"))
     }
 }

@@ -48,7 +48,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     }
     let Some(script) = inside(live, r.filename()) else {
         let text = format!(
-            "'{}' lies outside of chroot= of process group '{}'",
+            "'{}' lies outside chroot= of process group '{}'",
             String::from_utf8_lossy(r.filename()),
             live.name()
         );
@@ -172,7 +172,7 @@ fn in_chroot<'a>(chroot: Option<&[u8]>, name: &[u8], value: &'a [u8]) -> &'a [u8
 
 /// The client has gone before its body was there: no process hears of it.
 fn gone(r: Request<'_>) -> Status {
-    r.log(msg::CLIENT_GONE, "the client closed the connection before the whole body of its request had come");
+    r.log(msg::CLIENT_GONE, "the client closed the connection before the whole body of its request arrived");
     Status(ReadError::Disconnected.status())
 }
 
@@ -215,13 +215,13 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
                 }
                 std::io::ErrorKind::PermissionDenied if mpm::serves_in_copies() => {
                     "this request runs as another user (AssignUserID of mpm_itk): name that user with socket-user= in \
-                     WSGIDaemonProcess, and give each such user a group"
+                     WSGIDaemonProcess, and give each such user a process group"
                 }
                 std::io::ErrorKind::PermissionDenied => {
                     "the Apache user may not reach it: move it with WSGISocketPrefix to a directory that this user can enter"
                 }
                 std::io::ErrorKind::ConnectionReset => {
-                    "its processes close connections at once: see what they say above"
+                    "its processes close connections immediately: see their lines above"
                 }
                 _ => "restart Apache",
             };
@@ -237,7 +237,7 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
             let seconds = (next.max(0) as u64).div_ceil(1_000_000).clamp(1, 60) as u32;
             let why = match &live.python {
                 Err(why) => why.clone(),
-                Ok(_) => "see the lines on its processes above".into(),
+                Ok(_) => "see the lines about its processes above".into(),
             };
             r.log(msg::GROUP_DOWN, format_args!("no process of group '{name}' serves: {why}"));
             r.retry_after(seconds);

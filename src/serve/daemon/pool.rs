@@ -220,7 +220,7 @@ impl Pool {
         if !hello.is_understood() || hello.token != live.token {
             return Err(Problem::Socket(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "somebody else answers there, or another version of mod_wsgi",
+                "another program answers there, or another version of mod_wsgi",
             )));
         }
         let slot = live.slots.get(hello.slot as usize).ok_or(Problem::Down)?;

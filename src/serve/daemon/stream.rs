@@ -192,11 +192,11 @@ impl Stream {
     pub fn file(&mut self) -> io::Result<File> {
         let malformed = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what);
         if self.source.files.is_empty() {
-            return Err(malformed("a file without its descriptor"));
+            return Err(malformed("a FILE frame without a descriptor"));
         }
         os::regular(self.source.files.remove(0)).map_err(|fd| {
             closing::discard(vec![fd]);
-            malformed("a file that is none")
+            malformed("a FILE frame whose descriptor is not a regular file")
         })
     }
 }

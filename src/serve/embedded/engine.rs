@@ -41,7 +41,7 @@ pub fn answered(answer: Result<&'static Engine, String>) {
             return Ok(engine);
         }
         Err(format!(
-            "_mod_wsgi.abi3.so speaks version {} of their interface, mod_wsgi.so {VERSION}",
+            "_mod_wsgi.abi3.so has version {} of the interface, mod_wsgi.so has {VERSION}",
             engine.version
         ))
     });

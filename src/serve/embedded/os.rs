@@ -79,7 +79,7 @@ pub fn start_python(
         pointers.push(ptr::null_mut());
         // SAFETY: argc and argv as main() gets them; they live as long as this thread, which is Python's main one.
         let code = unsafe { main(arguments.len() as c_int, pointers.as_mut_ptr()) };
-        engine::answered(Err(format!("it ended with exit status {code}; its output is above, in this log")));
+        engine::answered(Err(format!("it ended with exit status {code}; see its output above in this log")));
     })
 }
 

@@ -76,7 +76,7 @@ impl Group {
     fn say_killed(&self, context: &Context, count: usize) {
         if count > 0 {
             let text = format!(
-                "{count} processes that applications of group '{}' have started were still there when it ended; they \
+                "{count} processes that applications of group '{}' had started were still running when the group ended; they \
                  were killed",
                 self.live.name()
             );
@@ -182,7 +182,7 @@ impl Group {
         if unasked && !service_ended {
             let requests = if claimed == 1 { "request" } else { "requests" };
             let text = format!(
-                "process {} of group '{}' has ended unasked: {}; it was {phase}, {:.1} s old, had {} MiB at most, and \
+                "process {} of group '{}' died unexpectedly: {}; it was {phase}, {:.1} s old, used {} MiB at most, and had \
                  {claimed} {requests} in flight; {}",
                 process.pid,
                 self.live.name(),
@@ -190,9 +190,9 @@ impl Group {
                 age.as_secs_f64(),
                 most / 1024,
                 match (process.killed, place) {
-                    (true, Some(_)) => "it was killed, for its start took too long (startup-timeout)",
-                    (true, None) => "it was killed, for it had not ended within shutdown-timeout",
-                    _ if process.gave_up => "why stands above",
+                    (true, Some(_)) => "the supervisor killed it because its start took too long (startup-timeout)",
+                    (true, None) => "the supervisor killed it because it did not end within shutdown-timeout",
+                    _ if process.gave_up => "see the reason above",
                     _ => process.last_words.as_deref().unwrap_or(death::hint(status)),
                 },
             );

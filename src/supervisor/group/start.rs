@@ -131,8 +131,8 @@ impl Group {
         let next =
             self.places[index].next.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
         let text = format!(
-            "the successor (pid {pid}) of a process of group '{}' cannot serve, for the reason above; the processes that \
-             there are serve on with the old code, and the next one is tried in {} s, or as soon as the script changes",
+            "new process (pid {pid}) of group '{}' failed to start (reason above). The running processes keep serving the \
+             old code. Next try in {} s, or when the script changes",
             self.live.name(),
             next.as_secs_f64().ceil()
         );

@@ -47,7 +47,7 @@ impl Plan<'_> {
             self.warn(
                 msg::LOCALE_UNKNOWN,
                 &format!("locale={shown}"),
-                &io::Error::other("the system does not know it ('locale -a' lists what it knows)"),
+                &io::Error::other("the system has no such locale ('locale -a' lists those it has)"),
             );
         }
     }

@@ -75,7 +75,7 @@ impl Relay<'_, '_> {
         self.take(len as u64)?;
         self.files += 1;
         if self.files > MOST_FILES {
-            return Err(malformed("more files than an application can answer with"));
+            return Err(malformed("more files than an answer may have"));
         }
         if self.instead.is_none() && !self.context.drops_body() {
             self.context.append_file(file.as_raw_fd(), offset, len)?;

@@ -46,7 +46,7 @@ fn declared(answer: &Answer<'_>) -> io::Result<Option<u64>> {
         if name.eq_ignore_ascii_case(b"Content-Length") {
             let length = Some(value).filter(|value| value.iter().all(u8::is_ascii_digit));
             let length = length.and_then(|value| std::str::from_utf8(value).ok()?.parse::<i64>().ok());
-            let length = length.ok_or_else(|| malformed("a Content-Length that is no number"))?;
+            let length = length.ok_or_else(|| malformed("a Content-Length that is not a number"))?;
             if declared.replace(length as u64).is_some() {
                 return Err(malformed("two Content-Lengths"));
             }
@@ -61,7 +61,7 @@ impl Relay<'_, '_> {
         const MOST_HEADS: u32 = 2;
         self.heads += 1;
         if self.heads > MOST_HEADS {
-            return Err(malformed("one HEAD after another"));
+            return Err(malformed("a second HEAD frame"));
         }
         let payload = self.conn.stream.payload(len)?;
         let answer = Answer::parse(&payload).map_err(unreadable)?;

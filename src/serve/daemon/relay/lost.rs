@@ -26,10 +26,10 @@ impl Relay<'_, '_> {
             );
             (msg::ANSWER_TIMEOUT, 504, text)
         } else if error.kind() == io::ErrorKind::InvalidData {
-            (msg::LINK_BROKEN, 500, format!("a process of group '{name}' has sent nonsense: {error}; {then}"))
+            (msg::LINK_BROKEN, 500, format!("invalid data on the connection to a process of group '{name}': {error}; {then}"))
         } else if error.raw_os_error() == Some(libc::EMFILE) {
             let text = format!(
-                "a file of an answer cannot be received: {error} ('ulimit -n' of Apache's user); {then}"
+                "Apache cannot receive a file that the application sends: {error} (see 'ulimit -n' of Apache's user); {then}"
             );
             (msg::LINK_BROKEN, 500, text)
         } else if progress == Progress::Late {
@@ -38,7 +38,7 @@ impl Relay<'_, '_> {
                 format!("a request has lasted longer than request-timeout ({seconds} s) allows; {then}");
             (msg::REQUEST_INTERRUPTED, 504, text)
         } else {
-            let text = format!("a process of group '{name}' has ended in the middle of the request; {then}");
+            let text = format!("a process of group '{name}' ended in the middle of the request; {then}");
             (msg::ANSWER_LOST, 502, text)
         };
         r.log(message, text);

@@ -160,7 +160,7 @@ impl<'e, 'r> Relay<'e, 'r> {
                     return frame::parse_end(&payload).map(Some).map_err(unreadable);
                 }
                 Kind::Hello | Kind::Request | Kind::Body | Kind::Ack => {
-                    return Err(malformed("a frame that has no place in an answer"));
+                    return Err(malformed("a frame that does not belong in an answer"));
                 }
             }
         }
@@ -168,7 +168,7 @@ impl<'e, 'r> Relay<'e, 'r> {
 
     fn refuse_stray_files(&self) -> io::Result<()> {
         if self.conn.stream.has_stray_file() {
-            return Err(malformed("a descriptor that belongs to no frame"));
+            return Err(malformed("a descriptor without a frame"));
         }
         Ok(())
     }
