@@ -63,96 +63,96 @@ macro_rules! messages {
 messages! {
     PYTHON_FAILED 1 Critical,
         "Python did not start in an Apache child.",
-        "The child serves everything else; requests for WSGI applications in it get 500.",
-        "The lines above say what Python printed. Run the python of WSGIPythonHome as the Apache user.";
+        "The child serves everything else. Requests for WSGI applications in this child get 500.",
+        "The lines above show what Python printed. Run the python of WSGIPythonHome as the Apache user.";
     SOCKET_FAILED 12 Alert,
-        "The socket of a process group could not be made.",
-        "The server does not start; on a restart the group's requests get 500.",
-        "The line names the path and what is wrong with it; WSGISocketPrefix moves it.";
+        "The socket of a process group could not be created.",
+        "The server does not start. On a restart, requests for the group get 500.",
+        "The line names the path and the error. WSGISocketPrefix moves the socket.";
     FORK_FAILED 24 Alert,
-        "A process could not be forked.",
-        "A process of a group is tried again with a growing delay, the supervisor of all groups at the next restart.",
-        "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or see why memory is short.";
+        "Apache could not fork a process.",
+        "A process of a group is tried again with a growing delay; the supervisor of all groups at the next restart.",
+        "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or find out why memory is short.";
     PRIORITY_FAILED 75 Warning,
         "The priority of a process could not be set (cpu-priority=).",
-        "It runs with the server's.",
-        "The line says why; only root may raise it.";
+        "The process runs with the server's priority.",
+        "The line gives the reason. Only root may raise the priority.";
     CPU_LIMIT_FAILED 76 Warning,
         "The limit of CPU time could not be set (cpu-time-limit=).",
-        "The process runs without it.",
-        "The line says why.";
+        "The process runs without the limit.",
+        "The line gives the reason.";
     MEMORY_LIMIT_FAILED 77 Warning,
         "The limit of memory could not be set (memory-limit=).",
-        "The process runs without it.",
-        "The line says why.";
+        "The process runs without the limit.",
+        "The line gives the reason.";
     ADDRESS_LIMIT_FAILED 78 Warning,
         "The limit of address space could not be set (virtual-memory-limit=).",
-        "The process runs without it.",
-        "The line says why.";
+        "The process runs without the limit.",
+        "The line gives the reason.";
     LOCALE_UNKNOWN 79 Warning,
         "The system does not know the locale of a process group (locale=).",
-        "The process runs with that of the environment.",
-        "`locale -a` lists what there is; Debian: dpkg-reconfigure locales.";
+        "The process runs with the locale of its environment.",
+        "`locale -a` lists the locales of the system. Debian: dpkg-reconfigure locales.";
     OUTSIDE_CHROOT 81 Error,
-        "The script of a request lies outside of the directory that its process group is confined to (chroot=).",
+        "The script of a request lies outside the directory that its process group is confined to (chroot=).",
         "The request gets 500.",
-        "Move the script below that directory, or do without chroot=.";
+        "Move the script below that directory, or remove chroot=.";
     QUEUE_TIMEOUT 84 Error,
-        "A request has waited for a thread of its process group for longer than queue-timeout allows.",
-        "It gets 504 with Retry-After.",
-        "Give the group more threads= or processes=, or see which requests take so long.";
+        "A request waited longer for a thread of its process group than queue-timeout allows.",
+        "The request gets 504 with Retry-After.",
+        "Give the group more threads= or processes=, or find out which requests take so long.";
     INTERPRETER_FAILED 87 Error,
-        "An interpreter for an application group could not be made.",
-        "The request gets 503; it is tried again as the line says.",
-        "Usually memory is short, or a `sitecustomize` or `.pth` file fails: the traceback is above.";
+        "The interpreter for an application group could not be created.",
+        "The request gets 503. The line says when the next attempt follows.",
+        "Usually memory is short, or `sitecustomize` or a `.pth` file fails: see the traceback above.";
     CALLABLE_MISSING 89 Error,
         "The script has no attribute with the name of the callable.",
         "The request gets 500.",
         "Define `application` in the script, or name what it defines with WSGICallableObject or callable-object=.";
     SITE_DIRECTORY 91 Error,
         "A directory of WSGIPythonPath could not be added to sys.path.",
-        "The interpreter runs without it.",
+        "The interpreter runs without that directory.",
         "Read the traceback: a `.pth` file in that directory may be broken.";
     EXIT_SYSTEM_EXIT 97 Error,
         "An exit function (atexit) raised SystemExit.",
-        "The other exit functions run.",
+        "The other exit functions run all the same.",
         "Do not call sys.exit() in a function registered with atexit.";
     EXIT_FAILED 98 Error,
         "An exit function (atexit) or the wait for threads raised an exception.",
-        "The other exit functions run.",
-        "Mend the function that the traceback names.";
+        "The other exit functions run all the same.",
+        "Fix the function that the traceback names.";
     SCRIPT_UNREADABLE 105 Error,
         "The script of a request could not be read or compiled.",
-        "The request gets 503; it is tried again as the line says.",
-        "Correct the syntax error shown, or put the file where the Apache user can read it.";
+        "The request gets 503. The line says when the next attempt follows.",
+        "Fix the syntax error shown, or put the file where the Apache user can read it.";
     PRELOAD_UNREADABLE 106 Error,
-        "A script to be loaded at start could not be read or compiled.",
-        "It is tried again as the line says, at a request.",
-        "As for WSGI0105.";
+        "A script that is loaded at start could not be read or compiled.",
+        "The line says when the next attempt follows; a request triggers it.",
+        "See WSGI0105.";
     SCRIPT_EXITED 107 Error,
         "The script of a request called sys.exit() while it was loaded.",
-        "The request gets 503; the process lives, and it is tried again as the line says.",
-        "Do not end the process in code that runs at import; guard it with `if __name__ == \"__main__\"`.";
+        "The request gets 503 and the process goes on. The line says when the next attempt follows.",
+        "Do not end the process in code that runs at import. Guard such code with `if __name__ == \"__main__\"`.";
     PRELOAD_EXITED 108 Error,
         "A script called sys.exit() while it was loaded at start.",
-        "It is tried again as the line says, at a request.",
-        "As for WSGI0107.";
+        "The line says when the next attempt follows; a request triggers it.",
+        "See WSGI0107.";
     SCRIPT_RAISED 109 Error,
         "The script of a request raised an exception while it was loaded.",
-        "The request gets 503; it is tried again as the line says.",
-        "The traceback below shows where. ModuleNotFoundError: add the project's directory with WSGIPythonPath.";
+        "The request gets 503. The line says when the next attempt follows.",
+        "The traceback below shows the place. ModuleNotFoundError: add the project's directory with WSGIPythonPath.";
     PRELOAD_RAISED 110 Error,
         "A script raised an exception while it was loaded at start.",
-        "It is tried again as the line says, at a request.",
-        "As for WSGI0109.";
+        "The line says when the next attempt follows; a request triggers it.",
+        "See WSGI0109.";
     QUEUE_FULL 116 Error,
-        "The queue of a process group was full for as long as connect-timeout says.",
+        "The queue of a process group stayed full for the time of connect-timeout.",
         "The request gets 503 with Retry-After.",
         "Give the group more threads= or processes=, or a longer listen-backlog=.";
     CONNECT_FAILED 117 Error,
-        "The socket of a process group cannot be connected to.",
+        "Apache cannot connect to the socket of a process group.",
         "The request gets 503.",
-        "The line names the socket: somebody has removed it or its directory, or changed the modes. Restart Apache.";
+        "The line names the socket. Somebody removed it or its directory, or changed the modes. Restart Apache.";
     EXEC_CGI_OFF 134 Error,
         "A script that no WSGIScriptAlias names was requested where `Options ExecCGI` is off.",
         "The request gets 403.",
@@ -160,19 +160,19 @@ messages! {
     SCRIPT_MISSING 135 Error,
         "The script file does not exist, or the Apache user may not enter its directory.",
         "The request gets 404.",
-        "Correct the path in WSGIScriptAlias. A script in a home directory belongs elsewhere, say below /srv.";
+        "Correct the path in WSGIScriptAlias. Move a script in a home directory to another place, such as /srv.";
     SCRIPT_IS_DIRECTORY 136 Error,
         "The target of the request is a directory.",
         "The request gets 403.",
         "Name the script file itself. To map a directory of scripts, end both URL and path with a slash.";
     PATH_INFO_REFUSED 137 Error,
-        "The URL goes on behind the script where `AcceptPathInfo Off` is in force.",
+        "The URL continues after the script, where `AcceptPathInfo Off` applies.",
         "The request gets 404.",
         "Remove `AcceptPathInfo Off` for the script.";
     TRANSFER_ENCODING 138 Error,
         "The request's Transfer-Encoding is not `chunked`.",
         "The request gets 501.",
-        "Nothing to do: a client sent what nobody supports.";
+        "Nothing to do: the client sent an encoding that no server supports.";
     CHUNKED_REFUSED 139 Error,
         "The request body is chunked and WSGIChunkedRequest is off.",
         "The request gets 411.",
@@ -186,295 +186,292 @@ messages! {
         "The request gets 500.",
         "Set `WSGIRestrictEmbedded Off`, or give the application a process group.";
     HEADER_TOO_LONG 144 Error,
-        "An answer has a header that is longer than header-buffer-size allows, more than 1000 headers, or more than 4 MiB of them.",
-        "start_response raises ValueError, or the request gets 500.",
-        "Have the application send less (cookies, usually), or raise header-buffer-size=.";
+        "An answer has a header longer than header-buffer-size allows, more than 1000 headers, or more than 4 MiB of headers.",
+        "start_response() raises ValueError, or the request gets 500.",
+        "Make the application send less (usually cookies), or raise header-buffer-size=.";
     ANSWER_TIMEOUT 145 Error,
-        "The process of a request has sent nothing for as long as socket-timeout (else Timeout) says.",
-        "504, if nothing was sent to the client; else its connection is cut.",
-        "See what the application waits for; SIGUSR2 to the process writes the stacks of all threads.";
+        "The process of a request sent nothing for the time of socket-timeout (without it: Timeout).",
+        "The client gets 504 if nothing was sent to it before; otherwise its connection is closed.",
+        "Find out what the application waits for. SIGUSR2 makes the process log the stacks of all threads.";
     ANSWER_LOST 146 Error,
-        "The process of a request has ended before the answer was complete.",
-        "502, if nothing was sent to the client; else its connection is cut.",
-        "The line of the process's death (WSGI1029) says why.";
+        "The process of a request ended before the answer was complete.",
+        "The client gets 502 if nothing was sent to it before; otherwise its connection is closed.",
+        "The line about the death of the process (WSGI1029) says why.";
     GROUP_FORBIDDEN 149 Error,
-        "The process group of the request is none that WSGIRestrictProcess allows.",
+        "WSGIRestrictProcess does not allow the process group of the request.",
         "The request gets 500.",
-        "Name it there, or choose another with WSGIProcessGroup.";
+        "Add the group to WSGIRestrictProcess, or choose another one with WSGIProcessGroup.";
     NO_PROCESS_GROUP 150 Error,
-        "The request names a process group and none is defined.",
+        "The request names a process group, but none is defined.",
         "The request gets 500.",
-        "Define it with WSGIDaemonProcess, or use `%{GLOBAL}` to run the application in embedded mode.";
+        "Define the group with WSGIDaemonProcess, or use `%{GLOBAL}` to run the application in embedded mode.";
     UNKNOWN_GROUP 151 Error,
         "The request names a process group that is not defined.",
         "The request gets 500.",
         "Correct the name, or define the group with WSGIDaemonProcess.";
     OTHER_HOSTS_GROUP 152 Error,
-        "The request names a process group of another virtual host.",
+        "The request names a process group that belongs to another virtual host.",
         "The request gets 500.",
         "Define the group in the main server, or give both hosts the same ServerName.";
     WRONG_GROUP 155 Error,
-        "The script, or its directory, is not of the group that script-group= demands, or others may write to it.",
-        "A request for it gets 403. A process that is asked in another way does not run it.",
+        "The script or its directory does not belong to the group that script-group= requires, or others may write to it.",
+        "A request for the script gets 403. A process that is asked in another way does not run it.",
         "Correct the group or the mode that the line names.";
     WRONG_OWNER 164 Error,
-        "The script, or its directory, is not of the user that script-user= demands, or others may write to it.",
-        "A request for it gets 403. A process that is asked in another way does not run it.",
+        "The script or its directory does not belong to the user that script-user= requires, or others may write to it.",
+        "A request for the script gets 403. A process that is asked in another way does not run it.",
         "Correct the owner or the mode that the line names.";
     APPLICATION_RAISED 174 Error,
         "The application raised an exception.",
-        "500 if nothing was sent; else the connection is cut so that the client notices.",
-        "The traceback below shows where.";
+        "The client gets 500 if nothing was sent to it before; otherwise its connection is closed, so that the client notices.",
+        "The traceback below shows the place.";
     APPLICATION_EXITED 175 Error,
         "The application called sys.exit().",
-        "As for WSGI0174; the process lives.",
+        "The same as for WSGI0174. The process goes on.",
         "Do not end the process in a request.";
     CLOSE_LOOKUP 194 Error,
-        "Looking up `close` on the application's iterable raised something else than AttributeError.",
+        "Looking up `close` on the application's iterable raised an exception other than AttributeError.",
         "The iterable is not closed.",
-        "Mend the object the traceback names.";
+        "Fix the object that the traceback names.";
     PYTHON_NOT_RUNNING 210 Error,
-        "A request needs Python in this Apache child, and it is not running there.",
-        "The request gets 500 (503 when the configured python is at fault since the last restart).",
+        "A request needs Python in this Apache child, but Python is not running there.",
+        "The request gets 500 (503 if the configured python became unusable at the last restart).",
         "An earlier line of this process (WSGI0001, WSGI1001) says why.";
     PYTHON_UNUSABLE 1001 Critical,
         "The python of WSGIPythonHome (without it: /usr/bin/python3, else /usr/local/bin/python3) cannot be used.",
-        "The configuration is refused; on a restart of a running server WSGI requests get 503.",
-        "Each sentence ends with its remedy. `apachectl configtest` shows it again.";
+        "The configuration is refused. On a restart of a running server, WSGI requests get 503.",
+        "Each sentence ends with its remedy. `apachectl configtest` shows the message again.";
     OTHER_PYTHON 1002 Critical,
-        "Another module has already brought a libpython into Apache's processes.",
+        "Another module has already loaded a libpython into Apache's processes.",
         "WSGI requests get 500: two Pythons in one process would crash it.",
-        "Remove the other module (mod_python, the original mod_wsgi, a scripting plugin) that the line names.";
+        "Remove the module that the line names (mod_python, the original mod_wsgi, a scripting plugin).";
     SMALL_STACKS 1003 Notice,
         "ThreadStackSize is below 2 MiB.",
-        "Deeply nested data (a JSON body of brackets) can overflow the stack and end the child.",
+        "Deeply nested data (such as a JSON body of brackets) can overflow the stack and end the child.",
         "Remove ThreadStackSize, or set it to 2097152 or more.";
     THREADS_LEFT 1004 Notice,
-        "The process ends while threads that the application started are running.",
-        "Exit functions have run; the threads end with the process.",
-        "End them in a function registered with atexit. Those marked (daemon) were not waited for.";
+        "The process ends while threads that the application started are still running.",
+        "Exit functions have run. The threads end with the process.",
+        "End the threads in a function registered with atexit. Threads marked (daemon) were not waited for.";
     REQUEST_CUT 1005 Warning,
-        "The server stops and a request has not ended in time.",
-        "Its client sees a closed connection.",
-        "Nothing, if it was meant to run for long; else see what the request waits for.";
+        "The server stops, and a request did not end in time.",
+        "The client's connection is closed.",
+        "Nothing to do if the request is meant to run for long. Otherwise find out what it waits for.";
     SHORT_RESPONSE 1006 Warning,
         "The application answered with fewer bytes than its Content-Length said.",
         "The connection is closed so that the client notices.",
-        "Leave Content-Length out, or count bytes, not characters.";
+        "Omit Content-Length, or count bytes instead of characters.";
     PANIC 1007 Error,
-        "A fault in mod_wsgi itself was caught.",
-        "The request gets 500; the process serves on.",
-        "Please report it with this line.";
+        "mod_wsgi caught a fault in its own code.",
+        "The request gets 500. The process keeps serving.",
+        "Please report it, and include this line.";
     ENGINE_MISMATCH 1008 Critical,
-        "mod_wsgi.so and _mod_wsgi.abi3.so are not of one version.",
+        "mod_wsgi.so and _mod_wsgi.abi3.so have different versions.",
         "WSGI requests get 500.",
         "Install both files together and restart Apache.";
     PYTHON_STARTED 1010 Info,
         "Python is running in this Apache child.",
-        "Requests can be served.",
+        "The child can serve requests.",
         "Nothing to do.";
     SCRIPT_LOADED 1011 Info,
         "A script was loaded.",
         "Requests for it are served.",
         "Nothing to do.";
     CLIENT_GONE 1012 Info,
-        "The client closed the connection while the application read the request's body.",
-        "The application got mod_wsgi.ClientDisconnected and let it pass.",
+        "The client closed the connection while the application read the request body.",
+        "The application got mod_wsgi.ClientDisconnected and did not catch it.",
         "Nothing to do.";
     INTERPRETER_LEFT 1013 Debug,
-        "At the end of the process an interpreter was not taken down, for other threads use it.",
+        "At the end of the process an interpreter was not shut down, because other threads use it.",
         "Its exit functions have run.",
         "Nothing to do.";
     EXIT_SKIPPED 1014 Warning,
-        "The process ends while a script is still being loaded, while an exit function (atexit) has not ended, or (level info) \
-         while an interpreter is still being taken down.",
-        "Not every exit function of its applications has run, if the line says so.",
-        "See what the script or exit function that the line names waits for.";
+        "The process ends while a script is still being loaded, while an exit function (atexit) still runs, or (level info) while an interpreter is still being shut down.",
+        "Some exit functions of its applications have not run, if the line says so.",
+        "Find out what the script or exit function that the line names waits for.";
     NOT_STARTED 1015 Error,
-        "A request came for an application that does not start; written once in 10 s by all processes together.",
-        "The request gets 503 with Retry-After; the application is tried again at the time the line names.",
-        "Look for the full entry with the same id: it has the traceback.";
+        "A request arrived for an application that cannot be started. All processes together log this at most once in 10 s.",
+        "The request gets 503 with Retry-After. The line says when the next attempt follows.",
+        "Look for the full entry with the same id: it contains the traceback.";
     ADVICE 1016 Error,
-        "What to do about a failed start, where the failure is a known one.",
-        "It stands below the traceback of the full entry.",
+        "What to do about a failed start whose cause is known.",
+        "The line follows the traceback of the full entry.",
         "Do what the line says.";
     START_TIMEOUT 1017 Error,
-        "An application has not started within WSGIStartupTimeout.",
-        "It is Failed, the others go on on another thread; the stacks of all threads follow.",
-        "The stacks show what its import waits for: often a connection without a time limit, or a thread that imports.";
+        "An application did not start within WSGIStartupTimeout.",
+        "This application answers 503; other applications keep loading on another thread. The stacks of all threads follow.",
+        "The stacks show what the import waits for: often a connection without a time limit, or a thread that imports.";
     LOCK_WAIT 1018 Notice,
-        "An application has waited for the startup lock for a while.",
-        "It waits on; the line names the processes that have the lock, and what they load.",
-        "Nothing, if those take their time; else see what they wait for, or give WSGIStartupLock more slots.";
+        "An application has waited for the startup lock for some time.",
+        "The application keeps waiting. The line names the processes that hold the lock, and what they load.",
+        "Nothing to do if those starts are slow. Otherwise find out what they wait for, or give WSGIStartupLock more slots.";
     PRELOAD_BUDGET 1019 Notice,
-        "Not all applications are started with the process: WSGIPreload Auto starts 8, and for 10 s.",
+        "Not all applications are started with the process: WSGIPreload Auto starts at most 8, and for at most 10 s.",
         "The others start with their first request.",
-        "Set `WSGIPreload On`, or preload=on for those that matter; or give them processes of their own.";
+        "Set `WSGIPreload On`, or preload=on for the important ones; or give them process groups of their own.";
     REPORT 1020 Notice,
-        "The stacks of all Python threads, asked for by SIGUSR2.",
+        "The stacks of all Python threads, requested by SIGUSR2.",
         "The process goes on.",
         "Nothing to do.";
     IMPORT_DEADLOCK 1021 Error,
-        "Requests wait for imports that do not get on: usually one holds a lock and imports, and another imports a module that wants the lock.",
-        "The waiting request is interrupted and gets 503; the others go on.",
-        "Import the module that the line names when the application starts, or name a path that needs it in warmup=.";
+        "Requests wait for blocked imports. Usually one thread holds a lock and imports, and another imports a module that wants the lock.",
+        "The waiting request is interrupted and gets 503. The others continue.",
+        "Import the module that the line names when the application starts, or put a path that needs it into warmup=.";
     EXIT_REFUSED 1022 Error,
-        "The application called os._exit(), or something else that would have ended a process that serves others too, or \
-         starts one.",
-        "It gets mod_wsgi.ExitRefused; the process lives.",
-        "The stack shows who calls it. Give the application a process group of its own, or let it end the process: \
-         WSGIRestrictExit Off.";
+        "The application called os._exit() or another function that would end the process. The process also serves others, or it is starting an application.",
+        "The application gets mod_wsgi.ExitRefused. The process goes on.",
+        "The stack shows the caller. Give the application a process group of its own, or set WSGIRestrictExit Off to let it end the process.";
     START_LATE 1023 Notice,
-        "A start that had timed out has ended after all.",
-        "If it has ended well, the application serves in this process.",
-        "Raise WSGIStartupTimeout if it needs that time.";
+        "A start ended after its timeout.",
+        "If the start succeeded, the application serves in this process.",
+        "Raise WSGIStartupTimeout if the application needs that time.";
     WARM_UP_FAILED 1024 Error,
         "A warm-up request answered with a status of 500 or more, or raised an exception.",
-        "The start has failed, as if loading had.",
-        "The traceback above, if there is one, shows where; a path that is right answers below 500.";
+        "The start counts as failed, as if loading had failed.",
+        "If there is a traceback above, it shows the place. A warm-up path must answer with a status below 500.";
     DJANGO 1025 Warning,
-        "What Django's system checks found, unapplied migrations, and their kind (WSGIDjangoAlias).",
-        "Errors of checks fail the start, unless checks=off.",
-        "Do what Django says; `manage.py check` and `manage.py migrate` show the same.";
+        "Results of Django's system checks, unapplied migrations and similar findings (WSGIDjangoAlias).",
+        "Errors of the checks make the start fail, unless checks=off is set.",
+        "Do what Django says. `manage.py check` and `manage.py migrate` show the same.";
     TOO_MANY_WAIT 1026 Warning,
-        "Half of the threads of an Apache child (all of a process of a process group) wait for applications that start, and another request came for one.",
-        "It gets 503 with Retry-After, so that files and applications that serve are still served.",
-        "Have the application started with the process (WSGIPreload, preload=on), or see why its start takes so long.";
+        "Half of the threads of an Apache child (in a process group: all threads of a process) wait for applications that start, and another request for one arrived.",
+        "That request gets 503 with Retry-After, so that files and running applications are still served.",
+        "Start the application with the process (WSGIPreload, preload=on), or find out why its start takes so long.";
     WORKER_STARTED 1027 Info,
-        "A process of a process group has been started, or serves.",
-        "Nothing yet; or requests are served by it.",
+        "A process of a process group was started, or is ready to serve.",
+        "A process that is ready serves requests.",
         "Nothing to do.";
     WORKER_ENDS 1028 Info,
-        "A process of a process group ends as it should.",
-        "Another one has taken its place, or the server stops.",
-        "Nothing to do; the line says why.";
+        "A process of a process group ends normally.",
+        "A new process has replaced it, or the server stops.",
+        "Nothing to do. The line says why.";
     WORKER_DIED 1029 Error,
-        "A process of a process group has ended unasked.",
-        "Another one is started at once, and more slowly when it happens again and again. Requests in it got 502.",
-        "The line says how it ended, how large it was, and what it was doing. SIGSEGV and its kind: the stacks are above (an extension module is at fault). SIGKILL: the system's memory was short, or somebody killed it.";
+        "A process of a process group died unexpectedly.",
+        "A new process is started immediately; after repeated deaths with a growing delay. The requests in the dead process got 502.",
+        "The line says how the process ended, how large it was, and what it was doing. SIGSEGV and similar signals: an extension module is at fault, see the stacks above. SIGKILL: memory ran out, or somebody killed the process.";
     REPLACING 1030 Notice,
-        "A process of a process group is replaced.",
-        "Its successor is started first; it serves until that is ready.",
-        "Nothing to do; the line says why.";
+        "A process of a process group is being replaced.",
+        "A new process is started first. The old one serves until the new one is ready.",
+        "Nothing to do. The line says why.";
     HOLDING 1031 Error,
-        "The successor of a process cannot serve.",
-        "The processes that there are serve on, with the old code. It is tried again as the line says.",
-        "Mend what the lines above name: the script, or its python.";
+        "A new process that was to replace another one failed to start.",
+        "The running processes keep serving the old code. The line says when the next try follows.",
+        "Fix what the lines above name: the script, or its python.";
     SUPERVISOR_STARTED 1032 Info,
-        "The supervisor of the process groups has been started.",
-        "It starts their processes.",
+        "The supervisor of the process groups was started.",
+        "The supervisor starts the processes of the groups.",
         "Nothing to do.";
     SUPERVISOR_DIED 1033 Error,
-        "The supervisor of the process groups has ended unasked.",
-        "Another one is started; the processes serve until their successors are ready.",
-        "See who killed it, or report the fault.";
+        "The supervisor of the process groups died unexpectedly.",
+        "A new supervisor is started. The running processes serve until new ones are ready.",
+        "Find out who killed the supervisor, or report the fault.";
     REQUEST_TIMEOUT 1034 Error,
-        "A request has lasted longer than request-timeout allows.",
-        "It is interrupted (interrupt-timeout), or its process is replaced.",
-        "The stack shows what it waits for.";
+        "A request has run longer than request-timeout allows.",
+        "The request is interrupted (interrupt-timeout), or its process is replaced.",
+        "The stack shows what the request waits for.";
     REQUEST_INTERRUPTED 1035 Info,
-        "A request that was interrupted has ended.",
-        "Its client gets 504, or a broken answer if a part was sent.",
+        "A request that was interrupted ended.",
+        "The client gets 504, or a broken answer if a part was sent before.",
         "See WSGI1034 above.";
     DEADLOCK 1036 Error,
-        "No thread of a process got the GIL for as long as deadlock-timeout says.",
-        "The process is replaced; requests in it get 502.",
-        "The stacks show which extension module keeps the GIL.";
+        "No thread of a process got the GIL for the time of deadlock-timeout.",
+        "The process is replaced. The requests in it get 502.",
+        "The stacks show which extension module holds the GIL.";
     STRANGER 1037 Error,
-        "Somebody who is not Apache has connected to the socket of a process group.",
+        "A process of a user other than Apache's connected to the socket of a process group.",
         "The connection is closed.",
-        "The line names the user; see what runs as that user.";
+        "The line names the user. Find out what runs as that user.";
     LINK_BROKEN 1038 Error,
-        "What came over a connection between Apache and a process is not what the other side sends.",
+        "Invalid data arrived on the connection between Apache and a worker.",
         "The connection is closed.",
-        "Report it; if both files of the module are of one version it is a fault.";
+        "Please report it, if both files of the module have the same version.";
     THREADS_SHORT 1039 Error,
-        "A thread cannot be started.",
-        "What it was for is left out.",
-        "Raise the limit of processes of the user (`ulimit -u`, systemd's TasksMax).";
+        "A thread cannot be started, or a connection cannot be accepted.",
+        "The task of that thread is skipped; a connection waits.",
+        "Raise the user's limit of processes (`ulimit -u`, systemd's TasksMax) or of open files (`ulimit -n`).";
     GROUP_DOWN 1040 Error,
-        "No process of the group serves.",
+        "No process of the group is serving.",
         "The request gets 503 with Retry-After.",
         "Earlier lines of the group (WSGI1029, WSGI1031, WSGI1041) say why.";
     GROUP_UNUSABLE 1041 Critical,
-        "The python of a process group cannot be used, or another of its settings.",
-        "The configuration is refused; on a restart of a running server the processes that there are serve on.",
-        "Each sentence ends with its remedy. `apachectl configtest` shows it again.";
+        "The python of a process group, or another of its settings, cannot be used.",
+        "The configuration is refused. On a restart of a running server, the running processes keep serving.",
+        "Each sentence ends with its remedy. `apachectl configtest` shows the message again.";
     PROCESS_SETUP 1042 Error,
-        "A step of preparing a process of a process group has failed.",
-        "Where the process can do without, it goes on; else it ends, and is tried again.",
-        "The line names the step and the option of WSGIDaemonProcess that it is for.";
+        "A step in preparing a process of a process group failed.",
+        "If the process can do without this step, it continues. Otherwise it ends and is tried again.",
+        "The line names the step and the option of WSGIDaemonProcess that requires it.";
     WATCH_FAILED 1043 Warning,
-        "A directory cannot be watched, of which a process has imported files (reload=imports).",
-        "Changes in it are not noticed; it is said once by each process.",
-        "The line says why; where watches are short, raise fs.inotify.max_user_watches or max_user_instances (sysctl).";
+        "A directory from which a process imported files cannot be watched (reload=imports).",
+        "Changes in that directory are not noticed. Each process logs this once.",
+        "The line gives the reason. If the limit of watches is reached, raise fs.inotify.max_user_watches or max_user_instances (sysctl).";
     WITHOUT_EFFECT 1045 Notice,
-        "The configuration has a directive of an earlier mod_wsgi that nothing needs any more.",
-        "It is accepted, and has no effect.",
-        "Remove it; the line says where it stands, and why.";
+        "The configuration contains a directive of an earlier mod_wsgi that is no longer needed.",
+        "The directive is accepted, but has no effect.",
+        "Remove the directive. The line names its place and the reason.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
-        "The configuration is refused; a request that comes there in another way gets 500.",
+        "The configuration is refused. A request that reaches embedded mode in another way gets 500.",
         "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
     HOP_BY_HOP 1055 Warning,
-        "An application answers with a header that belongs to the connection, which is the server's: Connection, Keep-Alive, Transfer-Encoding, Upgrade and their kind.",
-        "The header is left out, the answer is sent. Each process says it once for each application and header.",
-        "Nothing that is urgent. Tutorials of server-sent events set Connection: keep-alive; it can be removed there.";
+        "An application answers with a header that only the server may set: Connection, Keep-Alive, Transfer-Encoding, Upgrade and similar ones.",
+        "The header is left out and the answer is sent. Each process logs this once for each application and header.",
+        "Nothing urgent. Tutorials about server-sent events set Connection: keep-alive; remove that line.";
     INPUT_FILTER_MUTE 1056 Error,
-        "An input filter (SetInputFilter) answers read after read without data, without an end and without an error.",
-        "The application gets OSError, the client 400.",
-        "The filter is at fault: see which ones SetInputFilter and AddInputFilter name for this URL.";
+        "An input filter (SetInputFilter) keeps returning no data, no end and no error.",
+        "The application gets OSError; the client gets 400.",
+        "The filter is at fault. See which filters SetInputFilter and AddInputFilter name for this URL.";
     SCRIPT_LOADING 1060 Info,
-        "A script is about to be executed: \"Loading\" for the first time, \"Reloading\" when it has changed.",
-        "WSGI1011 follows when it serves, else what it failed of.",
+        "A script is about to be executed: \"Loading\" for the first time, \"Reloading\" after a change.",
+        "WSGI1011 follows when the application serves; otherwise the reason for the failure follows.",
         "Nothing to do.";
     INTERPRETER_MADE 1061 Info,
-        "A sub-interpreter is about to be made, for an application group that has none.",
+        "A sub-interpreter is about to be created for a new application group.",
         "Applications of the group run in it.",
         "Nothing to do.";
     TIME_ZONE_SET 1062 Warning,
-        "An application in an Apache child has set the time zone (TZ), which the C library has once for a process.",
-        "From then on the child writes times of that zone into its logs, and other applications in it see it, too.",
+        "An application in an Apache child set the time zone (TZ). The C library has one time zone for the whole process.",
+        "From then on the child writes its logs in that time zone, and other applications in it see that zone too.",
         "Run the application in a process group, or set TZ for the whole server (envvars, systemd's Environment=).";
     APPLICATION_ENDS 1065 Notice,
-        "An application ends the process that it runs in, which WSGIRestrictExit lets it do.",
-        "Other requests in that process are cut.",
-        "The line names the application and the place of the call. WSGIRestrictExit On, or Auto, refuses it.";
+        "An application ends the process that it runs in, which WSGIRestrictExit allows.",
+        "Other requests in that process are cut off.",
+        "The line names the application and the place of the call. WSGIRestrictExit On or Auto refuses such calls.";
     HELD_APART 1066 Error,
         "Three processes in a row died while they started the same application.",
-        "Processes that start now do so without it: its requests get 503, the others are served. It is tried again, where nobody loses by it.",
-        "Earlier lines say how the processes died: in a process group WSGI1029, with the stacks above it; of Apache's children AH00052.";
+        "New processes start without this application: its requests get 503, the other applications are served. The next try takes place in a process that no request waits for.",
+        "Earlier lines say how the processes died: WSGI1029 in a process group, with the stacks above it; AH00052 for Apache's children.";
     DIED_AT_START 1067 Notice,
         "An Apache child died while it started an application.",
-        "Apache starts another child. After three deaths in a row the application is held apart (WSGI1066).",
-        "See how the child ended (AH00052); an extension module is at fault, usually.";
+        "Apache starts another child. After three deaths in a row, new children start without the application (WSGI1066).",
+        "See how the child ended (AH00052). Usually an extension module is at fault.";
     BOARD_HELD 1070 Warning,
-        "A process holds the lock of the start board that all processes of its user share (Apache's children, or those of process groups), and does not let go of it.",
-        "This process does without the board until it is to be had: it starts applications without waiting for others, and learns nothing of their failures. Said once by each process.",
-        "The module holds that lock for moments; an application that locks every descriptor it finds holds it for ever. See what the process runs that the line names.";
+        "A process keeps the lock of the start registry, which all processes of its user share (Apache's children, or those of process groups).",
+        "This process works without the registry until the lock is free: it starts applications without waiting for others, and does not see their failures. Each process logs this once.",
+        "The module holds that lock only for moments. An application that locks every descriptor it finds holds it for ever. Find out what the process that the line names runs.";
     LOCK_MISSED 1071 Warning,
-        "All slots of the startup lock were taken for a minute.",
-        "The application is started all the same.",
-        "WSGI1018 has named who had the slots. If starts take that long, give them more: WSGIStartupLock On slots=8.";
+        "All slots of the startup lock were in use for a minute.",
+        "The application starts without the lock.",
+        "WSGI1018 names the processes that held the slots. If starts take that long, add slots: WSGIStartupLock On slots=8.";
     GROUP_HEALED 1085 Warning,
-        "The socket or the claims of a process group were found in a state that only a process of the group can have brought about.",
-        "They are made anew; processes that are there finish what they have, others start.",
+        "The socket or the scoreboard of a process group was in a state that only a process of the group can have caused.",
+        "A new one is created. Running processes finish their requests, and new processes start.",
         "An application of the group, or an extension module, uses descriptors that are not its own.";
     LEFT_BEHIND 1086 Notice,
-        "Copies or programs that an application had started were still there when its process group ended for good.",
-        "They are killed. Those that lead a session of their own (`start_new_session=True`) are left alone.",
-        "Have the application end what it starts (`atexit`), if it matters how that ends.";
+        "Forked processes or programs that an application started were still running when its process group ended for good.",
+        "They are killed. Those with a session of their own (`start_new_session=True`) are left running.",
+        "Make the application end what it starts (`atexit`), if it matters how that ends.";
     FORK_REFUSED 1087 Error,
-        "An application forks a process with several interpreters, by `os.fork()` (multiprocessing does).",
-        "It gets RuntimeError: CPython would hang in the copy (3.11), with Apache's sockets open, or crash there (3.12, 3.13). Each process says it once.",
-        "Give its application group a process group of its own, or start a program (`subprocess`; multiprocessing's method `spawn`).";
+        "An application called `os.fork()` (multiprocessing does) in a process with several interpreters.",
+        "The application gets RuntimeError. In the forked process CPython would hang with Apache's sockets open (3.11) or crash (3.12, 3.13). Each process logs this once.",
+        "Give its application group a process group of its own, or start a program instead (`subprocess`; multiprocessing's method `spawn`).";
     OUTSIDE_SCRIPT_ROOT 1090 Error,
-        "The script does not lie below the directory that script-root= names; links are followed.",
-        "A request for it gets 403. A process that is asked in another way does not run it.",
-        "Correct the path of the script or script-root=, or see who asked for it.";
+        "The script does not lie below the directory that script-root= names (after following links).",
+        "A request for the script gets 403. A process that is asked in another way does not run it.",
+        "Correct the path of the script or script-root=, or find out who requested it.";
     BODY_FILE 1091 Warning,
-        "A temporary file for the body of a request cannot be written or read.",
-        "What cannot be written is kept in memory, up to request-buffer-size. What cannot be read again is missing: the application gets an OSError.",
+        "A temporary file for a request body cannot be written or read.",
+        "If the file cannot be written, the data stays in memory, up to request-buffer-size. If it cannot be read, the application gets an OSError.",
         "Make room in the directory that the line names, or name another one (TMPDIR in Apache's environment).";
 }
 
