@@ -19,16 +19,16 @@ pub static ALL: [Directive; 44] = [
         syntax: "URL-path file-path [process-group=name] [application-group=name] [callable-object=name] [pass-authorization=On|Off] [preload=On|Off] [warmup=/path[,/path…]]",
         default: "none",
         help: c"URL path, script file, and options name=value",
-        doc: "Mounts the application of a script file at a URL path. The path matches whole segments; runs of `/` \
-              count as one. The first alias that matches is taken, those of the virtual host before those of the \
-              main server, so put longer paths first. `Alias` and `AliasMatch` go before. What follows the path \
-              becomes PATH_INFO; if both end in `/`, it names a script file in the directory instead. An option \
-              wins over the directive of its name. `preload=` says whether the script is loaded when a process starts \
-              (see WSGIPreload); with both `process-group=` and `application-group=` given it is, unless preloading \
-              is off, and the process group must be defined above, as for WSGIImportScript. `warmup=` \
-              names URL paths at or below this one, as visitors use them: the application answers a GET request for \
-              each before it serves; a status of 500 or more, or an exception, is a failed start. Such a request has \
-              `mod_wsgi.warmup` in its environ, True.",
+        doc: "Mounts the application of a script file at a URL path. The path matches whole segments; repeated `/` \
+              count as one. The first alias that matches is used; aliases of the virtual host come before those of the \
+              main server, so put longer paths first. `Alias` and `AliasMatch` come before both. What follows the path \
+              becomes PATH_INFO; if URL path and file path both end in `/`, it names a script file in the directory instead. An option \
+              overrides the directive of the same name. `preload=` says whether the script is loaded when a process starts \
+              (see WSGIPreload). If both `process-group=` and `application-group=` are given, the script is loaded then, unless preloading \
+              is off; the process group must be defined above, as for WSGIImportScript. `warmup=` \
+              names URL paths at or below this one, as visitors use them. The application answers a GET request for \
+              each of them before it serves; a status of 500 or more, or an exception, makes the start fail. The environ of such \
+              a request contains `mod_wsgi.warmup` with the value True.",
         set: Setter::Server(|place, line| script_alias::set(place, line, false)),
     },
     Directive {
@@ -39,7 +39,7 @@ pub static ALL: [Directive; 44] = [
         default: "none",
         help: c"Regular expression, script file, and options name=value",
         doc: "As WSGIScriptAlias, for URLs that match a regular expression (not anchored; use `^`). `$1` … in the \
-              file path stand for its groups; what follows the match is appended.",
+              file path stand for its groups; the rest of the URL after the match is appended.",
         set: Setter::Server(|place, line| script_alias::set(place, line, true)),
     },
     Directive {
@@ -50,13 +50,13 @@ pub static ALL: [Directive; 44] = [
         default: "none",
         help: c"URL path, directory with manage.py, and options name=value",
         doc: "Mounts a Django project at a URL path, without a script file, and starts it as `manage.py runserver` does: \
-              the project's directory is on `sys.path`, `DJANGO_SETTINGS_MODULE` is set (to `settings=`, else to what \
-              manage.py says), Django is set up, its system checks run (their text is in the log; errors fail the \
-              start, with `checks=warning` warnings too, with `checks=off` they do not run), the language is \
-              activated, unapplied migrations are warned of, and the URL configuration is loaded. `static=/static:/srv/static` \
-              has Apache serve the files that `collectstatic` collected (grant access to that directory); \
-              `static=finders` has Django serve them, as runserver does. Grant access to the project's directory, too: \
-              the application stands for the file manage.py in it.",
+              the project's directory is on `sys.path`, `DJANGO_SETTINGS_MODULE` is set (to `settings=`, otherwise to the value in \
+              manage.py), Django is set up, its system checks run (the log has their text; errors make the \
+              start fail, with `checks=warning` warnings too; `checks=off` skips the checks), the language is \
+              activated, the log warns of unapplied migrations, and the URL configuration is loaded. With `static=/static:/srv/static` \
+              Apache serves the files that `collectstatic` collected (grant access to that directory); \
+              with `static=finders` Django serves them, as runserver does. Grant access to the project's directory, too: \
+              for Apache the application is the file manage.py in it.",
         set: Setter::Server(django::set),
     },
     Directive {
@@ -67,8 +67,8 @@ pub static ALL: [Directive; 44] = [
         default: "none",
         help: c"Script file, process-group=name and application-group=name",
         doc: "Loads a script when a process of the process group starts (`%{GLOBAL}`: an Apache child), in the \
-              interpreter of the application group, whether a URL leads to it or not. The process group must be \
-              defined above, in the main server or in a virtual host of the same ServerName.",
+              interpreter of the application group, even if no URL leads to it. The process group must be \
+              defined above, in the main server or in a virtual host with the same ServerName.",
         set: Setter::Server(import::set),
     },
     Directive {
@@ -79,9 +79,9 @@ pub static ALL: [Directive; 44] = [
         default: "Auto",
         help: c"Which applications start with the process",
         doc: "Whether applications of WSGIScriptAlias and WSGIDjangoAlias are started when an Apache child starts, \
-              before it takes requests, in the order of the configuration: those whose script and groups are known \
-              without a request (`%{ENV:name}` and `%{HOST}` are not). Auto: the first 8, and for no longer than 10 s \
-              in all; the others start with their first request, and one notice names them. On: without such limits. \
+              before it takes requests, in the order of the configuration. This concerns applications whose script and groups are known \
+              without a request (`%{ENV:name}` and `%{HOST}` are not). Auto: the first 8, for at most 10 s \
+              in total; the others start with their first request, and one notice names them. On: all, without these limits. \
               Off: all start with their first request.",
         set: Setter::Section(|name, section, value| {
             section.preload = Some(match flag(value) {
@@ -100,9 +100,9 @@ pub static ALL: [Directive; 44] = [
         syntax: "seconds",
         default: "60",
         help: c"Seconds an application may take to start",
-        doc: "How long the start of an application may take, warm-up requests included, counted from when it holds \
-              the startup lock. At the end of that time it has failed, the stacks of all threads are in the log, and \
-              other applications start on another thread. Requests wait as long for an application that starts.",
+        doc: "How long the start of an application may take, warm-up requests included. The time begins when the application gets \
+              the startup lock. At its end the start has failed, the stacks of all threads are in the log, and \
+              other applications start on another thread. Requests wait at most this long for an application that starts.",
         set: Setter::Server(|place, value| {
             place.server.settings.process.startup_timeout = seconds(place.name, value, false)?;
             Ok(())
@@ -113,10 +113,10 @@ pub static ALL: [Directive; 44] = [
         arguments: Raw,
         context: Global,
         syntax: "On|Off [slots=number]",
-        default: "On, with a slot for each CPU",
+        default: "On, with one slot for each CPU",
         help: c"On or Off, and slots=number",
-        doc: "How many processes of the server may start an application at a time; the others wait, and say in the log \
-              for whom. `slots=1` starts them strictly one after another. A process that dies gives its slot back.",
+        doc: "How many processes of the server may start an application at the same time. The others wait, and the log says \
+              for which process. `slots=1` starts them strictly one after another. A process that dies releases its slot.",
         set: Setter::Server(|place, line| {
             place.server.python.permits = startup_lock(line)?;
             Ok(())
@@ -128,11 +128,11 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "number",
         default: "3",
-        help: c"First requests run one at a time until so many imported nothing",
-        doc: "The first requests of an application run one at a time in each process, until so many in a row have \
-              imported nothing new: so two requests that import for the first time cannot wait for each other. The \
-              next one goes on as soon as a request has sent its headers or waits for its body, and after 10 s. 0: \
-              they run at once.",
+        help: c"First requests run one at a time until this many in a row imported nothing",
+        doc: "The first requests of an application run one at a time in each process, until this many in a row have \
+              imported nothing new. So two requests that import for the first time cannot wait for each other. The \
+              next request starts as soon as the current one has sent its headers or waits for its body, at the latest after 10 s. 0: \
+              all requests run immediately.",
         set: Setter::Server(|place, value| {
             let complaint = "WSGIStartupRequests must be a number from 0 to 1000.";
             let number = number(value).filter(|number| *number <= 1000).ok_or(complaint)?;
@@ -146,10 +146,10 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "seconds",
         default: "10",
-        help: c"Seconds a request may wait for an import that does not get on",
+        help: c"Seconds a request may wait for a blocked import",
         doc: "How long a request may wait for a module that another thread imports, while that thread makes no \
-              progress: usually both wait for each other. The log names both with their stacks, the waiting request \
-              is interrupted by `mod_wsgi.ImportDeadlock` and answered 503, and the other goes on. 0: never.",
+              progress. Usually both wait for each other. The log names both with their stacks; the waiting request \
+              is interrupted by `mod_wsgi.ImportDeadlock` and answered 503, and the other one continues. 0: no limit.",
         set: Setter::Server(|place, value| {
             place.server.settings.process.import_timeout = seconds(place.name, value, true)?;
             Ok(())
@@ -162,9 +162,9 @@ pub static ALL: [Directive; 44] = [
         syntax: "On|Off",
         default: "Off",
         help: c"On: visitors see why an application does not start",
-        doc: "On: the page that visitors get while an application does not start (503) shows the traceback. Off: it has \
-              the number under which the error log has it. With `ErrorDocument 503` that page is sent instead; it \
-              finds the number in `REDIRECT_WSGI_ERROR_ID`.",
+        doc: "On: the page that visitors get while an application cannot be started (503) shows the traceback. Off: the page shows \
+              the id under which the error log has the traceback. `ErrorDocument 503` replaces the page; the document \
+              finds the id in `REDIRECT_WSGI_ERROR_ID`.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.error_details)),
     },
     Directive {
@@ -173,14 +173,14 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "On|Off|Auto",
         default: "Auto",
-        help: c"Auto: an application ends its process only where that serves nobody else",
+        help: c"Auto: an application may end its process only if that process serves no other application",
         doc: "Whether an application may end the process that it runs in: by `os._exit()`, `os.abort()`, `os.exec…()`, a \
-              signal to its own process that ends it, or one of faulthandler's ways to crash. On: never; it raises \
-              `mod_wsgi.ExitRefused`, and the log shows who called it. Auto: only in a process group with one \
-              application, when that has started; never in an Apache child, which always serves others too. Off: \
-              always. Where it may, the log names the application and the place of the call. SIGTERM, SIGINT, SIGHUP and \
-              SIGUSR1 have a process of a process group replaced, in good order, and are refused only to a script that \
-              is just being loaded. Processes that an application forks end as they like.",
+              signal to its own process that ends it, or one of faulthandler's ways to crash. On: never; the call raises \
+              `mod_wsgi.ExitRefused`, and the log shows the caller. Auto: only in a process group with one \
+              application, after it has started; never in an Apache child, which always serves other requests too. Off: \
+              always. If the call is allowed, the log names the application and the place of the call. SIGTERM, SIGINT, SIGHUP and \
+              SIGUSR1 make the supervisor replace a process of a process group without losing requests; they are refused only to a script that \
+              is being loaded. Processes that an application forks are not restricted.",
         set: Setter::Server(|place, value| {
             place.server.settings.process.restrict_exit = match flag(value) {
                 Some(true) => exit_rule::ON,
@@ -198,11 +198,11 @@ pub static ALL: [Directive; 44] = [
         syntax: "name [option=value …]",
         default: "none",
         help: c"Name of a process group, and options name=value",
-        doc: "Defines a process group: processes of their own that run applications, as a user of their own, and that \
-              can be replaced without a restart of Apache. The name is unique in the whole server; virtual hosts of one ServerName may define the same group, with \
-              the same options. A group that the \
-              main server defines can be used everywhere, one of a virtual host by that one and those with the same \
-              ServerName. WSGIProcessGroup, or `process-group=` of an alias, chooses it for requests.",
+        doc: "Defines a process group: separate processes that run applications, with their own user. They \
+              can be replaced without a restart of Apache. The name must be unique in the whole server; only virtual hosts with the same ServerName may define the same group, with \
+              the same options. A group of the \
+              main server can be used everywhere; a group of a virtual host can be used there and in virtual hosts with the same \
+              ServerName. WSGIProcessGroup, or `process-group=` of an alias, selects the group for requests.",
         set: Setter::Server(daemon::set),
     },
     Directive {
@@ -213,8 +213,8 @@ pub static ALL: [Directive; 44] = [
         default: "%{GLOBAL}",
         help: c"Process group that runs applications",
         doc: "Where applications run: in the processes of a WSGIDaemonProcess, or, with `%{GLOBAL}`, in embedded mode, \
-              that is in Apache's own child processes. The other tokens are those of WSGIApplicationGroup. A request \
-              for a group that is not defined, or not for this virtual host, gets 500.",
+              that is, in Apache's own child processes. The other tokens are those of WSGIApplicationGroup. A request \
+              for a group that is not defined, or that this virtual host may not use, gets 500.",
         set: Setter::Section(|_, section, value| {
             section.process_group = Some(value.into());
             Ok(())
@@ -227,9 +227,9 @@ pub static ALL: [Directive; 44] = [
         syntax: "name|%{GLOBAL} …",
         default: "all",
         help: c"Names of the process groups that may be chosen",
-        doc: "Process groups that may be chosen here; `%{GLOBAL}` stands for embedded mode. A request for another one, \
-              by a variable say, gets 500. Names are compared as they are typed. A list replaces that of an outer \
-              section, and an earlier one of the same section.",
+        doc: "Process groups that may be selected here; `%{GLOBAL}` stands for embedded mode. A request for another group \
+              (for example by a variable) gets 500. Names are case-sensitive. A list replaces the list of an outer \
+              section, and an earlier list of the same section.",
         set: Setter::Section(restrict_process),
     },
     Directive {
@@ -238,9 +238,9 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "path",
         default: "wsgi in DefaultRuntimeDir",
-        help: c"What the paths of the sockets of process groups begin with",
-        doc: "What the paths of the sockets between Apache and the process groups begin with, below ServerRoot if it \
-              is relative. Apache's User must be able to reach that directory.",
+        help: c"Beginning of the paths of the sockets of process groups",
+        doc: "The beginning of the paths of the sockets between Apache and the process groups. A relative path is below \
+              ServerRoot. Apache's User must be able to enter that directory.",
         set: Setter::Server(socket::set_prefix),
     },
     Directive {
@@ -249,9 +249,9 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "On|Off",
         default: "On",
-        help: c"On: sockets have another name after each restart",
-        doc: "On: the name of a socket holds the generation of Apache in which it was made, \
-              `<prefix>.<pid of Apache>.<generation>.<number of the group>.sock`. Off: it holds the user's number and \
+        help: c"On: sockets may have new names after each restart",
+        doc: "On: the name of a socket contains the generation of Apache in which it was created, \
+              `<prefix>.<pid of Apache>.<generation>.<number of the group>.sock`. Off: the name contains the uid of the group and \
               stays the same over restarts, `<prefix>.<pid of Apache>.u<uid>.<number of the group>.sock`.",
         set: Setter::Server(|place, value| set_flag(place.name, value, &mut place.server.socket.rotation)),
     },
@@ -273,13 +273,13 @@ pub static ALL: [Directive; 44] = [
         syntax: "name|%{GLOBAL}|%{SERVER}|%{HOST}|%{RESOURCE}|%{ENV:name}",
         default: "%{RESOURCE}",
         help: c"Interpreter that runs applications",
-        doc: "Names the Python interpreter that runs an application; applications of one name share an \
+        doc: "Names the Python interpreter that runs an application; applications with the same name share an \
               interpreter. `%{GLOBAL}` is the main interpreter, which some extension packages need. `%{SERVER}` is \
-              the ServerName (with a port other than 80 and 443), `%{HOST}` the host of the request (where the \
-              server has no such name in ServerName and ServerAlias, the ServerName), `%{RESOURCE}` the server and the URL path of the script, \
-              `%{ENV:name}` a variable set by SetEnv, SetEnvIf or RewriteRule. The port is the one that \
-              UseCanonicalName chooses; where that is a client's and none of the server's, the one that the \
-              request came through.",
+              the ServerName (with a port other than 80 and 443), `%{HOST}` the host of the request (the ServerName, \
+              if neither ServerName nor ServerAlias has that name), `%{RESOURCE}` the server and the URL path of the script, \
+              `%{ENV:name}` a variable set by SetEnv, SetEnvIf or RewriteRule. UseCanonicalName \
+              chooses the port. If the client names a port that the server does not have, the port that the \
+              request came through counts.",
         set: Setter::Section(|_, section, value| {
             section.application_group = Some(value.into());
             Ok(())
@@ -306,9 +306,9 @@ pub static ALL: [Directive; 44] = [
         default: "/usr/bin/python3, else /usr/local/bin/python3",
         help: c"Virtual environment or prefix of the Python to run",
         doc: "The Python to run: the root of a virtual environment, or the prefix of an installation. Its `bin` \
-              directory or the python itself are understood as well. It must be CPython 3.11 or later with a \
-              shared library, and the Apache user must be able to run it; all this is checked when the \
-              configuration is read.",
+              directory and the python itself are accepted as well. It must be CPython 3.11 or later with a \
+              shared library, and the Apache user must be able to run it. All this is checked when Apache reads the \
+              configuration.",
         set: Setter::Server(|place, value| {
             place.server.python.home = Some(place.httpd.absolute(value).unwrap_or_else(|| value.to_vec()));
             place.server.python.home_location = std::mem::take(&mut place.location);
@@ -322,7 +322,7 @@ pub static ALL: [Directive; 44] = [
         syntax: "directory[:directory …]",
         default: "none",
         help: c"Directories for sys.path, joined by colons",
-        doc: "Directories put in front of `sys.path`, each as a site directory: its `.pth` files count.",
+        doc: "Directories at the beginning of `sys.path`. Each is a site directory: its `.pth` files are processed.",
         set: Setter::Server(|place, value| {
             place.server.settings.interpreter.python_path = value.to_vec();
             Ok(())
@@ -349,7 +349,7 @@ pub static ALL: [Directive; 44] = [
         syntax: "action[:message[:category[:module[:line]]]]",
         default: "none",
         help: c"Warning filter, as python -W takes it",
-        doc: "A warning filter, as `python -W` takes it. Repeat it for more; the last one is asked first.",
+        doc: "A warning filter, as `python -W` takes it. Repeat the directive for more filters; the last one is checked first.",
         set: Setter::Server(|place, value| {
             place.server.python.warnings.push(value.to_vec());
             Ok(())
@@ -389,8 +389,8 @@ pub static ALL: [Directive; 44] = [
         syntax: "random|0…4294967295",
         default: "random",
         help: c"Seed of the hashes of str and bytes",
-        doc: "Seed for the hashes of strings. 0 turns randomisation off. It is not visible in `os.environ`, so \
-              programs that the application runs have their own.",
+        doc: "Seed for the hashes of strings. 0 turns randomisation off. The seed is not visible in `os.environ`, so \
+              programs that the application runs use their own.",
         set: Setter::Server(|place, value| {
             place.server.python.hash_seed =
                 Some(if value == b"random" {
@@ -410,7 +410,7 @@ pub static ALL: [Directive; 44] = [
         syntax: "seconds",
         default: "0.005",
         help: c"Seconds a thread may run before another may ask for the GIL",
-        doc: "What `sys.setswitchinterval()` is given.",
+        doc: "The value for `sys.setswitchinterval()`.",
         set: Setter::Server(|place, value| {
             let text = std::str::from_utf8(value).unwrap_or_default();
             let seconds = text.parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0);
@@ -426,9 +426,9 @@ pub static ALL: [Directive; 44] = [
         syntax: "On|Off",
         default: "On",
         help: c"On: a script that has changed is loaded again",
-        doc: "On: a request for a script whose modification time has changed (in either direction), or that is another \
-              file by now (a symbolic link that leads elsewhere), has it loaded again, in the same interpreter; \
-              modules it imported stay. The script may also define \
+        doc: "On: a request for a script whose modification time has changed (in either direction), or whose path now leads to another \
+              file (through a symbolic link), makes the server load the script again, in the same interpreter; \
+              imported modules stay. The script may also define \
               `reload_required(path)`. Off: scripts are loaded once.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.script_reloading)),
     },
@@ -479,10 +479,10 @@ pub static ALL: [Directive; 44] = [
         context: FileInfo,
         syntax: "On|Off",
         default: "Off",
-        help: c"Error pages of daemon processes' applications are replaced by Apache's",
-        doc: "On: an answer with a status of 400 or more, of an application in a process group, is replaced by Apache's \
-              ErrorDocument; of its headers only WWW-Authenticate is kept. In embedded mode the application's own error \
-              pages are sent in any case.",
+        help: c"On: Apache's error pages replace those of applications in process groups",
+        doc: "On: if an application in a process group answers with a status of 400 or more, Apache's \
+              ErrorDocument replaces the answer; only the header WWW-Authenticate is kept. In embedded mode the application's own error \
+              pages are always sent.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.error_override)),
     },
     Directive {
@@ -515,8 +515,8 @@ pub static ALL: [Directive; 44] = [
         syntax: "On|Off",
         default: "On",
         help: c"Off: script paths that differ in case are one script",
-        doc: "Off: for file systems where case does not count; script paths are lower-cased for names of modules \
-              and of interpreters.",
+        doc: "Off: for file systems that ignore case. Script paths are converted to lower case for the names of modules \
+              and interpreters.",
         set: Setter::Server(|place, value| {
             set(&mut place.server.settings.process.case_sensitive, place.name, value)
         }),
@@ -598,8 +598,8 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "On|Off",
         default: "On",
-        help: c"Of mod_wsgi before 6.0: Python always starts in the children",
-        doc: "Of mod_wsgi before 6.0: accepted without effect, for existing configurations; a notice says so. Python always \
+        help: c"For mod_wsgi before 6.0: Python always starts in the children",
+        doc: "For mod_wsgi before 6.0: accepted without effect, for existing configurations; a notice says so. Python always \
               starts in Apache's children and in processes of groups, never in Apache's parent.",
         set: Setter::Server(|place, value| {
             without_effect(place, value, "Python always starts in Apache's children, never in its parent")
@@ -611,8 +611,8 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "On|Off",
         default: "Off",
-        help: c"Of mod_wsgi before 6.0: about Python 2",
-        doc: "Of mod_wsgi before 6.0, for Python 2: accepted without effect, for existing configurations; a notice says so.",
+        help: c"For mod_wsgi before 6.0 with Python 2",
+        doc: "For mod_wsgi before 6.0 with Python 2: accepted without effect, for existing configurations; a notice says so.",
         set: Setter::Server(|place, value| without_effect(place, value, "the directive was for Python 2")),
     },
     Directive {
@@ -622,7 +622,7 @@ pub static ALL: [Directive; 44] = [
         syntax: "On|Off",
         default: "Off",
         help: c"Deprecated: use AuthMerging and Require",
-        doc: "Deprecated: accepted without effect, for existing configurations; httpd 2.4 has no notion of it.",
+        doc: "Deprecated: accepted without effect, for existing configurations; httpd 2.4 has no such setting.",
         set: Setter::Section(|name, _, value| set_flag(name, value, &mut None)),
     },
 ];

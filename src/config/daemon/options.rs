@@ -36,63 +36,63 @@ pub static OPTIONS: [Row; 48] = [
         ["processes", "process count"],
         ["number", "1"],
         |group, value| value.number(1..=65_535).map(|n| group.processes = Some(n)),
-        "Processes of the group. Any number that is written, 1 as well, has `wsgi.multiprocess` True.",
+        "Number of processes of the group. If the option is given, even with 1, `wsgi.multiprocess` is True.",
     ),
     row(
         ["threads", "thread count"],
         ["number", "15"],
         |group, value| value.number(0..=65_533).map(|n| group.threads = n),
-        "Requests that a process serves at once. `wsgi.multithread` is True unless it is 1. 0: it serves none, and \
-         only runs its WSGIImportScript.",
+        "Number of requests that a process serves at the same time. `wsgi.multithread` is True unless the number is 1. 0: the \
+         process serves no requests and only runs its WSGIImportScript.",
     ),
     row(
         ["user", "user"],
         ["name|#uid", "User"],
         |group, value| value.user().map(|user| group.user = Some(user)),
-        "User the processes run as, if Apache is started by root. It may not be root.",
+        "User that the processes run as, if root starts Apache. It may not be root.",
     ),
     row(
         ["group", "group"],
         ["name|#gid", "Group"],
         |group, value| value.gid().map(|gid| group.group = Some(gid)),
-        "Group the processes run as.",
+        "Group that the processes run as.",
     ),
     row(
         ["supplementary-groups", "supplementary groups"],
         ["name|#gid[,…]", "those of the user"],
         |group, value| value.gids().map(|gids| group.supplementary = Some(gids)),
-        "Further groups of the processes, in place of the user's; empty for none.",
+        "Additional groups of the processes, instead of the user's; an empty value means none.",
     ),
     row(
         ["umask", "umask"],
         ["octal", "Apache's"],
         |group, value| value.octal().map(|mask| group.umask = Some(mask)),
-        "Permissions that files which the processes make do not have.",
+        "Permission bits that new files of the processes do not get.",
     ),
     row(
         ["home", "home directory"],
         ["directory", "the user's home, if it is not Apache's User"],
         |group, value| value.absolute().map(|path| group.home = path),
-        "Working directory, also the first entry of `sys.path`. It must be absolute and there.",
+        "Working directory, also the first entry of `sys.path`. The path must be absolute and must exist.",
     ),
     row(
         ["chroot", "chroot directory"],
         ["directory", "none"],
         |group, value| value.chroot().map(|path| group.chroot = path),
-        "Root directory of the processes, if Apache is started by root. Scripts must be below it. Containers or \
-         systemd separate better.",
+        "Root directory of the processes, if root starts Apache. Scripts must be below it. Containers or \
+         systemd isolate better.",
     ),
     row(
         ["lang", "lang"],
         ["name", "Apache's"],
         |group, value| value.text().map(|text| group.lang = text),
-        "The variable LANG.",
+        "Value of the environment variable LANG.",
     ),
     row(
         ["locale", "locale"],
         ["name", "Apache's"],
         |group, value| value.text().map(|text| group.locale = text),
-        "The locale, and the variable LC_ALL.",
+        "The locale, and the value of the environment variable LC_ALL.",
     ),
     row(
         ["display-name", "display name"],
@@ -109,37 +109,37 @@ pub static OPTIONS: [Row; 48] = [
         ["stack-size", "stack size"],
         ["bytes", "8388608"],
         |group, value| value.large(1, "bytes").map(|n| group.stack_size = Some(n)),
-        "Stack of each thread; less than 2097152 is raised to that.",
+        "Stack size of each thread; values below 2097152 are raised to 2097152.",
     ),
     row(
         ["cpu-priority", "CPU priority"],
         ["number", "Apache's"],
         |group, value| value.signed().map(|n| group.cpu_priority = Some(n)),
-        "Niceness, from -20 to 19; the higher, the less CPU time beside others.",
+        "Niceness from -20 to 19; a higher value means less CPU time.",
     ),
     row(
         ["script-user", "script user"],
         ["name|#uid", "off"],
         |group, value| value.uid().map(|uid| group.script_user = Some(uid)),
-        "Only scripts that belong to this user are run, in directories that do, not writable for others.",
+        "Only scripts that belong to this user are run. Their directory must belong to the user too, and others may not write to either.",
     ),
     row(
         ["script-group", "script group"],
         ["name|#gid", "off"],
         |group, value| value.gid().map(|gid| group.script_group = Some(gid)),
-        "The same for a group. Not together with `script-user=`.",
+        "The same for a group. It cannot be combined with `script-user=`.",
     ),
     row(
         ["script-root", "script root"],
         ["directory", "none"],
         |group, value| value.absolute().map(|path| group.script_root = path),
-        "Only scripts below this directory are run; links are followed. It must be absolute and there.",
+        "Only scripts below this directory are run; links are followed. The path must be absolute and must exist.",
     ),
     row(
         ["socket-user", "socket user"],
         ["name|#uid", "User"],
         |group, value| value.uid().map(|uid| group.socket_user = Some(uid)),
-        "Owner of the socket between Apache and the processes; nobody else may connect.",
+        "Owner of the socket between Apache and the processes; no other user may connect.",
     ),
     row(
         ["python-home", "python home"],
@@ -151,13 +151,13 @@ pub static OPTIONS: [Row; 48] = [
         ["python-path", "python path"],
         ["directory[:…]", "none"],
         |group, value| value.text().map(|text| group.python_path = text),
-        "Directories put in front of `sys.path`, each as a site directory.",
+        "Directories at the beginning of `sys.path`, each as a site directory.",
     ),
     row(
         ["python-eggs", "python egg cache"],
         ["directory", "none"],
         |group, value| value.text().map(|text| group.python_eggs = text),
-        "The variable PYTHON_EGG_CACHE.",
+        "Value of the environment variable PYTHON_EGG_CACHE.",
     ),
     row(
         ["switch-interval", "switch interval"],
@@ -166,7 +166,7 @@ pub static OPTIONS: [Row; 48] = [
             let number = value.fraction(|seconds| seconds > 0.0, "must be a number of seconds above 0");
             number.map(|seconds| group.switch_interval = Some(seconds))
         },
-        "What `sys.setswitchinterval()` is given.",
+        "The value for `sys.setswitchinterval()`.",
     ),
     row(
         ["server-metrics", "server metrics flag"],
@@ -178,26 +178,25 @@ pub static OPTIONS: [Row; 48] = [
         ["maximum-requests", "request count"],
         ["number", "0: no limit"],
         |group, value| value.large(0, "requests").map(|n| group.maximum_requests = n),
-        "A process is replaced after so many requests; up to a tenth fewer, so that not all are replaced at a time.",
+        "A process is replaced after this many requests, or up to a tenth fewer, so that the processes are not all replaced at the same time.",
     ),
     row(
         ["startup-timeout", "startup timeout"],
         ["seconds", "WSGIStartupTimeout"],
         |group, value| value.seconds().map(|n| group.startup_timeout = Some(n)),
-        "How long the start of an application may take. 0: without limit.",
+        "How long the start of an application may take. 0: no limit.",
     ),
     row(
         ["shutdown-timeout", "shutdown timeout"],
         ["seconds", "5"],
         |group, value| value.seconds().map(|n| group.shutdown_timeout = n),
-        "How long requests may go on when a process is told to end. 0: without limit.",
+        "How long requests may continue when a process is told to end. 0: no limit.",
     ),
     row(
         ["graceful-timeout", "graceful timeout"],
         ["seconds", "15"],
         |group, value| value.seconds().map(|n| group.graceful_timeout = n),
-        "How long a process that is to be replaced waits for its requests to end, before it is shut down. 0: without \
-         limit.",
+        "How long a process that is being replaced waits for its requests to end before it is shut down. 0: no limit.",
     ),
     row(
         ["eviction-timeout", "eviction timeout"],
@@ -209,73 +208,73 @@ pub static OPTIONS: [Row; 48] = [
         ["deadlock-timeout", "deadlock timeout"],
         ["seconds", "300"],
         |group, value| value.seconds().map(|n| group.deadlock_timeout = n),
-        "A process is replaced if no thread could run Python code for so long. 0: off.",
+        "A process is replaced if no thread could run Python code for this long. 0: off.",
     ),
     row(
         ["inactivity-timeout", "inactivity timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.inactivity_timeout = n),
-        "A process that has served and then had no requests for so long is replaced by a fresh one.",
+        "A process that has served requests, and then had none for this long, is replaced.",
     ),
     row(
         ["request-timeout", "request timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.request_timeout = n),
-        "A request that lasts longer than this times (1 + ln threads) is interrupted (interrupt-timeout), or its process is replaced; it gets 504.",
+        "A request that runs longer than this time × (1 + ln threads) is interrupted (interrupt-timeout), or its process is replaced; the request gets 504.",
     ),
     row(
         ["interrupt-timeout", "interrupt timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.interrupt_timeout = n),
-        "At request-timeout the request is interrupted by an exception; if it has not ended after so long, its process is replaced. 0: it is replaced at once.",
+        "At request-timeout an exception interrupts the request; if it still runs after this time, its process is replaced. 0: the process is replaced immediately.",
     ),
     row(
         ["restart-interval", "restart interval"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.restart_interval = n),
-        "A process is replaced when it is so old.",
+        "A process is replaced when it has run for this long.",
     ),
     row(
         ["cpu-time-limit", "CPU time limit"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.cpu_time_limit = n),
-        "A process is replaced when it has used so much CPU time.",
+        "A process is replaced when it has used this much CPU time.",
     ),
     row(
         ["memory-limit", "memory limit"],
         ["bytes", "0: off"],
         |group, value| value.memory().map(|n| group.memory_limit = n),
-        "Most data of a process (RLIMIT_DATA); at least 16777216.",
+        "Maximum data size of a process (RLIMIT_DATA); at least 16777216.",
     ),
     row(
         ["virtual-memory-limit", "virtual memory limit"],
         ["bytes", "0: off"],
         |group, value| value.memory().map(|n| group.virtual_memory_limit = n),
-        "Most address space of a process (RLIMIT_AS); at least 16777216.",
+        "Maximum address space of a process (RLIMIT_AS); at least 16777216.",
     ),
     row(
         ["listen-backlog", "listen backlog"],
         ["number", "100"],
         |group, value| value.number(0..=i32::MAX as u32).map(|n| group.listen_backlog = n),
-        "Connections that wait on the socket until a thread is free.",
+        "Number of connections that may wait on the socket until a thread is free.",
     ),
     row(
         ["connect-timeout", "connect timeout"],
         ["seconds", "15"],
         |group, value| value.seconds().map(|n| group.connect_timeout = n),
-        "How long a request waits for a place in a full queue; then it is answered 503.",
+        "How long a request waits for a place in a full queue; then it gets 503.",
     ),
     row(
         ["socket-timeout", "socket timeout"],
         ["seconds", "0: Timeout"],
         |group, value| value.seconds().map(|n| group.socket_timeout = n),
-        "How long Apache waits for a process to go on with its answer; then it is answered 504.",
+        "How long Apache waits for more data from a process; then the request gets 504.",
     ),
     row(
         ["queue-timeout", "queue timeout"],
         ["seconds", "0: off"],
         |group, value| value.seconds().map(|n| group.queue_timeout = n),
-        "A request that has not found a thread so long after it came is answered 504.",
+        "A request that waits longer than this for a thread gets 504.",
     ),
     row(
         ["send-buffer-size", "send buffer size"],
@@ -302,7 +301,7 @@ pub static OPTIONS: [Row; 48] = [
             let complaint = "Header buffer size must be >= 8192 bytes, or 0 for default.";
             value.buffer(8192, complaint).map(|n| group.header_buffer_size = n)
         },
-        "Most of one header of an answer; at least 8192.",
+        "Maximum length of one header of an answer; at least 8192.",
     ),
     row(
         ["request-buffer-size", "request buffer size"],
@@ -311,7 +310,7 @@ pub static OPTIONS: [Row; 48] = [
             let complaint = "Request buffer size must be >= 65536 bytes, or 0 for off.";
             value.buffer(65_536, complaint).map(|n| group.request_buffer_size = n)
         },
-        "A body of up to so many bytes is read before a thread is taken; at least 65536. 0: off.",
+        "Apache reads a body of up to this many bytes before the request takes a thread; at least 65536. 0: off.",
     ),
     row(
         ["response-buffer-size", "response buffer size"],
@@ -320,25 +319,25 @@ pub static OPTIONS: [Row; 48] = [
             let complaint = "Response buffer size must be >= 65536 bytes, or 0 for default.";
             value.buffer(65_536, complaint).map(|n| group.response_buffer_size = n)
         },
-        "Bytes of an answer that Apache takes from a thread before its client has taken them; at least 65536.",
+        "Number of bytes of an answer that Apache takes from a thread before the client has received them; at least 65536.",
     ),
     row(
         ["response-socket-timeout", "response socket timeout"],
         ["seconds", "0: Timeout"],
         |group, value| value.seconds().map(|n| group.response_socket_timeout = n),
-        "How long Apache waits for a client that does not take the answer.",
+        "How long Apache waits for a client that does not read the answer.",
     ),
     row(
         ["response-flush-delay", "response flush delay"],
         ["milliseconds", "5"],
         |group, value| value.number(0..=i32::MAX as u32).map(|n| group.response_flush_delay = n),
-        "How long Apache waits for more of an answer before it sends what it has. 0: it sends at once.",
+        "How long Apache waits for more data of an answer before it sends what it has. 0: it sends immediately.",
     ),
     row(
         ["reload", "reload"],
         ["script|imports|off", "script"],
         |group, value| value.reload().map(|reload| group.reload = reload),
-        "Which changes replace the processes: of the script, of the script and of all files that the application \
+        "Which changes replace the processes: changes of the script, of the script and all files that the application \
          imported, or none. New processes start before the old ones end.",
     ),
     row(
@@ -349,6 +348,6 @@ pub static OPTIONS: [Row; 48] = [
             let number = value.fraction(valid, "must be a number of seconds from 0 to 60");
             number.map(|seconds| group.reload_wait = seconds)
         },
-        "How long requests that notice a change wait for the process with the new code; then the old code serves them.",
+        "How long a request that notices a change waits for the process with the new code; then the old code serves it.",
     ),
 ];
