@@ -203,12 +203,12 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
             let path = String::from_utf8_lossy(&live.path).into_owned();
             let remedy = match error.kind() {
                 _ if error.raw_os_error() == Some(libc::EMFILE) => {
-                    "this Apache process may open no more files: see whether an application in it leaks them (ls -l \
+                    "this Apache process has reached its limit of open files: see whether an application in it leaks them (ls -l \
                      /proc/PID/fd), or raise its limit ('ulimit -n'; LimitNOFILE= of Apache's systemd unit, or \
                      APACHE_ULIMIT_MAX_FILES in envvars)"
                 }
                 _ if error.raw_os_error() == Some(libc::ENFILE) => {
-                    "the whole machine has no more open files to give: raise fs.file-max (sysctl)"
+                    "the system has reached its limit of open files: raise fs.file-max (sysctl)"
                 }
                 std::io::ErrorKind::NotFound => {
                     "the file, or its directory, was removed: restart Apache, and see WSGISocketPrefix"
