@@ -48,7 +48,11 @@ impl hook::Configured for Prepare {
             start(main, &mut kept);
         }
         if let Err(error) = kept.write() {
-            log::server_message(Some(main), msg::FORK_FAILED, format_args!("the sockets and the supervisor cannot be kept for the next restart: {error}"));
+            log::server_message(
+                Some(main),
+                msg::FORK_FAILED,
+                format_args!("the sockets and the supervisor cannot be kept for the next restart: {error}"),
+            );
         }
         remember(&kept);
         apache::before_process_ends::<Ending>(main, pool);

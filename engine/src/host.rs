@@ -45,7 +45,7 @@ pub trait Renewal {
     fn changed(&self, script: &[u8], stamp: Stamp) -> Renewed;
     /// A request found an application that failed to start here, and may be tried again; waits for the successor.
     fn failed(&self, script: &[u8], until: Instant, give_up: &dyn Fn() -> bool) -> Renewed;
-    /// Requests wait for imports that do not get on.
+    /// Reports that requests wait for blocked imports.
     fn import_deadlock(&self, text: &str);
 }
 

@@ -29,12 +29,12 @@ impl<'c> BeingRead<'c> {
         unsafe { &*self.raw }
     }
 
-    /// Its ServerName, empty if none stands above.
+    /// The ServerName of the server, empty if none is set above this line.
     pub fn name(self) -> &'c [u8] {
         super::text(self.record().server_hostname)
     }
 
-    /// It is a virtual host.
+    /// Whether the server is a virtual host.
     pub fn is_virtual(self) -> bool {
         self.record().is_virtual != 0
     }

@@ -25,7 +25,7 @@ pub enum Taken {
 
 /// The connection's own end: its socket, and httpd's core filter before it.
 pub(super) struct Client {
-    /// Its descriptor.
+    /// The client's descriptor.
     pub fd: RawFd,
     socket: *mut sys::apr_socket_t,
     connection: *mut sys::conn_rec,

@@ -24,13 +24,13 @@ const MIDDLE: c_int = sys::APR_HOOK_MIDDLE as c_int;
 
 /// Maps the URL to a file.
 pub trait Translate {
-    /// OK when mapped, DECLINED when not ours.
+    /// OK if the module maps the request, otherwise DECLINED.
     fn run(r: Request<'_>) -> Status;
 }
 
 /// Answers a request.
 pub trait Handle {
-    /// The status, or DECLINED when not ours.
+    /// The status, or DECLINED if the module does not handle the request.
     fn run(r: Request<'_>) -> Status;
 }
 
@@ -43,9 +43,9 @@ pub trait Check {
 /// Whether the server goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does.
+    /// The server starts.
     Go,
-    /// It stops; the log says why.
+    /// The server stops; the log says why.
     Stop,
 }
 

@@ -108,6 +108,6 @@ impl<'p> Pool<'p> {
 
 /// Something to do when a pool goes.
 pub trait AtEnd {
-    /// Does it.
+    /// Runs the cleanup when the pool ends.
     fn run();
 }

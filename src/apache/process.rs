@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 /// A process that the parent watches.
 pub trait Watched {
-    /// It has ended. Runs in the parent, as long as this configuration is in force.
+    /// Called when the process has ended; in the parent, as long as this configuration is in force.
     fn ended(pid: u32);
 }
 

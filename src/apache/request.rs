@@ -11,9 +11,9 @@ use std::marker::PhantomData;
 pub struct Status(pub i32);
 
 impl Status {
-    /// Done, go on.
+    /// `OK`: the hook has handled the request.
     pub const OK: Self = Self(sys::OK);
-    /// Not ours.
+    /// `DECLINED`: the module does not handle the request.
     pub const DECLINED: Self = Self(sys::DECLINED);
 }
 
@@ -125,7 +125,7 @@ impl<'r> Request<'r> {
         super::text(self.record().protocol)
     }
 
-    /// HEAD.
+    /// Whether the method is HEAD.
     pub fn head_only(self) -> bool {
         self.record().header_only != 0
     }
@@ -301,7 +301,7 @@ impl<'r> Request<'r> {
         unsafe { sys::ap_set_content_type(self.raw, value) }
     }
 
-    /// It is a part of a page (SSI), or a look at where a URL leads.
+    /// Whether the request is a part of a page (SSI), or a lookup of where a URL leads.
     pub fn is_part(self) -> bool {
         !self.record().main.is_null()
     }
@@ -419,10 +419,10 @@ impl<'r> Request<'r> {
 /// What a path leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
-    /// Nothing.
+    /// The file does not exist.
     Missing,
-    /// A directory.
+    /// The path is a directory.
     Directory,
-    /// A file.
+    /// The path is a file.
     File,
 }

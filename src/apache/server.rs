@@ -73,7 +73,7 @@ impl<'c> Server<'c> {
         super::text(self.record().server_hostname)
     }
 
-    /// It is called so: by ServerName, or by ServerAlias, whose names may be patterns.
+    /// Whether the server has this name: by ServerName, or by ServerAlias, whose names may be patterns.
     pub fn has_name(self, name: &[u8]) -> bool {
         let record = self.record();
         // SAFETY: null or arrays of C strings of the configuration, which is read-only by now.
@@ -85,12 +85,12 @@ impl<'c> Server<'c> {
             || (!patterns.is_empty() && matches_any(name, patterns))
     }
 
-    /// Visitors come to it through this port, or ServerName has it.
+    /// Whether visitors reach the server through this port, or ServerName contains it.
     pub fn has_port(self, port: u16) -> bool {
         self.record().port == port || self.entrances().iter().any(|entrance| entrance.local == port)
     }
 
-    /// It is a virtual host.
+    /// Whether the server is a virtual host.
     pub fn is_virtual(self) -> bool {
         self.record().is_virtual != 0
     }

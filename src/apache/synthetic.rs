@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// What a client of ours calls itself.
+/// The User-Agent of warm-up requests.
 const USER_AGENT: &[u8] = b"mod_wsgi (warm-up)";
 
 /// The synthetic request whose configuration is being merged. The process has one thread then, or this is done on the only

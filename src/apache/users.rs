@@ -12,9 +12,9 @@ pub struct Account {
     pub uid: u32,
     /// Number of its own group.
     pub gid: u32,
-    /// Its name, by which its further groups are found.
+    /// The user's name, by which the additional groups are found.
     pub name: Option<String>,
-    /// Its home directory.
+    /// The user's home directory.
     pub home: Option<Vec<u8>>,
 }
 

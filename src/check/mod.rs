@@ -51,7 +51,7 @@ impl hook::Check for Check {
     }
 }
 
-/// Its application may run in Apache's children: neither it nor its server names a process group.
+/// Whether the application of an alias may run in Apache's children: neither alias nor server names a process group.
 fn may_be_embedded(server: Server<'_>, alias: &Alias) -> bool {
     let group = alias.process_group.as_deref().or(server.dir_config().process_group.as_deref());
     !matches!(alias.kind, Kind::Files) && group.is_none_or(|name| name.is_empty() || name.starts_with(b"%{"))

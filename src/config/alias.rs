@@ -8,7 +8,7 @@ use wire::plan::Django;
 
 /// URLs of a script.
 pub struct Alias {
-    /// Which URLs.
+    /// The URLs that the alias maps.
     pub url: Url,
     /// The script file, or what its path begins with.
     pub target: Vec<u8>,
@@ -42,16 +42,16 @@ pub enum Kind {
 
 /// How an alias recognises its URLs.
 pub enum Url {
-    /// Those that begin with this path.
+    /// URLs that begin with this path.
     Prefix(Vec<u8>),
-    /// Those that match.
+    /// URLs that match this expression.
     Match(Regex),
-    /// None.
+    /// No URLs.
     Nothing,
 }
 
 impl Alias {
-    /// One without options.
+    /// Makes an alias without options.
     pub(super) fn new(url: Url, target: Vec<u8>, kind: Kind) -> Self {
         Self {
             url,
@@ -135,7 +135,7 @@ impl Alias {
         fixed.then_some((process, if application == b"%{GLOBAL}" { b"" } else { application }))
     }
 
-    /// Its application is started differently from a plain script.
+    /// Whether the application is started differently from a plain script.
     pub fn has_plan(&self) -> bool {
         !self.warm_ups.is_empty() || matches!(self.kind, Kind::Django(_))
     }

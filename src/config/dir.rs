@@ -40,20 +40,20 @@ pub struct DirConfig {
 /// WSGIPreload: which applications are started with the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preload {
-    /// None.
+    /// No application is preloaded.
     Off,
-    /// All.
+    /// All applications are preloaded.
     On,
-    /// As many as a budget allows.
+    /// Applications are preloaded within a budget of number and time.
     Auto,
 }
 
 /// WSGIMapHEADToGET: what an application sees of a HEAD request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MapHead {
-    /// HEAD
+    /// The application sees HEAD.
     Off,
-    /// GET
+    /// The application sees GET.
     On,
     /// GET if a filter of the answer's content is installed, for which it needs the body.
     Auto,

@@ -527,9 +527,9 @@ pub static ALL: [Directive; 44] = [
         context: Global,
         syntax: "On|Off",
         default: "On",
-        help: c"Off: interpreters are left as they are when a process ends",
-        doc: "Off: when a process ends, exit functions (`atexit`) of applications do not run, nobody waits for their threads, \
-              and no interpreter is taken down: for applications whose extension modules crash at that.",
+        help: c"Off: interpreters are not shut down when a process ends",
+        doc: "Off: when a process ends, exit functions (`atexit`) of applications do not run, their threads are not waited for, \
+              and no interpreter is shut down. For applications whose extension modules crash at the end of an interpreter.",
         set: Setter::Server(|place, value| {
             set(&mut place.server.settings.process.destroy_interpreters, place.name, value)
         }),

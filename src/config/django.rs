@@ -13,7 +13,7 @@ use wire::plan::Django;
 const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, pass-authorization=, \
                        preload= and warmup=";
 
-/// The setter.
+/// Sets WSGIDjangoAlias; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
     let (Some(url), Some(project)) = (words.word(), words.word()) else {

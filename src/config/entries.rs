@@ -13,7 +13,7 @@ unsafe impl Module for Wsgi {
     type Dir = DirConfig;
 }
 
-/// A server that has a configuration of ours.
+/// Access to this module's configuration of a server.
 pub trait ServerExt<'c> {
     /// The merged configuration of the server.
     fn config(self) -> &'c ServerConfig;
@@ -31,7 +31,7 @@ impl<'c> ServerExt<'c> for Server<'c> {
     }
 }
 
-/// A request that has a configuration of ours.
+/// Access to this module's configuration for a request.
 pub trait RequestExt<'r> {
     /// The merged per-directory configuration of the request.
     fn dir_config(self) -> &'r DirConfig;

@@ -5,7 +5,7 @@ use super::daemon;
 use super::table::Place;
 use super::words::Words;
 
-/// The setter.
+/// Sets WSGIImportScript; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
     let script = words.word().ok_or("Location of import script not supplied.")?;

@@ -45,7 +45,9 @@ pub fn check(alias: &Alias, place: &Place<'_>) -> Result<(), String> {
     let Some(path) = alias.warm_ups.iter().find(|path| !alias.covers(path)) else { return Ok(()) };
     let path = String::from_utf8_lossy(path);
     Err(match &alias.url {
-        Url::Match(_) | Url::Nothing => "warmup= works with a URL path, not with a regular expression.".into(),
+        Url::Match(_) | Url::Nothing => {
+            "warmup= works with a URL path, not with a regular expression.".into()
+        }
         Url::Prefix(url) => {
             let url = String::from_utf8_lossy(url);
             format!(

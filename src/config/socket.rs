@@ -9,7 +9,9 @@ const MUTEXES: [&str; 6] = ["default", "flock", "fcntl", "sysvsem", "posixsem", 
 pub fn set_prefix(place: &mut Place<'_>, value: &[u8]) -> Result<(), String> {
     let prefix = place.httpd.absolute(value).filter(|_| !value.is_empty()).ok_or_else(|| {
         let value = String::from_utf8_lossy(value);
-        format!("Invalid WSGISocketPrefix '{value}'. It must be a path: the names of the sockets begin with it")
+        format!(
+            "Invalid WSGISocketPrefix '{value}'. It must be a path: the names of the sockets begin with it"
+        )
     })?;
     place.server.socket.prefix = Some(prefix);
     Ok(())

@@ -16,7 +16,7 @@ pub enum Setter {
     Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
 }
 
-/// A directive of ours.
+/// A directive of this module.
 pub type Directive = command::Directive<Setter>;
 
 /// What a setter may write to and ask.

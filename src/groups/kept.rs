@@ -8,7 +8,7 @@ use wire::codec::{Malformed, Reader, Writer};
 /// Under what name the parent keeps it. The number is that of its layout.
 const NAME: &std::ffi::CStr = c"mod_wsgi process groups 1";
 
-/// Everything.
+/// Everything that the parent keeps for the next reading of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Number of the last supervisor.
@@ -26,7 +26,7 @@ pub struct KeptGroup {
     pub key: u64,
     /// The listening socket.
     pub listener: RawFd,
-    /// The scoreboard.
+    /// Descriptor of the scoreboard's memory.
     pub scoreboard: RawFd,
     /// Places among them.
     pub slots: u32,
@@ -36,10 +36,10 @@ pub struct KeptGroup {
     pub path: Vec<u8>,
 }
 
-/// A supervisor.
+/// A supervisor that the parent knows.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeptSupervisor {
-    /// Its pid.
+    /// The supervisor's pid.
     pub pid: u32,
     /// The parent's end of its channel.
     pub channel: RawFd,

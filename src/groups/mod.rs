@@ -23,19 +23,19 @@ use wire::{frame, message};
 /// of processes needs no other memory.
 const SLOTS: u32 = 256;
 
-/// A group.
+/// A process group of the configuration in force, with its socket and scoreboard.
 pub struct ProcessGroup {
-    /// What was typed.
+    /// The options of the configuration.
     pub group: Arc<GroupOptions>,
     /// The virtual host that defines it; `None`: the main server.
     pub host: Option<Vec<u8>>,
-    /// Its number among the main server's and virtual hosts', by which its log is found.
+    /// Index of its server among main server and virtual hosts, by which its log is found.
     pub server: usize,
-    /// Its number in all generations.
+    /// The group's identity over all generations.
     pub key: u64,
     /// Where its socket is.
     pub path: Vec<u8>,
-    /// The socket.
+    /// Descriptor of the listening socket.
     pub listener: RawFd,
     /// The file of the scoreboard.
     pub scoreboard_file: RawFd,
@@ -47,11 +47,11 @@ pub struct ProcessGroup {
     pub token: [u8; 16],
     /// Who its processes run as.
     pub identity: Account,
-    /// That is who Apache's children run as, too.
+    /// Whether the group runs as the user of Apache's children.
     pub is_apaches: bool,
     /// What they run; or why they cannot.
     pub python: Result<Python, String>,
-    /// Its place among all groups of the configuration.
+    /// Index of the group among all groups of the configuration.
     pub number: usize,
 }
 
@@ -74,18 +74,18 @@ impl ProcessGroup {
         self.group.threads
     }
 
-    /// Processes.
+    /// Number of processes of the group.
     pub fn processes(&self) -> u32 {
         self.group.processes.unwrap_or(1)
     }
 
-    /// Its name, for messages.
+    /// The group's name, for messages.
     pub fn name(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.group.name)
     }
 }
 
-/// Those of the configuration in force; children inherit them.
+/// The process groups of the configuration in force; children inherit them.
 static GROUPS: Mutex<Vec<&'static ProcessGroup>> = Mutex::new(Vec::new());
 
 /// The process that has made them.
@@ -122,7 +122,7 @@ pub fn longest_shutdown() -> std::time::Duration {
     std::time::Duration::from_secs(times.max().unwrap_or(0).into())
 }
 
-/// There is none.
+/// Whether there are no process groups.
 pub fn none() -> bool {
     GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
 }
@@ -278,7 +278,9 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
     {
         os::close(kept.scoreboard);
         kept.scoreboard = claims.into_raw_fd();
-        say("its scoreboard holds impossible values, so a process has overwritten it; a new scoreboard is created");
+        say(
+            "its scoreboard holds impossible values, so a process has overwritten it; a new scoreboard is created",
+        );
     }
 }
 
@@ -350,7 +352,8 @@ fn create(
     }
     let listener = listen(&path, group)?;
     let size = Scoreboard::size(slots as usize);
-    let scoreboard = os::empty_memory(c"wsgi scoreboard", size).map_err(|e| format!("its scoreboard cannot be created: {e}"))?;
+    let scoreboard = os::empty_memory(c"wsgi scoreboard", size)
+        .map_err(|e| format!("its scoreboard cannot be created: {e}"))?;
     let token = os::random().map_err(|e| format!("its token cannot be created: {e}"))?;
     Ok(KeptGroup {
         key,

@@ -21,7 +21,7 @@ pub fn found(group: &GroupOptions) -> Result<Python, String> {
     entry.map_or_else(|| Err("Apache has not checked it yet".into()), |(_, python)| python.clone())
 }
 
-/// Forgets it all.
+/// Forgets all pythons that were found.
 pub fn forget() {
     *FOUND.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
 }

@@ -42,7 +42,7 @@ pub fn main_server() -> Option<Server<'static>> {
     MAIN.get().map(|main| main.0)
 }
 
-/// Its configuration.
+/// The main server's configuration.
 pub fn main_config() -> Option<&'static ServerConfig> {
     main_server().map(|server| server.config())
 }

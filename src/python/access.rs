@@ -25,7 +25,7 @@ pub struct User {
 }
 
 impl User {
-    /// That of Apache's children.
+    /// The user of Apache's children.
     pub fn apache() -> Self {
         let (uid, gid, name) = mpm::unixd_user();
         Self { uid, gid, name }
@@ -45,7 +45,7 @@ impl std::fmt::Display for User {
 pub struct Obstacle {
     place: PathBuf,
     fact: String,
-    /// Its mode or an access list forbids it; else the system has failed.
+    /// Whether a mode or an access list forbids access; otherwise the system has failed.
     is_closed: bool,
 }
 

@@ -25,9 +25,9 @@ use std::{mem, ptr};
 
 /// What a process printed, and how it ended.
 pub struct Answer {
-    /// Its standard output.
+    /// The program's standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
+    /// The program's standard error.
     pub stderr: Vec<u8>,
     /// `exit status: 1`, `signal: 11 (SIGSEGV)`
     pub status: ExitStatus,

@@ -116,7 +116,7 @@ fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> String {
     )
 }
 
-/// It ran, and did not answer as a python does.
+/// The message for a program that ran, but did not answer like a python.
 fn silent(executable: &Path, status: ExitStatus, stderr: &str, user: &User) -> String {
     let shown = executable.display();
     let last = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();

@@ -15,7 +15,7 @@ use std::ffi::CStr;
 
 /// The handler name that WSGIScriptAlias sets, and that SetHandler and AddHandler may name.
 pub const HANDLER: &[u8] = b"wsgi-script";
-/// Its name in old configurations.
+/// The handler's name in old configurations.
 pub const OLD_HANDLER: &[u8] = b"application/x-httpd-wsgi";
 
 /// The note of a request that says which of its server's aliases led to it, by number.

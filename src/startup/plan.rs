@@ -13,7 +13,7 @@ struct Entry {
     alias: usize,
     port: u16,
     plan: StartPlan,
-    /// It, for the engine in this process.
+    /// The plan as bytes, for the engine in this process.
     encoded: Vec<u8>,
 }
 

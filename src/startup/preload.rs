@@ -21,7 +21,7 @@ pub struct Candidate {
     pub told: Option<wire::worker::Plan>,
     /// How it starts, encoded, for an Apache child.
     pub plan: &'static [u8],
-    /// It is wanted, not only allowed: the budget does not count.
+    /// Whether preloading is requested explicitly, so that the budget does not apply.
     pub wanted: bool,
 }
 

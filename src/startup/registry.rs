@@ -14,7 +14,7 @@ const NAME: &std::ffi::CStr = c"mod_wsgi start board";
 static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
 static GENERATION: AtomicI64 = AtomicI64::new(0);
 
-/// Makes it.
+/// Makes the start registry when a configuration has been read.
 pub struct Prepare;
 
 impl hook::Configured for Prepare {

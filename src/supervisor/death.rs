@@ -11,7 +11,7 @@ pub fn how(status: i32) -> String {
     format!("exit status {}", libc::WEXITSTATUS(status))
 }
 
-/// It ended by exit(0).
+/// Whether the process ended by exit(0).
 pub fn is_clean(status: i32) -> bool {
     libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
 }

@@ -41,7 +41,7 @@ pub struct Context {
     pub serial: u64,
     /// The engine, open since this process began: an upgrade on disk never mixes versions.
     pub engine: OwnedFd,
-    /// httpd's parent.
+    /// Pidfd of httpd's parent.
     pub httpd: OwnedFd,
     /// Channels of supervisors of earlier configurations.
     pub predecessors: Vec<RawFd>,

@@ -6,17 +6,17 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
 
-/// A process.
+/// A worker, as its supervisor sees it.
 pub struct Process {
-    /// Its pid.
+    /// The worker's pid.
     pub pid: u32,
     /// Can be read when it has ended.
     pub ended: OwnedFd,
     /// What is said to it goes there.
     control: OwnedFd,
-    /// What it says.
+    /// Messages of the worker.
     voice: Voice,
-    /// It has said more than was heard.
+    /// Whether messages of the worker are still unread.
     unheard: bool,
     /// What it writes to its standard error; none: that was closed.
     pub output: Option<Output>,
@@ -24,24 +24,24 @@ pub struct Process {
     pub begun: Instant,
     /// Applications that failed to start in it, once it has said so.
     pub failed: Option<u32>,
-    /// It is to be replaced.
+    /// Why the worker is to be replaced.
     pub replace: Option<Reason>,
-    /// It is killed then.
+    /// When the worker is killed.
     pub kill_at: Option<Instant>,
-    /// It was killed by us.
+    /// Whether the supervisor has killed the worker.
     pub killed: bool,
-    /// It has said that it cannot serve.
+    /// Whether the worker has reported that it cannot serve.
     pub gave_up: bool,
     /// What an application has ended it by, in the process's own words.
     pub last_words: Option<String>,
     /// The script of the application that it starts just now, in the process's own words.
     pub starts: Option<String>,
-    /// It was told to finish.
+    /// Whether the worker was told to finish.
     drains: bool,
 }
 
 impl Process {
-    /// One that has just been forked.
+    /// Makes the state of a worker that has just been forked.
     pub fn new(pid: u32, ended: OwnedFd, control: OwnedFd, voice: Voice, output: Option<Output>) -> Self {
         let begun = Instant::now();
         Self {
@@ -85,12 +85,12 @@ impl Process {
         messages
     }
 
-    /// It may have something to say: its bell has rung, or there was more than could be heard at once.
+    /// Whether the worker may have sent messages: its bell has rung, or messages were left unread.
     pub fn speaks(&self, is_ready: impl Fn(RawFd) -> bool) -> bool {
         self.unheard || is_ready(self.voice.bell())
     }
 
-    /// There was more than could be heard at once.
+    /// Whether messages were left unread.
     pub fn has_more(&self) -> bool {
         self.unheard
     }
@@ -120,7 +120,7 @@ impl Process {
         self.kill_at = before.into_iter().chain(at).min();
     }
 
-    /// Ends it at once.
+    /// Kills the worker.
     pub fn kill(&mut self) {
         self.killed = true;
         self.kill_at = None;

@@ -15,7 +15,7 @@ const LEAST_STACK: u64 = 2 << 20;
 /// Applications of process groups that are known from the configuration: the group's name, and the application.
 pub type Plans = Vec<(Vec<u8>, Plan)>;
 
-/// All of them.
+/// The start plans of all applications.
 pub fn plans(main: Server<'static>) -> Plans {
     let pool = main.config_pool();
     plan::prepare(pool, main);
@@ -44,7 +44,7 @@ pub fn plans(main: Server<'static>) -> Plans {
     plans
 }
 
-/// Those of a group.
+/// The start plans of a group.
 pub fn of_group(live: &ProcessGroup, plans: &Plans) -> Vec<Plan> {
     let chroot = live.group.chroot.as_deref();
     let inside = |plan: &Plan| {

@@ -57,13 +57,13 @@ pub struct Host {
 /// Status and headers of an answer.
 #[repr(C)]
 pub struct Head {
-    /// 200 to 999.
+    /// The status, 200 to 999.
     pub status: i32,
     /// `200 OK`, as the application gave it.
     pub line: Slice,
     /// The headers in the application's order, duplicates included.
     pub headers: *const Pair,
-    /// Their number.
+    /// Number of headers.
     pub count: usize,
 }
 
@@ -159,7 +159,7 @@ pub struct Request {
     pub target: Target,
     /// The environ's text entries. Values are bytes as they came.
     pub environ: *const Pair,
-    /// Their number.
+    /// Number of environ entries.
     pub environ_len: usize,
     /// `wsgi.url_scheme` is `https`.
     pub https: bool,
@@ -188,7 +188,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// One that is not about a failed start.
+    /// An outcome that is not about a failed start.
     pub const fn of(end: End, status: i32) -> Self {
         Self { end, status, retry_after: 0, id: 0 }
     }

@@ -49,14 +49,14 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// `N` bytes.
+    /// Reads `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (bytes, rest) = self.rest.split_first_chunk().ok_or(Malformed(self.what))?;
         self.rest = rest;
         Ok(*bytes)
     }
 
-    /// A flag.
+    /// Reads a flag.
     pub fn flag(&mut self) -> Result<bool, Malformed> {
         Ok(self.u8()? != 0)
     }
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
         if number.is_finite() { Ok(number) } else { Err(Malformed(self.what)) }
     }
 
-    /// What is left.
+    /// The unread bytes.
     pub fn rest(self) -> &'a [u8] {
         self.rest
     }
@@ -88,42 +88,42 @@ impl Writer<'_> {
         self
     }
 
-    /// A `u8`.
+    /// Writes a `u8`.
     pub fn u8(&mut self, number: u8) -> &mut Self {
         self.raw(&[number])
     }
 
-    /// A flag.
+    /// Writes a flag.
     pub fn flag(&mut self, flag: bool) -> &mut Self {
         self.u8(flag.into())
     }
 
-    /// A `u16`.
+    /// Writes a `u16`.
     pub fn u16(&mut self, number: u16) -> &mut Self {
         self.raw(&number.to_le_bytes())
     }
 
-    /// A `u32`.
+    /// Writes a `u32`.
     pub fn u32(&mut self, number: u32) -> &mut Self {
         self.raw(&number.to_le_bytes())
     }
 
-    /// An `i32`.
+    /// Writes an `i32`.
     pub fn i32(&mut self, number: i32) -> &mut Self {
         self.raw(&number.to_le_bytes())
     }
 
-    /// A `u64`.
+    /// Writes a `u64`.
     pub fn u64(&mut self, number: u64) -> &mut Self {
         self.raw(&number.to_le_bytes())
     }
 
-    /// An `i64`.
+    /// Writes an `i64`.
     pub fn i64(&mut self, number: i64) -> &mut Self {
         self.raw(&number.to_le_bytes())
     }
 
-    /// A float.
+    /// Writes an `f64`.
     pub fn f64(&mut self, number: f64) -> &mut Self {
         self.u64(number.to_bits())
     }

@@ -72,7 +72,7 @@ impl Reason {
         REASONS[self as usize - 1].1
     }
 
-    /// It concerns all processes of the group, not only the one that says so.
+    /// Whether the reason concerns all processes of the group, not only the one that reports it.
     pub fn concerns_group(self) -> bool {
         matches!(self, Self::Script | Self::Imports | Self::FailedStart)
     }
@@ -83,7 +83,7 @@ impl Reason {
     }
 }
 
-/// A message.
+/// A message between supervisor and worker, or between supervisors.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Message {
     /// Worker: its applications have been started, but for so many that failed. It serves when it is told to.
@@ -141,7 +141,7 @@ pub enum Message {
 }
 
 impl Message {
-    /// As bytes, cut to the longest message.
+    /// The message as bytes, cut to the maximum length of a message.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut w = Writer(&mut bytes);
@@ -166,7 +166,7 @@ impl Message {
         bytes
     }
 
-    /// From bytes.
+    /// Parses a message.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, "message");
         let message = match reader.u8()? {

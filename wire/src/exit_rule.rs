@@ -1,8 +1,8 @@
 //! `WSGIRestrictExit`, as processes are told: whether an application may end the process that it runs in.
 
-/// It may.
+/// An application may always end its process.
 pub const OFF: u8 = 0;
-/// It may not.
+/// An application may never end its process.
 pub const ON: u8 = 1;
-/// It may where the process serves nobody else and nothing starts.
+/// An application may end its process if that serves no other application and none is starting.
 pub const AUTO: u8 = 2;

@@ -61,7 +61,7 @@ const LIMITS: [(Kind, u32); 11] = [
 /// A frame's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// What it is.
+    /// Kind of the frame.
     pub kind: Kind,
     /// More about it; see [`Kind`].
     pub flag: u8,
@@ -88,7 +88,7 @@ impl Header {
         }
     }
 
-    /// Its bytes.
+    /// The header as bytes.
     pub fn bytes(self) -> [u8; HEADER] {
         let [a, b, c, d] = (self.len as u32).to_le_bytes();
         [a, b, c, d, self.kind as u8, self.flag, 0, 0]
@@ -126,7 +126,7 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// Adds the frame.
+    /// Appends the frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
         put_with(out, Kind::Hello, |w| {
             w.u16(self.versions.0).u16(self.versions.1).raw(&self.token);
@@ -157,16 +157,16 @@ impl Hello {
 /// What a BODY frame says beside its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// There may be more.
+    /// The body may have more data.
     More,
     /// These are the last.
     End,
-    /// Reading failed.
+    /// Reading the body failed.
     Failed(ReadError),
 }
 
 impl Body {
-    /// As a frame's flag.
+    /// The state as the flag of a BODY frame.
     pub fn flag(self) -> u8 {
         match self {
             Self::More => 0,
@@ -189,7 +189,7 @@ impl Body {
 /// Status and headers of an answer.
 #[derive(Clone, Copy)]
 pub struct Answer<'a> {
-    /// 200 to 999.
+    /// The status, 200 to 999.
     pub status: u16,
     /// `200 OK`
     pub line: &'a [u8],
@@ -198,7 +198,7 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// Adds the frame.
+    /// Appends the frame to `out`.
     pub fn put(out: &mut Vec<u8>, status: i32, line: &[u8], headers: &[(&[u8], &[u8])]) {
         put_with(out, Kind::Head, |w| {
             w.u16(status as u16).text(line).u32(headers.len() as u32);

@@ -6,9 +6,9 @@ use crate::request::{Pairs, put_pairs};
 /// How an application starts; the default: a script without warm-up requests.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartPlan {
-    /// It is a Django project, not a script.
+    /// The Django project, if the application is not a script.
     pub django: Option<Django>,
-    /// Requests that it must answer before it serves.
+    /// Requests that the application must answer before it serves.
     pub warm_ups: Vec<WarmUp>,
 }
 
@@ -39,7 +39,7 @@ pub struct WarmUp {
 }
 
 impl Django {
-    /// Writes it.
+    /// Writes the value.
     pub fn put(&self, w: &mut Writer<'_>) {
         w.text(&self.project).text(&self.url).text(&self.settings).text(&self.checks).flag(self.finders);
     }
@@ -56,7 +56,7 @@ impl Django {
 }
 
 impl StartPlan {
-    /// Writes it.
+    /// Writes the value.
     pub fn put(&self, w: &mut Writer<'_>) {
         w.flag(self.django.is_some());
         if let Some(django) = &self.django {
@@ -82,7 +82,7 @@ impl StartPlan {
         Ok(Self { django, warm_ups })
     }
 
-    /// As bytes; none for the default.
+    /// The plan as bytes; none for the default.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if *self != Self::default() {

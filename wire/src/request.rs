@@ -55,7 +55,7 @@ impl Head<'_> {
         flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit))
     }
 
-    /// Adds the frame.
+    /// Appends the frame to `out`.
     pub fn put<'e>(&self, out: &mut Vec<u8>, environ: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
         frame::put_with(out, frame::Kind::Request, |w| {
             w.u8(self.flags()).u8(self.level);

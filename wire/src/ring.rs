@@ -11,7 +11,7 @@ pub const ROOM: usize = 256 << 10;
 /// Bytes of a message's length.
 const LENGTH: usize = 4;
 
-/// The memory.
+/// The shared memory of a ring of messages.
 #[repr(C)]
 pub struct Ring {
     /// Bytes ever written, by the worker.

@@ -16,7 +16,7 @@ pub const CONNECTIONS: usize = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Condition {
-    /// Its processes start for the first time.
+    /// The group's processes start for the first time.
     Starting = 0,
     /// A process serves.
     Serving = 1,
@@ -45,12 +45,12 @@ pub struct WorkerSlot {
     word: AtomicU64,
     /// Pid of the worker; 0: the place is free.
     pub pid: AtomicU32,
-    /// Its threads.
+    /// Number of the worker's request threads.
     threads: AtomicU32,
     /// Applications that failed to start in it.
     failed: AtomicU32,
     _reserved: [u32; 11],
-    /// Its connections.
+    /// The worker's connections.
     pub connections: [ConnectionSlot; CONNECTIONS],
 }
 

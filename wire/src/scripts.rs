@@ -9,7 +9,7 @@ use std::path::Path;
 /// `script-user=`, `script-group=` and `script-root=`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rules<'a> {
-    /// Whose scripts must be, and their directories.
+    /// The user (uid) that scripts and their directories must belong to.
     pub user: Option<u32>,
     /// The same for a group.
     pub group: Option<u32>,
@@ -18,7 +18,7 @@ pub struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// None is given.
+    /// Whether no rule is set.
     pub fn are_none(&self) -> bool {
         *self == Rules::default()
     }

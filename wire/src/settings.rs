@@ -103,7 +103,7 @@ settings! {
     Process {
         /// Name of the process group; empty: embedded mode.
         process_group: text = *b"",
-        /// It is a worker: nobody but applications needs its threads.
+        /// Whether the process is a worker: only applications need its threads.
         daemon: flag = false,
         /// `wsgi.multithread`
         multithread: flag = false,
@@ -153,7 +153,7 @@ settings! {
         beside: flag = false,
         /// The process of the group that died last; 0: none has.
         died: u32 = 0u32,
-        /// How it died.
+        /// How the process died.
         died_by: text = *b"",
         /// `script-user=`; [`NOBODY`]: not given.
         script_user: u32 = NOBODY,
@@ -210,14 +210,14 @@ pub fn seconds(number: f64) -> Duration {
 /// What both modes are told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
-    /// Of the process.
+    /// Settings of the process.
     pub process: Process,
     /// Of every interpreter in it.
     pub interpreter: Interpreter,
 }
 
 impl Settings {
-    /// Writes them.
+    /// Writes the settings.
     pub fn put(&self, w: &mut Writer<'_>) {
         w.u64(SHAPE);
         self.process.put(w);
@@ -232,14 +232,14 @@ impl Settings {
         Ok(Self { process: Process::get(reader)?, interpreter: Interpreter::get(reader)? })
     }
 
-    /// As bytes.
+    /// The settings as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.put(&mut Writer(&mut bytes));
         bytes
     }
 
-    /// From bytes.
+    /// Parses the settings.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, WHAT);
         let settings = Self::get(&mut reader)?;

@@ -11,7 +11,7 @@ pub struct Stamp {
     pub modified: i64,
     /// The device it lies on.
     pub device: u64,
-    /// Its number there.
+    /// Inode number of the file.
     pub inode: u64,
 }
 
@@ -19,7 +19,7 @@ impl Stamp {
     /// Of no file, or of one that nobody has looked at.
     pub const UNKNOWN: Self = Self { modified: -1, device: 0, inode: 0 };
 
-    /// Somebody has looked, and there is a file.
+    /// Whether the file was examined and exists.
     pub fn is_known(&self) -> bool {
         self.modified >= 0
     }

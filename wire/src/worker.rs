@@ -86,7 +86,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// As bytes.
+    /// The settings as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut w = Writer(&mut bytes);
@@ -98,7 +98,7 @@ impl Settings {
         bytes
     }
 
-    /// From bytes.
+    /// Parses the settings.
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes, WHAT);
         let common = settings::Settings::get(&mut reader)?;
@@ -121,7 +121,7 @@ pub struct Plan {
     /// What requests name it by: the same in all processes of the server that read the same of it. 0: a script without
     /// warm-up.
     pub key: u64,
-    /// It starts with the process; else it is only known.
+    /// Whether the application starts with the process; otherwise the plan waits for a request.
     pub preload: bool,
     /// Path of the script.
     pub script: Vec<u8>,
@@ -129,7 +129,7 @@ pub struct Plan {
     pub group: Vec<u8>,
     /// Name of its callable.
     pub callable: Vec<u8>,
-    /// How it starts.
+    /// How the application starts.
     pub start: StartPlan,
 }
 

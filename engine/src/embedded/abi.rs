@@ -38,7 +38,7 @@ unsafe impl Send for SendHandle {}
 unsafe impl Sync for SendHandle {}
 
 impl SendHandle {
-    /// The handle.
+    /// The raw handle, for calls into the Apache half.
     pub fn get(self) -> RequestHandle {
         self.0
     }

@@ -46,7 +46,7 @@ impl<T> GilCell<T> {
         *self.0.borrow()
     }
 
-    /// Another value.
+    /// Replaces the value.
     pub fn set(&self, _: Py<'_>, value: T) {
         self.0.replace(value);
     }

@@ -9,13 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub trait Class: Send + Sync + Sized + 'static {
     /// `module.Name`
     const NAME: &'static CStr;
-    /// Its docstring.
+    /// The docstring of the class.
     const DOC: &'static CStr;
-    /// Its methods and attributes.
+    /// Declares the methods and attributes of the class.
     fn members(members: &mut Members<Self>);
 }
 
-/// The layout of an instance: what every object begins with, then ours.
+/// The layout of an instance: the head of every object, then the Rust value.
 #[repr(C)]
 struct Instance<T> {
     head: ffi::PyObject,
@@ -158,7 +158,7 @@ unsafe fn value<'a, T: Class>(object: *mut ffi::PyObject) -> &'a T {
 }
 
 impl<T: Class> Members<T> {
-    /// Adds a method.
+    /// Adds a method to the class.
     pub fn method<F>(&mut self, name: &'static CStr, _: F) -> &mut Self
     where
         F: for<'a, 'py> Fn(Py<'py>, &'a T, Args<'a, 'py>) -> Result<Bound<'py>> + Copy + 'static,

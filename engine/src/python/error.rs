@@ -40,7 +40,7 @@ impl Problem {
 }
 
 impl Raised {
-    /// Raises an exception of a class of ours.
+    /// Raises an exception of a class that the engine defines.
     pub fn with(class: &Bound<'_>, text: impl std::fmt::Display) -> Self {
         let text = CString::new(text.to_string().replace('\0', "?")).unwrap_or_default();
         // SAFETY: a live class and C string.

@@ -24,7 +24,7 @@ pub struct Extra {
     pub delete_current: DeleteCurrent,
     /// First thread state of an interpreter.
     pub thread_head: ThreadHead,
-    /// The next one.
+    /// `PyThreadState_Next`: the thread state after another one.
     pub thread_next: ThreadNext,
     /// The frame that a thread state runs.
     pub frame: Frame,

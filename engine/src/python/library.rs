@@ -8,9 +8,9 @@ use std::ops::Range;
 pub struct Library {
     /// An address in it, by which it is found.
     known: usize,
-    /// All of it.
+    /// The addresses of the whole library.
     pub range: Range<usize>,
-    /// Its writable segments.
+    /// The addresses of the library's writable segments.
     pub writable: Vec<Range<usize>>,
 }
 

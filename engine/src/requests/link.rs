@@ -31,7 +31,7 @@ pub trait Link: Send {
 
 /// A `bytes` object on its way out.
 pub struct Block {
-    /// What is sent.
+    /// The bytes to send.
     pub bytes: OwnedBytes,
     /// The interpreter it is of, which must let go of it.
     pub interpreter: Arc<Interpreter>,

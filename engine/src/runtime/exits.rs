@@ -12,9 +12,9 @@ pub enum ExitRule {
     /// An application may end the process.
     #[default]
     Off,
-    /// It may not.
+    /// An application may never end the process.
     On,
-    /// It may where the process serves nobody else and nothing starts.
+    /// An application may end the process if that serves no other application and none is starting.
     Auto,
 }
 
@@ -32,15 +32,15 @@ impl ExitRule {
 /// What an application is about to do. `exits.py` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// It ends the process.
+    /// The call ends the process.
     End,
-    /// It sends the process a signal.
+    /// The call sends this signal to the process.
     Signal(i32),
-    /// It sends a signal to all processes of a group of which this is one.
+    /// The call sends this signal to a Unix process group that contains the process.
     Group(i32),
-    /// It puts another program into the process.
+    /// The call replaces the process by another program.
     Replace,
-    /// It interrupts Python's main thread.
+    /// The call interrupts Python's main thread.
     Interrupt,
 }
 
@@ -66,7 +66,7 @@ pub enum Ruling {
     Harmless,
     /// The process ends, and may.
     Ends,
-    /// It must not be done, and why.
+    /// The call is refused, for this reason.
     Refused(String),
 }
 
@@ -187,7 +187,9 @@ impl Rules {
         }
         match act {
             Act::Group(_) => return Some("the signal would reach other processes of the server".into()),
-            Act::Replace if !self.service => return Some("the process could not serve requests any more".into()),
+            Act::Replace if !self.service => {
+                return Some("the process could not serve requests any more".into());
+            }
             _ => {}
         }
         if effect == Effect::Replaces {

@@ -29,7 +29,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// An open gate.
+    /// Makes an open gate.
     const fn new() -> Self {
         Self {
             closed: AtomicBool::new(false),
@@ -47,7 +47,7 @@ impl Gate {
         (!self.closed.load(Ordering::SeqCst)).then_some(inside)
     }
 
-    /// Nobody is let in any more.
+    /// Whether the gate is closed: no thread may enter Python any more.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }

@@ -14,7 +14,7 @@ use std::ffi::CStr;
 use std::sync::{Arc, PoisonError, RwLock};
 use wire::Message;
 
-/// An interpreter of ours.
+/// A Python interpreter with the objects that the engine keeps in it.
 pub struct Interpreter {
     state: InterpreterState,
     name: Vec<u8>,

@@ -20,7 +20,7 @@ pub struct Interpreters {
     fit: Fit,
     /// The interpreter of each group.
     current: RwLock<FxHashMap<Box<[u8]>, Arc<Interpreter>>>,
-    /// All that live.
+    /// All interpreters that have not ended.
     all: RwLock<Vec<Arc<Interpreter>>>,
     left: AtomicU32,
 }

@@ -39,7 +39,7 @@ struct Queue {
     tasks: VecDeque<Task>,
     /// Who takes tasks.
     loader: u64,
-    /// Who is at one.
+    /// The loader that is running a task.
     busy: Option<u64>,
     /// Who waits here for one, or to be wanted again.
     waiting: Vec<u64>,

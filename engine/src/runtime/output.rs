@@ -56,7 +56,7 @@ impl Output {
         self.log.message(message, text);
     }
 
-    /// One line that the application wrote.
+    /// Logs one line that the application wrote.
     pub fn script_line(&self, line: &[u8]) {
         self.log(Level::Error, &[b"[script ", &self.script[..], b"] ", line].concat());
     }

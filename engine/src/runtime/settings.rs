@@ -12,7 +12,7 @@ const INTERFACE: [u32; 3] = [6, 1, 1];
 /// What the process was told.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Of the process.
+    /// Settings of the process.
     pub process: Process,
     /// Of every interpreter.
     pub interpreter: Interpreter,

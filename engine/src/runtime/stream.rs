@@ -26,12 +26,12 @@ pub struct LogStream {
 pub struct Owner {
     /// The request. None: a standard stream, whose request is that of whichever thread writes.
     pub output: GilCell<Option<Arc<Output>>>,
-    /// It has been written to, flushed or closed.
+    /// Whether the stream has been written to, flushed or closed.
     pub used: GilCell<bool>,
 }
 
 impl LogStream {
-    /// One of this kind.
+    /// Makes a stream of this kind.
     pub fn new(kind: Stream, of: Arc<Owner>) -> Self {
         Self { kind, of, loose: GilCell::default() }
     }

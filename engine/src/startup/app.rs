@@ -22,18 +22,18 @@ use wire::plan::StartPlan;
 pub enum State {
     /// Nothing was tried here.
     Empty,
-    /// Its script is being loaded, or waits for the startup lock.
+    /// The script is being loaded, or waits for the startup lock.
     Loading,
-    /// Its warm-up requests run.
+    /// The warm-up requests run.
     Warming,
-    /// It serves.
+    /// The application serves.
     Ready,
     /// The last attempt failed, here or in another process.
     Failed,
 }
 
 impl State {
-    /// Somebody is at it.
+    /// Whether an attempt to start the application is running.
     pub fn is_moving(self) -> bool {
         matches!(self, Self::Loading | Self::Warming)
     }
@@ -53,7 +53,7 @@ pub enum NextInterpreter {
 pub struct Seen(u64);
 
 impl Seen {
-    /// There was no module.
+    /// The value if there was no module.
     pub const NOTHING: Self = Self(0);
 }
 
@@ -95,7 +95,7 @@ pub struct App {
     pub group: Box<[u8]>,
     /// Name of its callable, as it was met first: for warm-up requests.
     pub callable: Box<[u8]>,
-    /// How it starts.
+    /// How the application starts.
     pub plan: StartPlan,
     /// The gate for its first requests.
     pub first: FirstRequests,
@@ -124,7 +124,7 @@ pub struct Inner {
 }
 
 impl App {
-    /// One that nobody has started.
+    /// Makes an application that has not been started.
     pub fn new(script: &Script<'_>, name: &[u8], plan: StartPlan, calm_after: u32) -> Arc<Self> {
         Arc::new(Self {
             path: script.path.into(),

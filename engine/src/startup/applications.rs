@@ -63,7 +63,8 @@ pub fn run(
 fn registry(settings: &Settings) -> Result<Registry, String> {
     let file = match settings.process.registry {
         fd @ 0.. => runtime::shared_file(fd),
-        _ => LockFile::new(c"mod_wsgi start board").map_err(|e| format!("the start registry cannot be created: {e}"))?,
+        _ => LockFile::new(c"mod_wsgi start board")
+            .map_err(|e| format!("the start registry cannot be created: {e}"))?,
     };
     Ok(Registry::new(file, settings.process.permits))
 }

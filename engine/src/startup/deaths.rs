@@ -20,7 +20,7 @@ const MOST_FILES: usize = 200;
 pub struct Buried {
     /// The record, in which they are counted.
     pub record: Record,
-    /// Their numbers.
+    /// Pids of the dead processes.
     pub pids: Vec<u32>,
 }
 

@@ -12,14 +12,14 @@ pub struct Failure {
     pub what: String,
     /// Exception and traceback.
     pub cause: Cause,
-    /// Files whose change may mend it.
+    /// Files whose change may fix the failure.
     pub watched: Vec<String>,
     /// Where the next attempt is made.
     pub next_interpreter: NextInterpreter,
 }
 
 impl Failure {
-    /// One that is no exception of the application's.
+    /// Makes a failure without an exception of the application.
     pub fn new(number: Message, app: &App, text: &str) -> Box<Self> {
         let class = match number {
             msg::WARM_UP_FAILED => "warm-up",

@@ -46,9 +46,8 @@ impl Registry {
             }
             if begun.elapsed() >= PATIENCE {
                 let seconds = PATIENCE.as_secs();
-                let text = format!(
-                    "'{what}' has waited {seconds} s for the startup lock and now starts without it"
-                );
+                let text =
+                    format!("'{what}' has waited {seconds} s for the startup lock and now starts without it");
                 host::message(msg::LOCK_MISSED, text);
                 return Some(Permit { registry: self, number: None });
             }

@@ -18,7 +18,7 @@ pub const MOST_AT_IT: usize = 512;
 /// How the last attempt to start it ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verdict {
-    /// There was none, or it has not ended.
+    /// There was no attempt, or it has not ended.
     #[default]
     Unproven,
     /// The application serves in some process.

@@ -47,7 +47,7 @@ pub struct Registry {
     table: Mutex<()>,
     /// Another process holds the table, and was waited for: nobody waits again until it is to be had.
     held: AtomicBool,
-    /// That was said.
+    /// Whether the log line about a held lock was written.
     said: AtomicBool,
 }
 

@@ -171,7 +171,7 @@ impl Interpreter {
         })
     }
 
-    /// What an attempt failed of, and the files whose change may mend it.
+    /// The reason for a failed attempt, and the files whose change may fix it.
     pub(super) fn examine(&self, py: Py<'_>, path: &[u8], exception: &Bound<'_>) -> (Cause, Vec<String>) {
         let read = || -> Result<(Cause, Vec<String>)> {
             let found = self.ask(py, c"examine", &[&Bound::path(py, path)?, exception])?;

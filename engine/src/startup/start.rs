@@ -31,7 +31,7 @@ const FOR_OTHERS: Duration = Duration::from_secs(600);
 pub enum Refusal {
     /// The application failed to start.
     Failed(Box<Record>),
-    /// It is being started, and the request has waited long enough, or too many wait.
+    /// The application is being started, and the request has waited long enough, or too many requests wait.
     Busy,
     /// The process ends.
     Stopping,

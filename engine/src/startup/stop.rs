@@ -29,9 +29,8 @@ pub fn stop(limit: Duration) -> Ended {
     let running = gate().close(until.checked_sub(FOR_EXIT_FUNCTIONS).unwrap_or(until));
     for request in ActiveRequest::running() {
         let (script, waited) = (String::from_utf8_lossy(request.script()), request.age().as_secs_f64());
-        let text = format!(
-            "the process ends while this request of '{script}' is still running after {waited:.1} s"
-        );
+        let text =
+            format!("the process ends while this request of '{script}' is still running after {waited:.1} s");
         request.message(message::REQUEST_CUT, text);
     }
     let Some(applications) = applications::get() else {

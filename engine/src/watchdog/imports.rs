@@ -27,7 +27,7 @@ struct Sight {
 /// What was seen, in the order of the interpreters, of which none ever goes. Used by the thread that looks.
 static SIGHTS: Mutex<Vec<Sight>> = Mutex::new(Vec::new());
 
-/// A thread looks.
+/// Whether a thread is checking imports now.
 static LOOKING: AtomicBool = AtomicBool::new(false);
 
 /// A wait for an import.

@@ -30,7 +30,7 @@ pub struct Imports {
 struct Inner {
     watch: Watch,
     files: HashSet<PathBuf>,
-    /// It was said that something is not watched.
+    /// Whether the log line about unwatched files was written.
     said: bool,
 }
 

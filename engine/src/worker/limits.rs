@@ -28,7 +28,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Begins to look.
+    /// Begins to watch the limits.
     pub fn new(worker: &'static Worker) -> Self {
         let limits = Self {
             worker,

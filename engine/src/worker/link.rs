@@ -17,7 +17,7 @@ pub struct Remote {
     conn: Arc<Conn>,
     /// Where it is noted that the application has been called.
     entry: Option<&'static ConnectionSlot>,
-    /// The beginning of the body comes unasked.
+    /// Whether the beginning of the body arrives without a READ.
     follows: bool,
     /// Bytes of the current BODY frame that were not taken.
     left: usize,
@@ -26,7 +26,7 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// That of a request whose frame has been read.
+    /// Makes the link of a request whose frame has been read.
     pub fn new(conn: Arc<Conn>, entry: Option<&'static ConnectionSlot>, follows: bool) -> Self {
         Self { conn, entry, follows, left: 0, state: Body::More }
     }

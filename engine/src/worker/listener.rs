@@ -15,7 +15,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// One that waits for nothing yet.
+    /// Makes a listener without connections.
     pub fn new() -> io::Result<Self> {
         Ok(Self { epoll: os::Epoll::new()?, conns: Mutex::default() })
     }

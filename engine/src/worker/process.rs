@@ -13,7 +13,7 @@ use wire::plan::StartPlan;
 use wire::scoreboard::{Scoreboard, WorkerSlot};
 use wire::worker as told;
 
-/// This process.
+/// The state of this worker process.
 pub struct Worker {
     /// What processes of either mode are told.
     pub(super) common: wire::settings::Settings,

@@ -53,7 +53,10 @@ impl Worker {
             }
             Err(error) => {
                 if error.kind() == io::ErrorKind::InvalidData {
-                    let text = format!("invalid data on a connection to process group '{}': {error}; connection closed", self.name());
+                    let text = format!(
+                        "invalid data on a connection to process group '{}': {error}; connection closed",
+                        self.name()
+                    );
                     host::message(message::LINK_BROKEN, text);
                 }
                 self.forget(conn);

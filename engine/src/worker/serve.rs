@@ -18,7 +18,7 @@ use wire::message;
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
 
-/// So many microseconds have gone since this was true last.
+/// Whether `between` microseconds have passed since this function last returned true.
 pub(super) fn is_due(last: &AtomicI64, between: i64) -> bool {
     let (now, was) = (crate::runtime::clock(), last.load(Ordering::Relaxed));
     now.saturating_sub(was) > between
@@ -110,8 +110,10 @@ impl Worker {
                 }
             };
             if user != self.settings.peer && user != 0 {
-                let text =
-                    format!("user #{user}, who is not Apache's, connected to the socket of process group '{}'; connection closed", self.name());
+                let text = format!(
+                    "user #{user}, who is not Apache's, connected to the socket of process group '{}'; connection closed",
+                    self.name()
+                );
                 crate::host::message(message::STRANGER, text);
                 continue;
             }

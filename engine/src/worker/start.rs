@@ -61,8 +61,7 @@ fn begin() -> Result<&'static Worker, String> {
     // Not where another one has just been: a child may still look there at what that one noted.
     let first = pid as usize % slots.len();
     let mut places = (first..slots.len()).chain(0..first);
-    let place =
-        places.find(|at| free(&slots[*at])).ok_or("the scoreboard of the group has no free slot")?;
+    let place = places.find(|at| free(&slots[*at])).ok_or("the scoreboard of the group has no free slot")?;
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let generation = (runtime::clock() as u32) | 1;
     system::set_title(&settings.title);

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub struct Voice {
     ring: &'static Ring,
     bell: OwnedFd,
-    /// One thread speaks at a time.
+    /// Held while a thread writes a message.
     turn: Mutex<()>,
     /// Who may speak: a copy that the application forks has the memory, too.
     process: u32,

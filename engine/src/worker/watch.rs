@@ -34,7 +34,7 @@ struct Watched {
 }
 
 impl Watch {
-    /// Without any.
+    /// Makes a watch without directories.
     pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         Ok(Self { inotify, watched: HashMap::new(), known: HashSet::new() })

@@ -11,7 +11,7 @@ pub struct Facts {
     pub https: bool,
     /// When the server received the request, seconds since the epoch.
     pub received: f64,
-    /// It is a warm-up request: `mod_wsgi.warmup` is there, and True.
+    /// Whether the request is a warm-up request: the environ contains `mod_wsgi.warmup` with the value True.
     pub warm_up: bool,
     /// When the Apache child began to look for a process, seconds since the epoch; 0: it did not.
     pub queued: f64,

@@ -10,7 +10,7 @@ use wire::abi::{End, Outcome};
 /// What a visitor sees of an application that does not start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pages {
-    /// A page of ours; else the status alone, for which the server has a page.
+    /// Whether the module sends its own page; otherwise only the status, for which the server has a page.
     pub own: bool,
     /// With the traceback in it.
     pub details: bool,

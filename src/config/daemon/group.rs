@@ -9,9 +9,9 @@ use std::sync::Arc;
 /// A process group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GroupOptions {
-    /// Its name.
+    /// Name of the process group.
     pub name: Vec<u8>,
-    /// Its number among all groups of the configuration, from 1, in the order in which they are defined.
+    /// Number of the group among all groups of the configuration, from 1, in the order in which they are defined.
     pub id: u32,
     /// `file:line` of its definition.
     pub location: String,
@@ -121,17 +121,17 @@ pub struct GroupOptions {
 /// `reload=`: a change of which files replaces the processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reload {
-    /// None.
+    /// No change replaces the processes.
     Off,
-    /// That of the script.
+    /// A change of the script does.
     #[default]
     Script,
-    /// That of the script and of what the application imported.
+    /// A change of the script or of a file that the application imported does.
     Imports,
 }
 
 impl GroupOptions {
-    /// One of which only the name is known.
+    /// Makes the options of a group with only this name; everything else has its default.
     pub(super) fn named(name: Vec<u8>) -> Self {
         Self {
             name,
@@ -175,7 +175,7 @@ impl GroupOptions {
 /// A group that another server than the one being read defines.
 #[derive(Clone)]
 pub struct Elsewhere {
-    /// It.
+    /// The group's options.
     pub group: Arc<GroupOptions>,
     /// The ServerName of the virtual host that defines it, empty if it has none yet; `None`: the main server.
     pub host: Option<Vec<u8>>,

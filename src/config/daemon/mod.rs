@@ -20,7 +20,7 @@ use super::words::{Words, nearest};
 use std::sync::Arc;
 use value::{Value, Wrong};
 
-/// The setter.
+/// Sets WSGIDaemonProcess; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
     let name = name(words.word().unwrap_or_default())?;

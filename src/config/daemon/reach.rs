@@ -65,8 +65,7 @@ pub fn misplaced(main: Server<'_>) -> Option<String> {
 }
 
 const UNIQUE: &str = "names must be unique in the whole server, across all virtual hosts";
-const ONE_SITE: &str =
-    "names must be unique in the whole server; only virtual hosts with the same ServerName may define the same group";
+const ONE_SITE: &str = "names must be unique in the whole server; only virtual hosts with the same ServerName may define the same group";
 const SAME_OPTIONS: &str = "another virtual host with the same ServerName must give the same options";
 
 fn duplicate(group: &GroupOptions, first: &GroupOptions, rule: &str) -> String {

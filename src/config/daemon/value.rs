@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 /// What stands behind the `=`.
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
-    /// It, unquoted.
+    /// The value, unquoted.
     pub text: &'a [u8],
     /// What only httpd and the system can do.
     pub httpd: &'a dyn Httpd,
@@ -18,7 +18,7 @@ pub struct Value<'a> {
 /// Why a value is refused.
 #[derive(Debug)]
 pub enum Wrong {
-    /// It is not what the option takes: what it must be.
+    /// The option does not accept the value; the text says what it must be.
     Value(String),
     /// The whole complaint.
     Whole(String),
@@ -32,7 +32,7 @@ fn must<T>(rule: impl Into<String>) -> Result<T, Wrong> {
 const MOST: u32 = i32::MAX as u32;
 /// The number that means "none" to the system.
 const NO_ID: u32 = u32::MAX;
-/// As many as Linux takes (setgroups(2)).
+/// The maximum number of groups of Linux (setgroups(2)).
 const MOST_GROUPS: usize = 65_536;
 
 impl Value<'_> {

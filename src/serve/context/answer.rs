@@ -18,7 +18,7 @@ pub struct Head<'r> {
 }
 
 impl<'r> Head<'r> {
-    /// Copies them.
+    /// Copies status and headers.
     pub fn new<'a>(
         r: Request<'r>,
         status: i32,

@@ -4,7 +4,7 @@
 //! (`ap_meets_conditions` takes the present for it.)
 #![forbid(unsafe_code)]
 
-/// What the conditions of a request come to.
+/// The result of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The answer is sent.

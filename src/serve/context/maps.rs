@@ -105,7 +105,7 @@ const LOCAL: [i64; 9] = [
     0xe0f5_e1e2, // EROFS
 ];
 
-/// Nobody but root can make the file shorter.
+/// Whether only root can make the file shorter.
 pub fn stays_as_it_is(fd: i32) -> bool {
     // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });

@@ -15,23 +15,23 @@ use conditions::Verdict;
 
 /// A request on its way.
 pub struct RequestContext<'r> {
-    /// It.
+    /// The request.
     pub request: Request<'r>,
-    /// Its body.
+    /// The body of the request.
     pub body: Body<'r>,
-    /// Its answer.
+    /// The answer, as far as it is not sent.
     pub answer: Brigade<'r>,
     sendfile: bool,
     /// Status and headers, until something is sent.
     pub head: Option<Head<'r>>,
-    /// What the conditions of the request come to, once status and headers are set.
+    /// The result of the request's conditions, once status and headers are set.
     verdict: Verdict,
     /// The status is one that has no content, whatever the application says.
     is_empty: bool,
 }
 
 impl<'r> RequestContext<'r> {
-    /// That of a request that nothing was read of.
+    /// Makes the context of a request of which nothing was read.
     pub fn new(request: Request<'r>) -> Self {
         Self {
             request,

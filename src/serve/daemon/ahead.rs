@@ -9,7 +9,7 @@ use kept::Kept;
 use wire::abi::ReadError;
 use wire::frame::Body as State;
 
-/// So much of it goes along with the request, and is in memory.
+/// Bytes of the body that are kept in memory and sent with the request.
 const AT_ONCE: usize = 64 << 10;
 
 /// The beginning of a body, which may be all of it.

@@ -18,13 +18,13 @@ const LOOK: Duration = Duration::from_millis(200);
 /// The connections of this process to one group.
 #[derive(Default)]
 pub struct Pool {
-    /// Those that no request is on; the one that was used last is used first.
+    /// Connections without a request; the one that was used last is used first.
     idle: Mutex<Vec<Conn>>,
     /// How answers are waited for.
     pub eager: Eager,
 }
 
-/// A connection.
+/// A connection to a worker.
 pub struct Conn {
     /// What goes over it.
     pub stream: Stream,
@@ -38,9 +38,9 @@ pub struct Conn {
 pub enum Progress {
     /// Nothing: the application has not been called.
     None,
-    /// It has been called.
+    /// The worker has called the application.
     Started,
-    /// It has lasted longer than request-timeout allows, and its process ends.
+    /// The request has run longer than request-timeout allows, and its process ends.
     Late,
 }
 

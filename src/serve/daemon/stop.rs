@@ -21,12 +21,12 @@ fn in_use() -> MutexGuard<'static, Vec<RawFd>> {
 /// A request is on a connection, until this is dropped, which is before the connection is closed.
 pub struct Using {
     fd: RawFd,
-    /// There was no other when it began.
+    /// Whether no other request was running when this one began.
     pub is_alone: bool,
 }
 
 impl Using {
-    /// It begins.
+    /// Registers a request that begins.
     pub fn begin(fd: RawFd) -> Self {
         let mut all = in_use();
         all.push(fd);

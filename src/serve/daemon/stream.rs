@@ -14,7 +14,7 @@ const CHUNK: usize = 64 << 10;
 /// Descriptors that may have come before their frames are read, of which one comes at a time.
 const MOST_FILES: usize = 8;
 
-/// One end of a connection.
+/// The child's end of a connection to a worker.
 pub struct Stream {
     source: Source,
     bytes: Box<[u8]>,
@@ -74,7 +74,7 @@ impl Stream {
         Self { source, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0 }
     }
 
-    /// Its descriptor.
+    /// The descriptor of the socket.
     pub fn fd(&self) -> RawFd {
         self.source.fd.as_raw_fd()
     }

@@ -22,7 +22,7 @@ pub enum Refusal {
     Stopping,
     /// The configured python cannot be used, found when the running server read its configuration again.
     Unusable(String),
-    /// It did not start, and why.
+    /// The engine did not start, for this reason.
     Failed(String),
 }
 

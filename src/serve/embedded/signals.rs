@@ -71,7 +71,7 @@ pub fn held<T>(body: impl FnOnce() -> T) -> T {
 }
 
 impl Holding {
-    /// Does what httpd does at the signal, which ends the process.
+    /// Runs httpd's own reaction to the signal, which ends the process.
     fn pass_on(&self, signal: c_int) {
         let Some(at) = HELD.iter().position(|held| *held == signal) else { return };
         let action = self.old[at].sa_sigaction;
@@ -132,7 +132,7 @@ impl Interrupt {
         }
     }
 
-    /// Sets it again.
+    /// Restores the saved handler.
     pub fn restore(&self) {
         // SAFETY: an action that was read from the system.
         unsafe { libc::sigaction(libc::SIGINT, &self.0, ptr::null_mut()) };

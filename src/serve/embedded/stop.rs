@@ -5,7 +5,7 @@ use crate::apache::{AtEnd, hook};
 use std::sync::Once;
 use std::time::Duration;
 
-/// httpd kills a child that has not ended about 9 s after it was told to; all of ours is done before.
+/// Time for the end of Python. httpd kills a child that has not ended about 9 s after it was told to.
 const DEADLINE: Duration = Duration::from_millis(7000);
 
 /// The child-stopping hook. It runs before the request threads have ended: when those are to end at once, so is Python;

@@ -13,7 +13,8 @@ impl Group {
         let fresh = process.replace != Some(reason);
         let (pid, name) = (process.pid, self.live.name());
         if fresh {
-            let text = format!("process {pid} of group '{name}' is being replaced ({}): {text}", reason.name());
+            let text =
+                format!("process {pid} of group '{name}' is being replaced ({}): {text}", reason.name());
             self.log(context, msg::REPLACING, &text);
         }
         let now = Instant::now();

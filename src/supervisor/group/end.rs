@@ -1,4 +1,4 @@
-//! Ends of processes: asked for, with a time for each reason, or unasked.
+//! Ends of processes: requested, with a time for each reason, or unexpected.
 
 use super::{GREW_OLD, Group};
 use crate::supervisor::output::Output;
@@ -190,7 +190,8 @@ impl Group {
                 age.as_secs_f64(),
                 most / 1024,
                 match (process.killed, place) {
-                    (true, Some(_)) => "the supervisor killed it because its start took too long (startup-timeout)",
+                    (true, Some(_)) =>
+                        "the supervisor killed it because its start took too long (startup-timeout)",
                     (true, None) => "the supervisor killed it because it did not end within shutdown-timeout",
                     _ if process.gave_up => "see the reason above",
                     _ => process.last_words.as_deref().unwrap_or(death::hint(status)),

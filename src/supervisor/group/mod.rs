@@ -31,9 +31,9 @@ const SOON: Duration = Duration::from_secs(3);
 /// Files are often written in several steps.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// A group.
+/// The supervisor's state of a process group: its places and their processes.
 pub struct Group {
-    /// It.
+    /// The process group.
     pub live: &'static ProcessGroup,
     plans: Vec<Plan>,
     places: Vec<Place>,
@@ -45,7 +45,7 @@ pub struct Group {
     is_leaving: bool,
     /// When a script, or a file that was imported, was last found changed.
     changed: Option<Instant>,
-    /// It ends for good, and what its processes have started with it.
+    /// Whether the group ends for good, with everything that its processes have started.
     for_good: bool,
     /// What processes that have ended have left behind.
     remains: Vec<Remains>,
@@ -68,7 +68,7 @@ struct Place {
     failures: u32,
     /// Processes that died young in a row.
     deaths: u32,
-    /// That was said.
+    /// Whether the log line WSGI1031 was written.
     held: bool,
 }
 
@@ -190,7 +190,7 @@ impl Group {
         self.remains.iter().for_each(|remains| remains.descriptors(into));
     }
 
-    /// All there are.
+    /// All processes of the group.
     fn processes(&self) -> impl Iterator<Item = &Process> {
         let placed = self.places.iter().flat_map(|place| [&place.current, &place.successor]).flatten();
         placed.chain(&self.leaving)

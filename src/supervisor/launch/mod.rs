@@ -43,7 +43,7 @@ struct Plan<'a> {
     may_miss_directory: bool,
 }
 
-/// Forks it.
+/// Forks a worker of a group.
 pub fn launch(
     context: &Context,
     live: &'static ProcessGroup,

@@ -21,7 +21,7 @@ pub struct Conn {
     fd: OwnedFd,
     /// Index among the connections of the worker.
     pub index: usize,
-    /// What comes.
+    /// Data from the child.
     pub input: Mutex<Input>,
     out: Mutex<Out>,
     /// Log lines, as frames, that another thread could not send because one was at it.

@@ -15,12 +15,12 @@ pub struct Kept<'r> {
     file: Option<File>,
     /// How many of them are in the file.
     filed: u64,
-    /// Those that came when the file could not be written.
+    /// Bytes that arrived when the file could not be written.
     others: Vec<u8>,
 }
 
 impl<'r> Kept<'r> {
-    /// None.
+    /// Makes an empty buffer for the body of a request.
     pub fn new(request: Request<'r>) -> Self {
         Self { request, file: None, filed: 0, others: Vec::new() }
     }
@@ -30,12 +30,12 @@ impl<'r> Kept<'r> {
         self.filed + self.others.len() as u64
     }
 
-    /// There are none.
+    /// Whether no bytes are kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Adds some.
+    /// Adds bytes.
     pub fn put(&mut self, body: &Body<'_>, bytes: &[u8]) {
         if bytes.is_empty() {
             return;

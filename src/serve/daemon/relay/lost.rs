@@ -26,7 +26,11 @@ impl Relay<'_, '_> {
             );
             (msg::ANSWER_TIMEOUT, 504, text)
         } else if error.kind() == io::ErrorKind::InvalidData {
-            (msg::LINK_BROKEN, 500, format!("invalid data on the connection to a process of group '{name}': {error}; {then}"))
+            (
+                msg::LINK_BROKEN,
+                500,
+                format!("invalid data on the connection to a process of group '{name}': {error}; {then}"),
+            )
         } else if error.raw_os_error() == Some(libc::EMFILE) {
             let text = format!(
                 "Apache cannot receive a file that the application sends: {error} (see 'ulimit -n' of Apache's user); {then}"

@@ -25,7 +25,7 @@ const BLOCK: usize = 256 << 10;
 
 /// What became of a request.
 pub enum Relayed {
-    /// It has been answered.
+    /// The request has been answered with this status.
     Done(Status),
     /// Nothing was done with it: another process may have it.
     Elsewhere,
