@@ -1,4 +1,4 @@
-//! The table of contents: the record that httpd loads, and every hook of ours with its "when".
+//! The table of contents: the record that httpd loads, and every hook of this module with its "when".
 
 use crate::apache::{self, Pool, hook, sys};
 use crate::config::{Notices, Wsgi, directives};
@@ -40,7 +40,7 @@ fn hooks(pool: Pool<'_>) {
     hook::translate::<routing::Translate>(&hook::AFTER_ALIAS);
     // A request for a script.
     hook::handler::<serve::Handler>();
-    // A child ends: what waits for processes of ours is let go, and Python ends in it.
+    // A child ends: its waits for workers are given up, and Python ends in it.
     hook::child_stopping::<daemon::Stop>();
     hook::child_stopping::<embedded::Stop>();
 }

@@ -39,13 +39,13 @@ impl<'c> BeingRead<'c> {
         self.record().is_virtual != 0
     }
 
-    /// What directives of ours have said in it so far; `None` when there is none.
+    /// The configuration that this module's directives have made for the server so far; `None` if there was no directive yet.
     pub(super) fn entry<M: Module>(self) -> Option<&'c M::Server> {
         // SAFETY: null, or what `create_server` put there, in the configuration's pool.
         unsafe { module::entry::<M::Server>(self.record().module_config).as_ref() }
     }
 
-    /// It, and those behind it in httpd's list; from the main server: all that have been read so far.
+    /// This server and those after it in httpd's list; for the main server, all servers that have been read so far.
     pub fn all(self) -> impl Iterator<Item = BeingRead<'c>> {
         std::iter::successors(Some(self), |server| {
             let next = server.record().next;

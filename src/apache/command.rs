@@ -103,8 +103,8 @@ impl<'a> Place<'a> {
         unsafe { BeingRead::from_raw((*self.command).server) }
     }
 
-    /// The other servers that have been read so far, main server and virtual hosts, with what directives of ours have said in
-    /// them; those without one are left out.
+    /// The other servers that have been read so far, main server and virtual hosts, with this module's configuration of
+    /// them; servers without a directive of this module are left out.
     pub fn elsewhere<M: Module>(self) -> impl Iterator<Item = (BeingRead<'a>, &'a M::Server)> {
         let here = self.server();
         let all = being_read::main_of(self.pool()).unwrap_or(here).all();

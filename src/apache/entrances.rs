@@ -1,4 +1,4 @@
-//! Through which ports visitors come to a server, as far as the configuration tells.
+//! The ports through which visitors reach a server, as far as the configuration shows.
 
 use super::{Server, sys};
 
@@ -44,8 +44,8 @@ impl<'a> Address<'a> {
 }
 
 impl<'c> Server<'c> {
-    /// Through which ports visitors come to it, in the order of the configuration; none if virtual hosts take every
-    /// connection.
+    /// The ports through which visitors reach the server, in the order of the configuration; none if virtual hosts take
+    /// every connection.
     pub fn entrances(self) -> Vec<Entrance> {
         let listeners = listeners();
         let mut ports: Vec<u16> = Vec::new();

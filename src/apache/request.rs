@@ -1,4 +1,4 @@
-//! `request_rec`: one request, alive while a hook of ours runs for it.
+//! `request_rec`: one request, alive while a hook of this module runs for it.
 
 use super::body::Body;
 use super::server::MERGED;

@@ -1,4 +1,4 @@
-//! How a directive of ours is run.
+//! How a directive of this module is run.
 
 use super::daemon::{Elsewhere, GroupOptions};
 use super::{DirConfig, ServerConfig, Wsgi};

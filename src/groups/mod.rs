@@ -181,7 +181,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let wanted = group.processes.unwrap_or(1).saturating_mul(4);
         let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
         let key = key(group, &identity, slots);
-        // Where somebody has removed the file another one is made; processes that there are serve what they have.
+        // If the socket file was removed, a new one is made; running processes finish what they have.
         kept.groups.retain(|kept| {
             let stays = kept.key != key || os::is_socket(&kept.path);
             if !stays {

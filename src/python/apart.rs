@@ -1,12 +1,12 @@
-//! A process that acts as another user and may meet whatever that user has made: nothing of ours reaches it, and nothing of
-//! it remains.
+//! A process that acts as another user and may meet any file of that user: it gets nothing of Apache's, and nothing of it
+//! remains.
 //!
 //! ```text
 //! httpd's parent ── keeper (as the parent; a session of its own; if root may, the first process of a PID namespace)
 //!                     └── the process (the user, limited, without a way to more rights)
 //! ```
 //!
-//! The parent hears what the process prints and how it ended, and waits for nobody longer than it says. The keeper ends all
+//! The parent reads what the process prints and how it ended, and waits no longer than its limit. The keeper ends all
 //! that was started there, as soon as the process has ended or the parent listens no more.
 #![allow(unsafe_code)]
 

@@ -33,7 +33,7 @@ pub fn plans(main: Server<'static>) -> Plans {
             Some((candidate.process_group, plan))
         })
         .collect();
-    // Those that only requests start have their plans too, whatever process they come to.
+    // Applications that only requests start have their plans too, whichever process gets the request.
     for server in main.all() {
         let entrances = plan::entrances(server);
         for alias in server.config().aliases.iter().filter(|alias| alias.has_plan()) {

@@ -77,7 +77,7 @@ impl Kind {
 }
 
 impl Header {
-    /// Reads a header; a kind that there is not, and a length that it may not have, are malformed.
+    /// Reads a header; an unknown kind, and a length beyond the limit of the kind, are malformed.
     pub fn parse(bytes: [u8; HEADER]) -> Result<Self, Malformed> {
         let [a, b, c, d, kind, flag, 0, 0] = bytes else { return Err(Malformed("frame")) };
         let len = u32::from_le_bytes([a, b, c, d]);

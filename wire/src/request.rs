@@ -67,7 +67,7 @@ impl Head<'_> {
     }
 }
 
-/// Has the request that [`Head::put`] made a frame of served with the code that there is, changed or not.
+/// Clears the reload flag of a frame that [`Head::put`] made: the running code serves the request, changed or not.
 pub fn without_reload_check(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(frame::HEADER) {
         *flags &= !Head { reload: true, ..Head::default() }.flags();

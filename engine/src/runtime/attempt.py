@@ -102,7 +102,7 @@ def execute_script(code, path, name, modified):
 
 
 def examine(path, exception):
-    """Why an attempt failed: ([class, text], lines of the traceback, files whose change may mend it)."""
+    """Why an attempt failed: ([class, text], lines of the traceback, files whose change may fix it)."""
     name = type(exception).__name__
     text = " ".join(str(exception).split())
     files = [path]

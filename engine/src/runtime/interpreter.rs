@@ -1,4 +1,4 @@
-//! An interpreter with everything of ours in it: classes, cached strings, loaded scripts.
+//! An interpreter with the engine's objects in it: classes, cached strings, loaded scripts.
 
 use super::forks;
 use super::native::{self, Native};

@@ -1,7 +1,7 @@
 //! Python in this process: its interpreters, the threads that may use them, and its end.
 //!
 //! * [`run`] gives python-main to the [`loader`], the queue of what it does; [`Runtime`] is what there is then.
-//! * An [`Interpreter`] is one of Python's with everything of ours in it: the sources in Python, the log streams, what the
+//! * An [`Interpreter`] is one of Python's with the engine's objects in it: the sources in Python, the log streams, what the
 //!   protocol of its applications needs ([`Fit`]).
 //! * Requests pass the [`gate`], which is closed when the process ends ([`ending`]).
 //! * What is printed goes to the [`Output`] that the calling thread works for.

@@ -25,7 +25,7 @@ const DJANGO: &str = include_str!("django.py");
 /// What its frames are called in tracebacks, which leave them out.
 const PREPARE_FILE: &CStr = c"<mod_wsgi>";
 
-/// Source of ours, compiled by the first interpreter for all of them: that takes it longer than to be made.
+/// A Python source of the engine, compiled by the first interpreter for all of them: compiling takes longer than making an interpreter.
 struct Source {
     text: &'static str,
     marshalled: OnceCell<Vec<u8>>,
@@ -54,7 +54,7 @@ pub fn run_sources(module: &Bound<'_>) -> Result<()> {
     SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
 }
 
-/// Interpreters that there are, those that are left among them.
+/// Number of interpreters, including those that are left behind.
 static INTERPRETERS: AtomicI64 = AtomicI64::new(1);
 
 /// Counts one more interpreter than the main one.

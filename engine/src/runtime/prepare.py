@@ -56,7 +56,7 @@ class FileWrapper:
 
 
 class ImportDeadlock(BaseException):
-    """The request waited for an import that does not get on; it is interrupted so that others can (WSGIImportTimeout).
+    """The request waited for a blocked import; it is interrupted so that others can continue (WSGIImportTimeout).
     No Exception, so that applications do not take it for a module that is missing."""
 
     __module__ = "mod_wsgi"

@@ -191,7 +191,7 @@ def cycles(edges):
     return found
 
 
-# Requests that wait for an import that does not get on.
+# Requests that wait for a blocked import.
 
 
 def stuck_imports(previous, frames):
@@ -291,7 +291,7 @@ def waits_at(frame, offset):
 
 
 def wait_offset():
-    """Where _ModuleLock.acquire waits: its first call that is compiled as the same call of ours is; -1: not found."""
+    """Where _ModuleLock.acquire waits: its first call that is compiled as the same call in `sample` is; -1: not found."""
 
     def sample(self):
         self.wakeup.acquire()

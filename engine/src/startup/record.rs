@@ -116,8 +116,8 @@ impl Record {
         self.watched.iter().any(Watched::has_changed)
     }
 
-    /// Without what cannot be true `now`: applications may write what they like. A time that no attempt of ours is put off
-    /// to is none; so nobody is shut out for longer than that.
+    /// The record without values that are impossible `now`, because applications may write anything. A time beyond the longest
+    /// delay counts as none, so no application is shut out for longer than that.
     pub fn plausible(mut self, now: i64) -> Self {
         let latest = now + LONGEST_DELAY.as_micros() as i64 + 1_000_000;
         let within = |time: i64, latest: i64| if (0..=latest).contains(&time) { time } else { 0 };

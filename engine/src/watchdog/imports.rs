@@ -1,7 +1,7 @@
 //! Import deadlocks that running requests meet: named, and undone.
 //!
 //! One request holds a lock of the application and imports a module; another imports that module, whose body wants the
-//! lock. Neither gets on, for ever. When a request has waited for an import that long, and who imports it has not moved
+//! lock. Both wait for ever. When a request has waited for an import that long, and who imports it has not moved
 //! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
 
 use super::report::frames_of_threads;
@@ -175,7 +175,7 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
 fn heal(py: Py<'_>, interpreter: &Arc<Interpreter>, stuck: &Stuck) {
     let request = ActiveRequest::running().into_iter().find(|call| call.thread() == stuck.waiting as u64);
     let Some(call) = request else { return };
-    // Said first: its thread may come to its end before `interrupt` does.
+    // Set first: the thread may end before `interrupt` returns.
     call.set_interrupted(Some(Interrupt::ImportDeadlock));
     let interrupt = || -> Result<bool> {
         let class = interpreter.class(py, c"ImportDeadlock")?;

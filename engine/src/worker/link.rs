@@ -111,7 +111,7 @@ impl Link for Remote {
 
     fn settle(&mut self) -> bool {
         self.conn.put(|out| frame::put(out, Kind::Flush, 1, b""));
-        // What of the body came unasked and was not read stands before the acknowledgement.
+        // Body data that arrived without a READ and was not read comes before the acknowledgement.
         if !self.conn.send() || self.skip_body().is_err() {
             return false;
         }

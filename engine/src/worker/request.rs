@@ -30,7 +30,7 @@ impl Worker {
     /// Serves one request on a connection. True: the thread keeps its claim, and a connection waits in the queue.
     pub(super) fn exchange(&'static self, conn: &Arc<Conn>, payload: &mut Vec<u8>) -> bool {
         self.busy.fetch_add(1, Ordering::SeqCst);
-        // A fault of ours costs the request, not the thread: the panic's own lines are in the log.
+        // A fault of the engine costs the request, not the thread: the panic's own lines are in the log.
         let served = catch_unwind(AssertUnwindSafe(|| self.request(conn, payload))).unwrap_or_else(|_| {
             if is_copy() {
                 leave_copy(1);

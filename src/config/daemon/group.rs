@@ -16,7 +16,7 @@ pub struct GroupOptions {
     /// `file:line` of its definition.
     pub location: String,
 
-    /// `processes=`. `None`: not given, so 1, and applications are told that there are no others.
+    /// `processes=`. `None`: not given, so 1, and `wsgi.multiprocess` is False.
     pub processes: Option<u32>,
     /// `threads=`. 0: it serves no requests.
     pub threads: u32,

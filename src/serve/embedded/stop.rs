@@ -9,7 +9,7 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_millis(7000);
 
 /// The child-stopping hook. It runs before the request threads have ended: when those are to end at once, so is Python;
-/// in a graceful end they serve on, and [`AtPoolEnd`] has its turn when they are done.
+/// in a graceful end they keep serving, and [`AtPoolEnd`] has its turn when they are done.
 pub struct Stop;
 
 impl hook::ChildStop for Stop {

@@ -2,7 +2,7 @@
 //!
 //! Whatever the reason, a replacement is the same move: the successor is started, it says that it is ready, it serves,
 //! and the predecessor takes nothing more, finishes what it has, and ends; one place after another. A successor that
-//! cannot serve is ended instead, and the predecessor serves on.
+//! cannot serve is ended instead, and the predecessor keeps serving.
 
 mod change;
 mod end;
@@ -270,7 +270,7 @@ impl Group {
                 let text = String::from_utf8_lossy(&text).into_owned();
                 self.replace(context, index, reason, &text);
             }
-            // What a successor has imported that will not serve is looked at by those that do: a change may mend it.
+            // Serving processes watch what a failed successor has imported: a change may fix it.
             message @ Message::Watch(_) if successor => {
                 self.places
                     .iter()
