@@ -1,4 +1,4 @@
-//! Who the engine works for: the process around it, as far as logs are concerned.
+//! The host: the process around the engine, as far as logs and replacement are concerned.
 #![forbid(unsafe_code)]
 
 use once_cell::sync::OnceCell;

@@ -5,7 +5,7 @@ use super::{Request, sys};
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
 
-/// Who owns a block that a bucket refers to.
+/// The owner of a block that a bucket refers to.
 pub trait Owner {
     /// The block is no longer needed. May run in any thread.
     fn release(owner: *mut c_void);

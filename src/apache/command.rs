@@ -21,9 +21,9 @@ pub enum Context {
     Global,
     /// Main server and `<VirtualHost>`.
     Server,
-    /// Those, and directory-like sections.
+    /// The contexts of `Server`, and directory-like sections.
     Directory,
-    /// Those, and `.htaccess` where `AllowOverride FileInfo` is in force.
+    /// The contexts of `Directory`, and `.htaccess` files where `AllowOverride FileInfo` applies.
     FileInfo,
     /// Directory-like sections, and `.htaccess` where `AllowOverride AuthConfig` is in force.
     AuthConfig,

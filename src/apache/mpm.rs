@@ -75,8 +75,8 @@ pub fn generation() -> i32 {
     ask(sys::AP_MPMQ_GENERATION as i32)
 }
 
-/// Who serves requests: the ids of `User` and `Group`, and the user's name if it has one. Where httpd was not started by root
-/// these directives have no effect (httpd doc, User): it is who started it.
+/// The user who serves requests: the ids of `User` and `Group`, and the user's name if it has one. If root did not
+/// start httpd, these directives have no effect (httpd doc, User), and the user who started httpd serves.
 pub fn unixd_user() -> (u32, u32, Option<String>) {
     if let Some(starter) = super::users::not_root() {
         return (starter.uid, starter.gid, starter.name);

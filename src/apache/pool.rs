@@ -61,7 +61,7 @@ impl<'p> Pool<'p> {
         }
     }
 
-    /// As [`Pool::c_string`], for C to keep.
+    /// A C string in the pool like [`Pool::c_string`], as a pointer that C may keep.
     pub fn c_chars(self, text: &[u8]) -> *mut c_char {
         self.c_string(text).as_ptr().cast_mut()
     }

@@ -306,8 +306,8 @@ impl<'r> Request<'r> {
         !self.record().main.is_null()
     }
 
-    /// It came from the client as it is: conditions are neither for parts of a page (SSI) nor for error documents, and
-    /// modules that change what is sent say so (no_local_copy).
+    /// Whether the request came from the client unchanged: conditions apply neither to parts of a page (SSI) nor to
+    /// error documents, and modules that change the answer set no_local_copy.
     pub fn is_own(self) -> bool {
         !self.is_part() && self.record().no_local_copy == 0
     }

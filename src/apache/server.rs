@@ -29,7 +29,7 @@ impl<'c> Server<'c> {
         self.raw
     }
 
-    /// As [`Server::raw`], where C only reads.
+    /// The pointer of [`Server::raw`], where C only reads.
     pub fn raw_const(self) -> *const sys::server_rec {
         self.raw
     }

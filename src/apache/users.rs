@@ -72,7 +72,7 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Who runs this process, if that is not root.
+/// The user of this process, if that is not root.
 pub fn not_root() -> Option<Account> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     let unnamed = Account { uid, gid, name: None, home: None };

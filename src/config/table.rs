@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 /// What takes the arguments of a directive in.
 pub enum Setter {
-    /// Those of a server: read while the configuration is, by one thread.
+    /// A directive of a server: read with the configuration, by one thread.
     Server(fn(&mut Place<'_>, &[u8]) -> Result<(), String>),
-    /// Those of a section: read from `.htaccess` too, by threads that serve requests, so they see no server. The first
-    /// argument is the directive's name.
+    /// A directive of a section: read from `.htaccess` too, by threads that serve requests, so it sees no server. The
+    /// first argument is the directive's name.
     Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
 }
 

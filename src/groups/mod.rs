@@ -45,7 +45,7 @@ pub struct ProcessGroup {
     pub slots: &'static [WorkerSlot],
     /// What only its processes know.
     pub token: [u8; 16],
-    /// Who its processes run as.
+    /// User and groups of the processes.
     pub identity: Account,
     /// Whether the group runs as the user of Apache's children.
     pub is_apaches: bool,
@@ -55,7 +55,7 @@ pub struct ProcessGroup {
     pub number: usize,
 }
 
-/// Who the processes of a group run as: Apache's own user and group, but for what is typed.
+/// User and groups of a group's processes: Apache's own user and group, except for what the options say.
 pub fn identity(group: &GroupOptions) -> Account {
     let apache = User::apache();
     let gid = group.group.unwrap_or(apache.gid);

@@ -49,8 +49,9 @@ const LIMITS: [(libc::__rlimit_resource_t, u64); 5] = [
     (libc::RLIMIT_NOFILE, 256),
 ];
 
-/// Does `work` in a process of its own as `user` (as ourselves if we are not root), which ends with the number that it
-/// answers unless it executes a program. The error is that of `work`, or says what the process did wrong.
+/// Runs `work` in a separate process as `user` (as the own user, if this is not root). The process ends with the
+/// number that `work` returns, unless it executes a program. The error is that of `work`, or says what the process did
+/// wrong.
 pub fn run(user: &User, deadline: Duration, work: impl FnOnce() -> io::Result<u8>) -> Result<Answer, Error> {
     let until = Instant::now() + deadline;
     let (out, their_out) = os::pipe()?;
@@ -301,7 +302,7 @@ fn children() -> impl Iterator<Item = libc::pid_t> {
     })
 }
 
-/// Who the process becomes: prepared before the fork, done after it.
+/// The user and limits that the process takes on: prepared before the fork, applied after it.
 struct Rights {
     uid: u32,
     gid: u32,

@@ -29,7 +29,7 @@ pub fn find(home: Option<&[u8]>) -> Result<Python, String> {
     Ok(Python { library: Some(library?), ..python })
 }
 
-/// As [`find`], for a process of its own that runs as `user`; `said_by` is the option that `home` was given by.
+/// Finds a python like [`find`], for a separate process that runs as `user`; `said_by` is the option that set `home`.
 pub fn find_executable(home: Option<&[u8]>, said_by: &str, user: &access::User) -> Result<Python, String> {
     look(home, said_by, user).map(|(python, _)| python)
 }

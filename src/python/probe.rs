@@ -83,12 +83,12 @@ fn fact_of(line: &str) -> Option<(&str, &str)> {
     (line.len() <= libc::PATH_MAX as usize && !value.contains(char::is_control)).then_some((name, value))
 }
 
-/// It goes into the Server header, too.
+/// Whether a text is a version of digits and dots; it becomes part of the Server header.
 fn is_version(text: &str) -> bool {
     text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// As much of a text as a line of the log has room for.
+/// The text, cut to the length of a log line.
 fn cut(text: &str) -> String {
     const MOST: usize = 300;
     let shown: String = text.chars().take(MOST).collect();

@@ -1,14 +1,14 @@
-//! The start board of Apache's children: a file in memory that the parent makes when it has read the configuration, and the
-//! children of that configuration inherit. The engine reads and writes it; here it is only made, once for each reading, so
-//! that no process of an earlier one can hold a lock of it. Processes of process groups have boards of their own
-//! (`supervisor::boards`).
+//! The start registry of Apache's children: a file in memory that the parent makes when it has read the configuration,
+//! and the children of that configuration inherit. The engine reads and writes it; here it is only made, once for each
+//! reading, so that no process of an earlier one can hold a lock of it. Processes of process groups have registries of
+//! their own (`supervisor::registries`).
 
 use crate::apache::{AtEnd, Pool, Server, hook};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
 use std::time::SystemTime;
 
-/// What a board is called.
+/// Name of the memory file.
 const NAME: &std::ffi::CStr = c"mod_wsgi start board";
 
 static DESCRIPTOR: AtomicI32 = AtomicI32::new(-1);
@@ -28,7 +28,7 @@ impl hook::Configured for Prepare {
     }
 }
 
-/// A new board. Whoever has its descriptor can neither grow nor shrink it.
+/// Makes a start registry. Whoever has its descriptor can neither grow nor shrink it.
 pub fn make() -> std::io::Result<OwnedFd> {
     os::empty_memory(NAME, wire::REGISTRY_SIZE as usize)
 }
@@ -46,7 +46,7 @@ pub fn take() -> RawFd {
     }
 }
 
-/// The configuration goes, and its children have the board.
+/// The configuration goes, and its children have the registry.
 struct Leave;
 
 impl AtEnd for Leave {

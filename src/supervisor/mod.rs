@@ -45,7 +45,7 @@ pub struct Context {
     pub httpd: OwnedFd,
     /// Channels of supervisors of earlier configurations.
     pub predecessors: Vec<RawFd>,
-    /// Start boards of its processes.
+    /// Start registries of its processes.
     pub registries: Registries,
     /// What processes that have ended may have left behind.
     pub sessions: Sessions,
@@ -71,7 +71,7 @@ struct Supervisor {
     groups: Vec<Group>,
     /// Groups that a later supervisor has.
     taken: Vec<u64>,
-    /// There is a later supervisor, which has said what it has; or the module is gone, and none will come.
+    /// Whether a later supervisor has named its groups; or the module is gone, and no later one will come.
     superseded: bool,
     /// The module has left httpd's parent: when it is taken to be gone.
     alone: Option<Instant>,

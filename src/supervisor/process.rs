@@ -95,7 +95,8 @@ impl Process {
         self.unheard
     }
 
-    /// It says what an application ends it by, or which one it starts; nothing: none. True: that is what the message was.
+    /// Notes what the worker says about itself: the call that will end it, or the application that it starts (empty:
+    /// none). True: the message was of this kind.
     pub fn note(&mut self, message: &Message) -> bool {
         match message {
             Message::Ends(text) => self.last_words = one_line(text),

@@ -33,7 +33,8 @@ pub struct Remains {
 }
 
 impl Remains {
-    /// Those of a process that has ended and was not reaped yet, so that its number is its own. `None`: nothing is left.
+    /// The processes of the session of a process that has ended and was not reaped yet, so that its number is still
+    /// its own. `None`: no process is left.
     pub fn of(session: u32, sessions: &Sessions) -> Option<Self> {
         let open = |pid: &u32| {
             let process = os::process(*pid).ok()?;

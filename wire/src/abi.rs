@@ -1,4 +1,4 @@
-//! The narrow door between the two halves in embedded mode: two tables of C functions.
+//! The narrow interface between the two halves in embedded mode: two tables of C functions.
 //!
 //! The Apache half makes a [`Host`] and starts Python with its address on the command line; the engine checks
 //! [`VERSION`] and the size, and answers with an [`Engine`] through [`Host::ready`]. Both tables live as long as
@@ -204,7 +204,7 @@ pub enum End {
     Error = 1,
     /// A part was sent and no more will come: the client must notice.
     Truncated = 2,
-    /// As `Complete`, but the connection cannot be used again (fewer bytes than Content-Length said).
+    /// Complete, but the connection cannot be used again (fewer bytes than Content-Length said).
     Short = 3,
     /// This is a copy of the process that the application forked, and it is to end with `status`.
     Exit = 4,

@@ -67,7 +67,7 @@ const REASONS: [(Reason, &str); 16] = [
 ];
 
 impl Reason {
-    /// As `process_stopping` events and logs name it.
+    /// The name of the reason in `process_stopping` events and logs.
     pub fn name(self) -> &'static str {
         REASONS[self as usize - 1].1
     }

@@ -29,7 +29,7 @@ pub use message::Message;
 pub use slice::{Pair, Slice};
 pub use stamp::Stamp;
 
-/// Bytes of a start board, whose size is fixed by whoever makes it; what stands where is the engine's.
+/// Bytes of a start registry, whose size is fixed by whoever makes it; what stands where is the engine's.
 pub const REGISTRY_SIZE: u64 = 17 << 20;
 
 /// Memory that processes share: any bytes are a value of the type, and whoever writes there at the same time does no harm to

@@ -128,7 +128,7 @@ impl WorkerSlot {
         self.word.load(Ordering::SeqCst) & OPEN != 0
     }
 
-    /// Nobody stands here any more. Which one did is kept: its requests look here at how far they were.
+    /// Frees the slot. Its generation stays: requests of the worker check here how far they got.
     pub fn clear(&self) {
         self.word.fetch_and(!(OPEN | COUNT), Ordering::SeqCst);
         self.pid.store(0, Ordering::SeqCst);
@@ -136,7 +136,7 @@ impl WorkerSlot {
 
     /// The same, said of a process that has died, unless somebody else has said so.
     pub fn clear_dead(&self, pid: u32) {
-        /// Nobody has this pid, and nobody takes the place of one.
+        /// A pid that no process has; a slot with it cannot be taken.
         const LEAVING: u32 = u32::MAX;
         if self.pid.compare_exchange(pid, LEAVING, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
             self.clear();

@@ -50,7 +50,7 @@ impl Rules<'_> {
     }
 }
 
-/// Whose a file is, if it is not theirs alone.
+/// Why a file does not belong to the wanted user or group alone; `None`: it does.
 fn foreign(data: &Metadata, by_user: bool, wanted: u32) -> Option<String> {
     let (owner, what, others) =
         if by_user { (data.uid(), "user", 0o022) } else { (data.gid(), "group", 0o002) };

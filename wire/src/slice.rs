@@ -35,7 +35,7 @@ impl Slice {
 pub struct Pair {
     /// Key of the environ, or name of the header.
     pub name: Slice,
-    /// Its value, bytes as they came.
+    /// The value, bytes unchanged.
     pub value: Slice,
 }
 

@@ -16,7 +16,7 @@ pub mod descriptor {
     pub const LISTENER: i32 = 6;
     /// The group's claims.
     pub const SCOREBOARD: i32 = 7;
-    /// The start board of the user's processes.
+    /// The start registry of the user's processes.
     pub const REGISTRY: i32 = 8;
     /// httpd's parent process, as a pidfd.
     pub const HTTPD: i32 = 9;

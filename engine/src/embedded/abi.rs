@@ -1,4 +1,4 @@
-//! The engine's side of the door: what the Apache half may ask of it, as C functions.
+//! The engine's side of the interface: what the Apache half may ask of it, as C functions.
 #![allow(unsafe_code)]
 
 use super::{Apache, Handle};
@@ -79,7 +79,7 @@ fn settings(encoded: &[u8]) -> Result<Settings, String> {
     Ok(Settings::of(told))
 }
 
-/// No panic crosses the door: it is logged where it happens, by the hook.
+/// No panic crosses the interface: it is logged where it happens, by the hook.
 fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }

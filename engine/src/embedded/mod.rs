@@ -1,4 +1,4 @@
-//! Embedded mode: the engine in an Apache child, where requests come through the door.
+//! Embedded mode: the engine in an Apache child, where requests come through the interface of the two halves.
 #![deny(unsafe_code)]
 
 mod abi;

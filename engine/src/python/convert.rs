@@ -201,7 +201,7 @@ impl<'py> Bound<'py> {
         }
     }
 
-    /// As [`Bound::utf8`], owned.
+    /// The text as an owned `String`; see [`Bound::utf8`].
     pub fn text(&self) -> Result<String> {
         self.utf8().map(str::to_owned)
     }

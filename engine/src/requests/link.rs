@@ -19,7 +19,7 @@ pub trait Link: Send {
     fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()>;
     /// Sends what was added. Blocks. False: the client has gone.
     fn flush(&mut self) -> bool;
-    /// As `flush`, and what was added may be changed or removed afterwards: the server has it.
+    /// Flushes, and afterwards the added blocks may be changed or removed: the server has copied or sent them.
     fn settle(&mut self) -> bool {
         self.flush()
     }

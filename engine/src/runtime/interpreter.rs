@@ -20,7 +20,7 @@ pub struct Interpreter {
     name: Vec<u8>,
     /// Set once, before anybody else sees the interpreter.
     contents: OnceCell<Contents>,
-    /// It has been ended: nobody may attach. Those who come from outside the loaders look here first.
+    /// Whether the interpreter has been ended: no thread may attach. Threads other than loaders check this first.
     ended: RwLock<bool>,
 }
 
@@ -133,7 +133,7 @@ impl Interpreter {
         *ended
     }
 
-    /// As [`Interpreter::attach`], for a thread that comes from outside and may come too late.
+    /// Attaches like [`Interpreter::attach`], for a thread from outside; `None`: the interpreter has ended.
     pub fn visit<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> Option<T> {
         let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
         (!*ended).then(|| self.attach(work))

@@ -77,7 +77,7 @@ impl Interpreters {
     }
 }
 
-/// One is about to be made: in the words that mod_wsgi has for it, which people look for in logs.
+/// Logs that an interpreter is about to be made, in the words of mod_wsgi, which people look for in logs.
 fn say_making(group: &[u8]) {
     let (group, place) = (String::from_utf8_lossy(group), host::place());
     let place = place.strip_prefix("of ").map_or_else(|| place.clone(), |process| format!("in {process}"));

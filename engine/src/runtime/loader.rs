@@ -37,11 +37,11 @@ pub struct Loader {
 
 struct Queue {
     tasks: VecDeque<Task>,
-    /// Who takes tasks.
+    /// Number of the loader that takes tasks.
     loader: u64,
     /// The loader that is running a task.
     busy: Option<u64>,
-    /// Who waits here for one, or to be wanted again.
+    /// Numbers of the loaders that wait for a task, or to be needed again.
     waiting: Vec<u64>,
     /// How many there were.
     loaders: u64,
@@ -169,7 +169,7 @@ mod tests {
         (Loader::default(), send)
     }
 
-    /// As `replace` does, without a thread.
+    /// Replaces the hung loader like `replace`, without a thread.
     fn take_over(loader: &Loader, hung: u64) -> u64 {
         let mut queue = lock(&loader.queue);
         assert_eq!(queue.busy.take(), Some(hung));

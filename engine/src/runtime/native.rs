@@ -25,7 +25,8 @@ const DJANGO: &str = include_str!("django.py");
 /// What its frames are called in tracebacks, which leave them out.
 const PREPARE_FILE: &CStr = c"<mod_wsgi>";
 
-/// A Python source of the engine, compiled by the first interpreter for all of them: compiling takes longer than making an interpreter.
+/// A Python source of the engine, compiled by the first interpreter for all of them: compiling takes longer than making an
+/// interpreter.
 struct Source {
     text: &'static str,
     marshalled: OnceCell<Vec<u8>>,

@@ -42,7 +42,7 @@ impl State {
 /// In which interpreter the next attempt is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NextInterpreter {
-    /// That of its application group.
+    /// The interpreter of the application group.
     Group,
     /// A new one, which becomes that of its group: the last attempt spoiled the old one.
     Fresh,
@@ -77,7 +77,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        /// So much that it is released at once: modules hold things that should go.
+        /// Memory in bytes above which it is released immediately: modules hold objects that should be freed.
         const MUCH: usize = 1 << 20;
         if let Some(module) = self.module.take() {
             Interpreter::release_later(&self.interpreter, module, MUCH);
@@ -113,7 +113,7 @@ pub struct Inner {
     pub next_interpreter: NextInterpreter,
     /// Attempts here whose threads hang.
     pub hung: u32,
-    /// Who moves it: the ticket of a request that looks into its start, which is that of its attempt; 0: nobody.
+    /// Ticket of the attempt, or of the request that checks its start, that may change the state; 0: none.
     owner: u64,
     /// The owner's attempt has an outcome, of which its loader or the watchdog makes the best.
     settled: bool,

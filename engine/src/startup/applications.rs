@@ -104,8 +104,8 @@ impl Applications {
         Ok(interpreter)
     }
 
-    /// Nobody loses by it if this process dies of an attempt: `first`, it does not serve yet. A process of a group is bold
-    /// while another one serves.
+    /// Whether a death of this process during an attempt harms nobody. `first`: the process does not serve yet. A
+    /// process of a group may risk it while another one serves.
     pub fn is_bold(&self, first: bool) -> bool {
         let alone = || {
             let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);

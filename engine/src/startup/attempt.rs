@@ -105,7 +105,8 @@ impl Attempt {
         (begun > 0).then(|| begun + self.applications.runtime.settings.startup_timeout().as_micros() as i64)
     }
 
-    /// Its time is over, says the watchdog. True: another loader goes on; false: it has ended in the last moment.
+    /// Ends the attempt because its time is over. True: another loader continues; false: the attempt ended in the last
+    /// moment.
     pub fn time_out(&self) -> bool {
         if !self.app.time_out(self.serial, self.next_after_time_out()) {
             return false;

@@ -39,7 +39,7 @@ impl Drop for Waiting {
 
 /// The gate of one application.
 pub struct FirstRequests {
-    /// That many requests in a row must have imported nothing.
+    /// Number of requests in a row that must have imported nothing.
     enough: u32,
     /// Enough requests have: no request waits for a turn any more.
     open: AtomicBool,

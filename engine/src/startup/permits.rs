@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// Longest wait for a permit: who has one may never give it back.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Who has a permit.
+/// The process that holds a permit.
 pub struct Holder {
     /// Number of the process.
     pub pid: u32,
@@ -65,7 +65,7 @@ impl Registry {
         let _ = self.file.write(u64::from(number) * PERMIT, &bytes);
     }
 
-    /// Who has the permits. One that was killed has left its text, but not its lock.
+    /// The processes that hold permits. A killed process has left its text, but not its lock.
     pub fn holders(&self) -> Vec<Holder> {
         let holder = |number: u32| {
             let bytes = self.file.read(u64::from(number) * PERMIT, PERMIT as usize);

@@ -129,7 +129,7 @@ impl Record {
         self
     }
 
-    /// As lines of text, `name value`.
+    /// The record as lines of text, `name value`.
     pub fn encode(&self) -> Vec<u8> {
         let verdict = match self.verdict {
             Verdict::Unproven => "unproven",

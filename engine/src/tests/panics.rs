@@ -27,7 +27,7 @@ fn inside_a_method_it_is_an_exception() {
 
 #[test]
 fn outside_of_one_it_ends_the_request_and_nothing_else() {
-    // Where no Python function is in between, the panic leaves `serve`, and the door catches it.
+    // Where no Python function is in between, the panic leaves `serve`, and the guard catches it.
     let site = Site::app("return iter([b'a', environ['wsgi.input'].read(), b'c'])");
     for method in ["head", "copy", "flush"] {
         assert_eq!(survives(&site, method), "panicked");

@@ -208,7 +208,7 @@ impl Worker {
     }
 }
 
-/// So long that it is for ever.
+/// A time that stands for no limit.
 pub const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// A time of the configuration, of which 0 is none.

@@ -82,7 +82,8 @@ impl Limits {
         }
     }
 
-    /// It is told once, and also where a successor was asked for before, for another reason: that one may fail to start.
+    /// Checks whether a thread can get the GIL. A deadlock is reported once, even if a successor was requested before
+    /// for another reason: that one may fail to start.
     fn look_at_gil(&mut self) {
         let Some(limit) = seconds(self.worker.settings.deadlock_timeout) else { return };
         let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);

@@ -151,7 +151,7 @@ pub struct RemoteLog {
 }
 
 impl RemoteLog {
-    /// That of a request whose log takes lines up to a level.
+    /// Makes the log of a request that accepts lines up to a level.
     pub fn new(conn: Arc<Conn>, level: u8) -> Self {
         Self { conn, level }
     }

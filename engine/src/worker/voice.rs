@@ -19,7 +19,7 @@ pub struct Voice {
     bell: OwnedFd,
     /// Held while a thread writes a message.
     turn: Mutex<()>,
-    /// Who may speak: a copy that the application forks has the memory, too.
+    /// Pid of the process that may write: a forked copy of the application has the memory, too.
     process: u32,
 }
 

@@ -1,4 +1,4 @@
-//! One request through a WSGI application, and what of it outlives the request in Python's hands.
+//! One request through a WSGI application, and the parts of it that Python may keep for longer than the request.
 
 use super::answer::Answer;
 use crate::python::{GilCell, Problem, Py, Raised};

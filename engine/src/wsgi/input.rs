@@ -134,7 +134,7 @@ impl Input {
         Ok(())
     }
 
-    /// One read of the server's, appended to `data`.
+    /// Reads once from the server, and appends to `data`.
     fn fetch(&self, py: Py<'_>, state: &mut State, data: &mut Vec<u8>, room: usize) -> Result<()> {
         let start = data.len();
         data.resize(start + room, 0);

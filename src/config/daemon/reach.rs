@@ -1,5 +1,5 @@
-//! Who may use which process group: one of the main server is everybody's, one of a virtual host is for those of its
-//! ServerName.
+//! Which virtual hosts may use a process group: a group of the main server is for all, a group of a virtual host for
+//! those with its ServerName.
 
 use super::super::ServerConfig;
 use super::super::table::Place;

@@ -180,7 +180,7 @@ impl RequestContext<'_> {
         Status::OK
     }
 
-    /// Nobody waits for more of the answer: a client that gets no body gets the rest of it.
+    /// Ends the answer, because no more of it is needed: a client that gets no body gets the rest of it.
     pub fn abandon(&mut self) -> Status {
         if self.drops_body() { self.finish() } else { Status::OK }
     }

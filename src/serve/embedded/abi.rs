@@ -1,4 +1,4 @@
-//! The Apache half's side of the door: what the engine may ask of it, as C functions.
+//! The Apache half's side of the interface: what the engine may ask of it, as C functions.
 #![allow(unsafe_code)]
 
 use super::{engine, os};

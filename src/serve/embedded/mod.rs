@@ -1,6 +1,6 @@
 //! Embedded mode: applications run in Apache's own children.
 //!
-//! Python starts once in each child ([`start`]); a request crosses the door ([`abi`]) to the engine and its answer
+//! Python starts once in each child ([`start`]); a request crosses the interface ([`abi`]) to the engine and its answer
 //! comes back through the same [`RequestContext`]; the child's end takes Python down first ([`stop`]).
 #![deny(unsafe_code)]
 

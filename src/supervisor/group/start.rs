@@ -120,7 +120,7 @@ impl Group {
         }
     }
 
-    /// It is held: whether that is news.
+    /// Notes that the group keeps the old code. True: that is news.
     pub(super) fn hold(&mut self) -> bool {
         let said = self.places.iter().any(|place| place.held);
         self.places.iter_mut().for_each(|place| place.held = true);

@@ -54,7 +54,7 @@ pub fn launch(
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
     let (voice, memory) = Voice::new().map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
-    let board = context.registries.of(live.identity.uid).map_err(failed("start board"))?;
+    let board = context.registries.of(live.identity.uid).map_err(failed("start registry"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let (output, written) = Output::new(log).map_err(failed("pipe"))?;

@@ -1,4 +1,4 @@
-//! One request on one connection: what the process asks for is done, until it says that this is the end.
+//! Relays one request on one connection: does what the worker asks for, until END.
 
 mod answer;
 mod body;
