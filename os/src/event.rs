@@ -41,7 +41,7 @@ impl Event {
         self.silence();
     }
 
-    /// Its descriptor, which can be read when it has happened.
+    /// The event's descriptor, which becomes readable when the event has happened.
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
     }

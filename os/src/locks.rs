@@ -23,7 +23,7 @@ impl LockFile {
         Self(fd.into())
     }
 
-    /// A new file, empty.
+    /// Makes an empty file.
     pub fn new(name: &CStr) -> io::Result<Self> {
         Ok(Self::of(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
     }
@@ -35,7 +35,7 @@ impl LockFile {
         self
     }
 
-    /// Its descriptor, for who writes to it by himself.
+    /// The file's descriptor, for code that writes to it directly.
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
     }
@@ -53,7 +53,7 @@ impl LockFile {
         self.0.write_all_at(bytes, offset)
     }
 
-    /// Empties it.
+    /// Empties the file.
     pub fn clear(&self) {
         let _ = self.0.set_len(0);
     }

@@ -89,12 +89,12 @@ impl<T: Shared> Mapping<T> {
         Ok(Self { start: start.cast(), len })
     }
 
-    /// As [`Mapping::new`], for a descriptor that is known by its number.
+    /// Maps memory like [`Mapping::new`], for a descriptor that is known by its number.
     pub fn of(fd: RawFd, len: usize) -> io::Result<Self> {
         Self::new(borrowed(fd), len)
     }
 
-    /// The memory, for as long as the process lives, or until [`unmap`].
+    /// The mapped memory, valid as long as the process lives, or until [`unmap`].
     pub fn leak(self) -> &'static T {
         let start = std::mem::ManuallyDrop::new(self).start;
         // SAFETY: the mapping stays, is as long as `T` at least, aligned as pages are, and any bytes are a `T`.

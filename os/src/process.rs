@@ -47,7 +47,7 @@ pub fn is_alive(pid: u32) -> bool {
     matches!(signal::kill(number(pid), None), Ok(()) | Err(Errno::EPERM))
 }
 
-/// Who a process runs as. `None`: there is none of that number.
+/// The uid that a process runs as. `None`: there is no process with this pid.
 pub fn user_of(pid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
@@ -72,7 +72,7 @@ pub fn signal_thread(thread: i32, signal: i32) {
     unsafe { libc::syscall(libc::SYS_tgkill, std::process::id(), thread, signal) };
 }
 
-/// A descriptor that the parent keeps for as long as it lives is closed in this process alone.
+/// Closes, in this process only, a descriptor that the parent keeps for its lifetime.
 pub fn close(fd: RawFd) {
     let _ = nix::unistd::close(fd);
 }

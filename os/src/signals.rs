@@ -31,7 +31,7 @@ pub fn reset() {
     set_mask(&nothing());
 }
 
-/// Nobody handles the signal, nor is it ignored: it does what it does by default. `None`: there is no such signal.
+/// Whether a signal has its default action: neither handled nor ignored. `None`: there is no such signal.
 pub fn is_default(signal: i32) -> Option<bool> {
     // SAFETY: fills a structure of numbers, for which zero is a value.
     unsafe {

@@ -43,8 +43,8 @@ pub fn listen(name: &[u8], user: Option<u32>, length: u32) -> Result<OwnedFd, (&
     Ok(listener)
 }
 
-/// Nobody may send descriptors to this socket, nor to those that are accepted from it: closing them may take as long as
-/// their sender likes. Systems before Linux 6.16 do not know that.
+/// Refuses descriptors on this socket and on those that are accepted from it: closing them may take as long as their
+/// sender likes. Systems before Linux 6.16 cannot do that.
 fn refuse_descriptors(socket: BorrowedFd<'_>) {
     /// asm-generic/socket.h
     const SO_PASSRIGHTS: libc::c_int = 83;
@@ -108,12 +108,12 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// Somebody who holds a listening socket has shut it down: nobody can connect any more.
+/// Whether a process has shut down a listening socket: nobody can connect any more.
 pub fn is_shut(listener: RawFd) -> bool {
     crate::has_hung_up(listener)
 }
 
-/// There is a socket of that name.
+/// Whether the path is a socket.
 pub fn is_socket(name: &[u8]) -> bool {
     use std::os::unix::fs::FileTypeExt;
     path(name).symlink_metadata().is_ok_and(|data| data.file_type().is_socket())

@@ -29,7 +29,7 @@ pub fn poll(fds: &[RawFd], most: Duration) -> Vec<bool> {
     polls.iter().map(|poll| poll.revents != 0).collect()
 }
 
-/// As [`poll`], for a fixed number of descriptors, some of which may be missing.
+/// Polls like [`poll`], for a fixed number of descriptors, some of which may be missing.
 pub fn poll_these<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], most: Duration) -> [bool; N] {
     let mut polls = fds.map(|fd| asking(fd.map_or(-1, |fd| fd.as_raw_fd()), libc::POLLIN));
     let _ = poll_raw(&mut polls, milliseconds(most));
@@ -92,14 +92,14 @@ impl Epoll {
         Ok(self.0.add(fd, EpollEvent::new(EpollFlags::EPOLLIN, token))?)
     }
 
-    /// One thread is told, once. `known`: it was told before.
+    /// Wakes one thread, once, when the descriptor is readable. `known`: the descriptor was added before.
     pub fn add_once(&self, fd: BorrowedFd<'_>, token: u64, known: bool) -> io::Result<()> {
         let flags = EpollFlags::EPOLLIN | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLONESHOT;
         let mut event = EpollEvent::new(flags, token);
         Ok(if known { self.0.modify(fd, &mut event) } else { self.0.add(fd, event) }?)
     }
 
-    /// Nobody is told any more.
+    /// Stops watching a descriptor.
     pub fn remove(&self, fd: BorrowedFd<'_>) {
         let _ = self.0.delete(fd);
     }

@@ -93,7 +93,7 @@ pub fn close_in_copies() {
 /// Bits of our descriptors.
 static OPEN: [AtomicU32; 2048] = [const { AtomicU32::new(0) }; 2048];
 
-/// A descriptor is ours, or no longer.
+/// Notes that a descriptor belongs to the worker (`ours`), or no longer.
 pub fn watch_descriptor(fd: RawFd, ours: bool) {
     let Ok(fd) = usize::try_from(fd) else { return };
     let Some(word) = OPEN.get(fd / 32) else { return };
@@ -137,7 +137,7 @@ pub fn end_process(status: i32, in_order: bool) -> ! {
     }
 }
 
-/// Writes to the error log, in the form of httpd's lines, when nobody takes ours.
+/// Writes to the error log in the form of httpd's lines, if the supervisor does not accept log lines.
 pub fn write_stderr(level: wire::Level, line: &[u8]) {
     let mut date = [0u8; 64];
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -176,7 +176,7 @@ pub fn set_locale(name: &[u8]) {
 
 /// Has `faulthandler`, which needs no GIL, write the stacks of Python's threads to the error log.
 pub fn dump_stacks() {
-    /// As prepare.py registers it.
+    /// The signal that prepare.py registers for stacks.
     const SIGNAL: libc::c_int = 63;
     let process = std::process::id() as libc::pid_t;
     // SAFETY: a signal to a thread of this process, for which a handler was registered.

@@ -92,7 +92,7 @@ impl Plan<'_> {
         Err((what, io::Error::last_os_error()))
     }
 
-    /// For good.
+    /// Becomes the user of the group, irreversibly.
     ///
     /// # Safety
     /// The process has one thread.
