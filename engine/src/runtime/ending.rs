@@ -68,7 +68,7 @@ fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
         left = true;
         let text = format!("threads of {} are still running: {}", interpreter.context(), threads.join(", "));
         host::message(message::THREADS_LEFT, text);
-        host::message(message::INTERPRETER_LEFT, format_args!("{} is not taken down", interpreter.context()));
+        host::message(message::INTERPRETER_LEFT, format_args!("{} is not shut down", interpreter.context()));
     }
     // When all exit functions have run: modules that several interpreters share go with the first that is ended.
     for interpreter in quiet {
@@ -76,7 +76,7 @@ fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
         *lock(&ENDING) = Some(Step::TakingDown(context.clone()));
         let wanted = whole && !interpreter.name().is_empty() && Instant::now() < until;
         if !wanted || !interpreter.end_if_alone() {
-            host::message(message::INTERPRETER_LEFT, format_args!("{context} is not taken down"));
+            host::message(message::INTERPRETER_LEFT, format_args!("{context} is not shut down"));
         }
     }
     *lock(&ENDING) = None;

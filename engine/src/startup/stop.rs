@@ -60,7 +60,7 @@ pub fn stop(limit: Duration) -> Ended {
             }
             // Nothing of an application is left to do.
             (Some(Step::TakingDown(context)), _) => {
-                (Level::Info, format!("{context} is still being taken down"), "all exit functions have")
+                (Level::Info, format!("{context} is still being shut down"), "all exit functions have")
             }
             (None, Some(attempt)) => {
                 let text = format!("'{}' is still being loaded", attempt.app.shown());
