@@ -64,9 +64,7 @@ def watch_time_zone():
         while frame is not None and not is_script(frame):
             frame = frame.f_back
         script = f"WSGI script '{frame.f_globals.get('__file__')}'" if frame is not None else "an application"
-        text = (
-            f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which changes it for the whole Apache child"
-        )
+        text = f"{script} has set the time zone to {os.environ.get('TZ')!r} ({place}), which changes it for the whole Apache child"
         native.log(WARNING, f"WSGI1062: {text}, and for the times in its log lines; use daemon mode to avoid that")
 
     time.tzset = StandIn(apply, tzset)
