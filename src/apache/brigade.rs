@@ -142,7 +142,8 @@ impl<'r> Brigade<'r> {
         // SAFETY: as in `flush`.
         let bucket = unsafe { sys::apr_bucket_eos_create(self.list()) };
         self.add(bucket);
-        let small = self.added <= AT_ONCE;
+        // With what is owed already it may be more: a flush would wait for a slow client.
+        let small = self.added <= AT_ONCE && Client::of(self.request).is_none_or(|client| !client.is_owed());
         let there = self.pass();
         if there && small {
             // SAFETY: the connection outlives the request; its filters take a flush at any time.

@@ -7,17 +7,21 @@
 use super::brigade::Brigade;
 use super::{Request, guard, sys};
 use std::os::fd::RawFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Bytes that are passed on at a time: less than FlushMaxThreshold, above which the core filter waits.
-const PIECE: u64 = 32 << 10;
+/// Bytes that are passed on at a time: with what TLS and chunks add less than FlushMaxThreshold, above which the core filter
+/// waits.
+const PIECE: u64 = 48 << 10;
+
+/// A filter that takes longer for a piece waits itself, as mod_ratelimit does.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// How far an answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
     /// The client, or a buffer of the system's, has taken all of it.
     All,
-    /// The client must take something before more can be sent.
+    /// The client, or a filter, must take its time before more can be sent.
     Part,
     /// The client has gone.
     Gone,
@@ -161,8 +165,12 @@ impl Brigade<'_> {
             if self.added == 0 && self.passed && !self.unflushed {
                 return Taken::All;
             }
+            let begun = (self.added > PIECE).then(Instant::now);
             if !self.pass_piece(&client, true) {
                 return Taken::Gone;
+            }
+            if begun.is_some_and(|begun| begun.elapsed() > SLOW) {
+                return Taken::Part;
             }
         }
     }
@@ -190,9 +198,10 @@ impl Brigade<'_> {
                 let bucket = sys::apr_bucket_flush_create(self.list());
                 self.add(bucket);
             }
-            (*gate).ctx = gate.cast();
+            // This may be a part of another answer (SSI), which is on its way through the same filter.
+            let before = std::mem::replace(&mut (*gate).ctx, gate.cast());
             let there = self.pass();
-            (*gate).ctx = std::ptr::null_mut();
+            (*gate).ctx = before;
             self.unflushed = !flush || left > 0;
             if left > 0 {
                 std::mem::swap(&mut self.raw, &mut self.spare);

@@ -1,6 +1,8 @@
 //! Clients that send slowly hold no thread of a process: there is one here, and others are answered meanwhile.
 
 use std::io::{BufReader, Write};
+use std::net::TcpStream;
+use std::os::fd::FromRawFd;
 
 use harness::poll::until;
 use harness::*;
@@ -37,6 +39,32 @@ pub fn single(options: &str, body: &str) -> Httpd {
 pub fn open(s: &Server, protocol: Protocol) -> Exchange {
     let port = if protocol == Protocol::Tls { s.other_port() } else { s.port() };
     Exchange::open(s, protocol, port)
+}
+
+/// A connection that has sent this, over a line that holds little: what its client does not read stays with the server.
+pub fn narrow(s: &Server, request: &[u8]) -> TcpStream {
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: s.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes([127, 0, 0, 1]) },
+        sin_zero: [0; 8],
+    };
+    // SAFETY: the structures and numbers are live and have the sizes told; the descriptor is ours.
+    let mut stream = unsafe {
+        let fd = libc::socket(libc::AF_INET, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0);
+        for (level, name, value) in
+            [(libc::SOL_SOCKET, libc::SO_RCVBUF, 4096), (libc::IPPROTO_TCP, libc::TCP_MAXSEG, 1400)]
+        {
+            let value: libc::c_int = value;
+            libc::setsockopt(fd, level, name, (&raw const value).cast(), size_of_val(&value) as _);
+        }
+        let done = libc::connect(fd, (&raw const address).cast(), size_of_val(&address) as _);
+        assert_eq!(done, 0, "no connection: {}", std::io::Error::last_os_error());
+        TcpStream::from_raw_fd(fd)
+    };
+    stream.set_read_timeout(Some(poll::PATIENCE)).expect("timeout");
+    stream.write_all(request).expect("a request");
+    stream
 }
 
 /// The one thread answers others, again and again: the slow client cannot have come only after that.
