@@ -72,6 +72,21 @@ impl Client {
         unsafe { (&raw const (*self.connection).data_in_output_filters).read_volatile() != 0 }
     }
 
+    /// Bytes that the client's system has confirmed to have, since the connection began.
+    fn acknowledged(&self) -> u64 {
+        /// Where `tcpi_bytes_acked` stands in the kernel's `struct tcp_info`.
+        const OFFSET: usize = 120;
+        let mut info = [0; OFFSET + 8];
+        let mut size = info.len() as libc::socklen_t;
+        // SAFETY: a live array, of that size. A kernel that does not know the socket's protocol leaves it as it is.
+        unsafe {
+            libc::getsockopt(self.fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &mut size);
+        }
+        let mut count = [0; 8];
+        count.copy_from_slice(&info[OFFSET..]);
+        u64::from_ne_bytes(count)
+    }
+
     /// Has the core's filter write what the socket takes at once. False: the client has gone.
     pub fn write(&self) -> bool {
         // SAFETY: a live filter, which goes on writing when it is passed nothing (as the event MPM does it).
@@ -148,6 +163,11 @@ impl Brigade<'_> {
     /// The client's socket, and how long it may take nothing. `None`: it has none that can be asked (HTTP/2).
     pub fn client(&self) -> Option<(RawFd, Option<Duration>)> {
         Client::of(self.request).map(|client| (client.fd, client.patience()))
+    }
+
+    /// Bytes that the client has taken of all that was sent to it, as far as that can be asked.
+    pub fn acknowledged(&self) -> u64 {
+        Client::of(self.request).map_or(0, |client| client.acknowledged())
     }
 
     /// Sends what was added, as far as the client takes it at once. Over HTTP/2 it waits until all has been taken.

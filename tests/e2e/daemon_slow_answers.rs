@@ -145,7 +145,7 @@ fn a_client_that_goes_while_its_answer_is_held() {
 #[test]
 fn a_client_that_takes_nothing() {
     only_ours!("a slow client holds a thread");
-    let s = single("response-socket-timeout=2", LARGE).start();
+    let s = single("response-socket-timeout=2", LARGE).expect_log("WSGI1092: .* for 2 s").start();
     let mut c = s.raw(&get("/endless"));
     until("the end of the iterator", || (notes(&s, "closed").len() == 1).then_some(()));
     serves_others(&s, "given up");

@@ -1,4 +1,5 @@
-//! No filter keeps a process waiting.
+//! Blocks of an answer are with the client in time, whatever the application does meanwhile, and no filter keeps the process
+//! waiting.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,8 +8,54 @@ use harness::poll::until;
 use harness::*;
 
 use crate::daemon::script;
-use crate::daemon_slow::{narrow, serves_others, single};
+use crate::daemon_slow::{bytes, narrow, serves_others, single};
 use crate::starting::notes;
+
+/// Reads until these words have come; fails if they do not come as long as nothing else happens.
+#[track_caller]
+fn read_to(c: &mut Connection, words: &str) {
+    let mut all = Vec::new();
+    while !String::from_utf8_lossy(&all).contains(words) {
+        let some = c.some(1000);
+        assert!(!some.is_empty(), "'{words}' did not come; there is {}", String::from_utf8_lossy(&all));
+        all.extend(some);
+    }
+}
+
+/// The application reads what is there of the body, writes to the log, or goes on with small blocks, before the first one
+/// has been sent.
+#[test]
+fn a_block_is_not_kept_back() {
+    only_ours!("it sends each block at once");
+    let s = single(
+        "",
+        "
+        def application(environ, start_response):
+            path = environ['PATH_INFO']
+            start_response('200 OK', [('Content-Type', 'text/event-stream')])
+            def events():
+                yield b'first'
+                if path == '/read':
+                    environ['wsgi.input'].read()
+                elif path == '/log':
+                    print('a line', file=environ['wsgi.errors'], flush=True)
+                elif path == '/endless':
+                    while not exists('state/endless'):
+                        yield b'x'
+                wait_for('state' + path)
+                yield b'second'
+            return events()",
+    )
+    .expect_log("a line$")
+    .start();
+    for (path, size) in [("/read", 200_000), ("/log", 0), ("/endless", 0)] {
+        let head = format!("POST /app{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+        let mut c = s.raw(&[head.as_bytes(), &bytes(size)].concat());
+        read_to(&mut c, "first");
+        s.write_file(&format!("state{path}"), "");
+        read_to(&mut c, "second");
+    }
+}
 
 /// It sleeps while it is passed something: the process is heard in between.
 #[test]

@@ -1,6 +1,9 @@
 //! Clients whose line holds little, so that it is they who say how fast an answer goes out.
 
-use harness::poll::until;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use harness::poll::{pause, until};
 use harness::*;
 
 use crate::daemon_slow::{narrow, serves_others, single};
@@ -8,6 +11,34 @@ use crate::starting::notes;
 
 /// What each of them sends.
 const GET: &[u8] = b"GET /app HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// One that takes little, but takes it, is served on for as long as it likes.
+#[test]
+fn a_client_that_reads_slowly_and_steadily() {
+    only_ours!("a slow client holds a thread");
+    let timeout = Duration::from_secs(3);
+    for options in ["", "response-buffer-size=65536"] {
+        let s = single(
+            &format!("response-socket-timeout=3 {options}"),
+            "
+            def application(environ, start_response):
+                start_response('200 OK', [('Content-Type', 'text/event-stream')])
+                def steady():
+                    while True:
+                        yield b'x' * 2000
+                        time.sleep(0.01)
+                return steady()",
+        )
+        .start();
+        let mut c = narrow(&s, GET);
+        let begun = Instant::now();
+        while begun.elapsed() < timeout * 3 {
+            let count = c.read(&mut [0; 500]).expect("more of the answer");
+            assert!(count > 0, "{options}: cut after {:?}", begun.elapsed());
+            pause(Duration::from_millis(10));
+        }
+    }
+}
 
 /// The last bytes of an answer whose client keeps the server waiting are left to httpd, without a thread of a child.
 #[test]

@@ -473,6 +473,10 @@ messages! {
         "A temporary file for a request body cannot be written or read.",
         "If the file cannot be written, the data stays in memory, up to request-buffer-size. If it cannot be read, the application gets an OSError.",
         "Make room in the directory that the line names, or name another one (TMPDIR in Apache's environment).";
+    CLIENT_STUCK 1092 Info,
+        "A client has taken nothing of its answer for response-socket-timeout, or Apache's Timeout.",
+        "The connection to it is cut, and the application hears that its client has gone.",
+        "Nothing to do for single clients. Raise response-socket-timeout if many have a line that stands still for so long.";
 }
 
 #[cfg(test)]

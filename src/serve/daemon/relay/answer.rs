@@ -5,7 +5,7 @@ use crate::apache::brigade::Owner;
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::time::Instant;
 use wire::Slice;
 use wire::abi::COPY_LIMIT;
 use wire::frame::{self, Header, Kind};
@@ -92,9 +92,9 @@ impl Relay<'_, '_> {
             }
             return Ok(true);
         }
-        let delay = Duration::from_millis(self.live.group.response_flush_delay.into());
-        if !acknowledge && self.conn.stream.is_ready(delay) {
-            self.wants_flush = true;
+        let waits = self.put_off.is_some() || self.owes.is_some();
+        if !acknowledge && (waits || self.conn.stream.is_ready(self.delay())) {
+            self.put_off.get_or_insert_with(Instant::now);
             // The head goes with the first block all the same: it must not look as if this were the whole answer.
             return Ok(self.context.answer.is_passed() || self.context.begin());
         }

@@ -10,7 +10,7 @@ impl Relay<'_, '_> {
     pub(super) fn read(&mut self, len: usize) -> io::Result<bool> {
         let payload = self.conn.stream.payload(len)?;
         let want = frame::parse_read(&payload).map_err(unreadable)?;
-        if !self.ahead.is_there() && !((!self.wants_flush || self.flush_now()) && self.drain(0)?) {
+        if !self.ahead.is_there() && !((self.put_off.is_none() || self.flush_now()) && self.drain(0)?) {
             return Ok(false);
         }
         let mut bytes = vec![0; want.clamp(1, BLOCK)];

@@ -14,6 +14,7 @@ use super::stream::unreadable;
 use crate::apache::{Request, Status, log};
 use crate::groups::ProcessGroup;
 use crate::serve::context::RequestContext;
+use slow::Debt;
 use std::io;
 use std::time::{Duration, Instant};
 use wire::Level;
@@ -44,10 +45,10 @@ pub struct Relay<'e, 'r> {
     left: Option<u64>,
     /// The answer is one with a body.
     has_body: bool,
-    /// Since when the client has taken nothing of what it is to get.
-    owes: Option<Instant>,
-    /// What came so far is to go out, unless more follows at once.
-    wants_flush: bool,
+    /// The client has not taken all that it is to get.
+    owes: Option<Debt>,
+    /// Since when what came is to go out, and waits for more that follows at once.
+    put_off: Option<Instant>,
     /// The process has sent something of an answer, or asked for the body.
     touched: bool,
     /// HEAD and FILE frames that came.
@@ -83,7 +84,7 @@ impl<'e, 'r> Relay<'e, 'r> {
             left: None,
             has_body: true,
             owes: None,
-            wants_flush: false,
+            put_off: None,
             touched: false,
             heads: 0,
             files: 0,
@@ -127,7 +128,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     fn converse(&mut self) -> io::Result<Option<Outcome>> {
         loop {
             self.refuse_stray_files()?;
-            if self.owes.is_some() && !self.attend_client()? {
+            if !self.flush_in_time() || !self.attend_client()? {
                 return Ok(None);
             }
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;

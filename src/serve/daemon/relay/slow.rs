@@ -4,14 +4,46 @@ use super::Relay;
 use crate::apache::client::Taken;
 use std::io;
 use std::time::{Duration, Instant};
+use wire::message as msg;
+
+/// The client is to take something.
+#[derive(Clone, Copy)]
+pub(super) struct Debt {
+    /// It has taken nothing since then.
+    since: Instant,
+    /// How much it had taken by then.
+    taken: u64,
+}
 
 impl Relay<'_, '_> {
     /// Sends what is there as far as the client takes it at once. False: it has gone, or gets no body.
     pub(super) fn flush_now(&mut self) -> bool {
-        self.wants_flush = false;
+        self.put_off = None;
         let taken = self.context.offer();
-        self.owes = (taken == Taken::Part).then(|| self.owes.unwrap_or_else(Instant::now));
+        self.owes = (taken == Taken::Part).then(|| self.debt());
         taken != Taken::Gone
+    }
+
+    /// What was put off goes out when nothing more comes in time. False: the client has gone, or gets no body.
+    pub(super) fn flush_in_time(&mut self) -> bool {
+        let Some(since) = self.put_off else { return true };
+        let left = self.delay().saturating_sub(since.elapsed());
+        if !left.is_zero() && self.conn.stream.is_ready(left) {
+            return true;
+        }
+        self.flush_now()
+    }
+
+    /// How long more of an answer is waited for.
+    pub(super) fn delay(&self) -> Duration {
+        Duration::from_millis(self.live.group.response_flush_delay.into())
+    }
+
+    /// The debt that there is, or a new one if the client has taken something meanwhile.
+    fn debt(&self) -> Debt {
+        let taken = self.context.answer.acknowledged();
+        let same = self.owes.filter(|debt| debt.taken == taken);
+        same.unwrap_or_else(|| Debt { since: Instant::now(), taken })
     }
 
     /// Sends what the client takes until the process has something to say. False: the client has gone.
@@ -42,14 +74,10 @@ impl Relay<'_, '_> {
     /// Waits until the client takes more, or the process says something within that time. False: the client has gone, or has
     /// taken nothing for too long.
     fn await_client(&mut self, process: Option<Duration>) -> io::Result<bool> {
-        let (Some((client, patience)), Some(since)) = (self.context.answer.client(), self.owes) else {
+        let (Some((client, patience)), Some(debt)) = (self.context.answer.client(), self.owes) else {
             return Ok(true);
         };
-        let left = patience.map(|patience| patience.saturating_sub(since.elapsed()));
-        if left.is_some_and(|left| left.is_zero()) {
-            self.context.answer.give_up();
-            return Ok(false);
-        }
+        let left = patience.map(|patience| patience.saturating_sub(debt.since.elapsed()));
         let most = left.unwrap_or(Duration::MAX).min(process.unwrap_or(Duration::MAX));
         let fd = process.map(|_| self.conn.stream.fd());
         let (_, takes) = os::await_either(fd, client, most)?;
@@ -57,6 +85,24 @@ impl Relay<'_, '_> {
             self.owes = None;
             return Ok(self.flush_now());
         }
+        if left.is_some_and(|left| left.is_zero()) {
+            let now = self.debt();
+            self.owes = Some(now);
+            if now.since == debt.since {
+                self.give_up(patience.unwrap_or_default());
+                return Ok(false);
+            }
+        }
         Ok(true)
+    }
+
+    /// The client has taken nothing for that long.
+    fn give_up(&mut self, patience: Duration) {
+        let text = format!(
+            "the client has taken nothing of the answer for {} s (response-socket-timeout); the connection to it is cut",
+            patience.as_secs()
+        );
+        self.request().log(msg::CLIENT_STUCK, text);
+        self.context.answer.give_up();
     }
 }
