@@ -306,6 +306,11 @@ impl<'r> Request<'r> {
         !self.record().main.is_null()
     }
 
+    /// Whether the request is the page for a failure of another request (ErrorDocument).
+    pub fn is_error_page(self) -> bool {
+        std::iter::successors(self.previous(), |r| r.previous()).any(|r| r.record().status != 200)
+    }
+
     /// Whether the request came from the client unchanged: conditions apply neither to parts of a page (SSI) nor to
     /// error documents, and modules that change the answer set no_local_copy.
     pub fn is_own(self) -> bool {

@@ -19,6 +19,7 @@ mod daemon_robust;
 mod daemon_scripts;
 mod daemon_slow;
 mod daemon_slow_answers;
+mod daemon_slow_bodies;
 mod daemon_slow_flush;
 mod daemon_slow_lines;
 mod daemon_timeouts;

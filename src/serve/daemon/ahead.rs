@@ -33,16 +33,15 @@ fn most(r: Request<'_>, size: usize) -> Option<usize> {
     let headers = r.headers_in();
     let has = |name| headers.get(name).is_some();
     let is_chunked = has(c"Transfer-Encoding");
-    // The body that a part of a page (SSI) could read is the page's.
-    let size = if r.is_part() { 0 } else { size };
-    if size == 0 && (is_chunked || has(c"Expect")) {
+    let declared = headers.get(c"Content-Length").filter(|_| !is_chunked);
+    if declared.is_none() && !is_chunked && r.protocol().starts_with(b"HTTP/1") {
+        return Some(0);
+    }
+    // The body that is there belongs to the page that this is a part of (SSI), or to the request that was refused.
+    if r.is_part() || r.is_error_page() || (size == 0 && (is_chunked || has(c"Expect"))) {
         return None;
     }
-    let declared = headers.get(c"Content-Length").filter(|_| !is_chunked);
-    let Some(declared) = declared else {
-        let bodiless = matches!(r.method(), b"GET" | b"HEAD") && r.protocol().starts_with(b"HTTP/1");
-        return if bodiless && !is_chunked { Some(0) } else { Some(size).filter(|size| *size > 0) };
-    };
+    let Some(declared) = declared else { return Some(size).filter(|size| *size > 0) };
     let declared = std::str::from_utf8(declared).ok()?.parse::<usize>().ok()?;
     // One more than there should be shows the end. A filter may make it longer than it was declared.
     (declared <= size.max(AT_ONCE)).then(|| size.max(declared + 1))
@@ -74,7 +73,13 @@ impl<'r> Ahead<'r> {
             return Ok(ahead);
         }
         let mut block = vec![0; first_size(r, most)];
-        let (count, state) = fill(body, &mut block);
+        let (mut count, mut state) = fill(body, &mut block);
+        if state == State::More && block.len() < most.min(AT_ONCE) {
+            block.resize(most.min(AT_ONCE), 0);
+            let more;
+            (more, state) = fill(body, &mut block[count..]);
+            count += more;
+        }
         ahead.state = state;
         block.truncate(count);
         let mut left = most - count;
@@ -92,6 +97,12 @@ impl<'r> Ahead<'r> {
     pub fn first(&mut self) -> Option<(Vec<u8>, State)> {
         let state = if self.rest.is_empty() { self.state } else { State::More };
         Some((self.first.take()?, state))
+    }
+
+    /// Nobody asks for it any more: what was read is dropped.
+    pub fn forget(&mut self) {
+        self.rest.clear();
+        self.state = State::End;
     }
 
     /// A process begins with the request: what one before it has asked for is there for it, too.
@@ -124,12 +135,15 @@ impl<'r> Ahead<'r> {
     }
 }
 
-/// Room for the first part: for all of a body that is declared to be small.
+/// Room for the first part: for all of a body that is declared to be small, and for a little where there may be none.
 fn first_size(r: Request<'_>, most: usize) -> usize {
+    /// One without a length, over HTTP/2, that is small.
+    const LITTLE: usize = 4 << 10;
     let declared = r.headers_in().get(c"Content-Length");
     let declared = declared.and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
     match declared {
         Some(declared) if declared <= AT_ONCE => most.min(declared + 1),
-        _ => most.min(AT_ONCE),
+        Some(_) => most.min(AT_ONCE),
+        None => most.min(LITTLE),
     }
 }

@@ -116,7 +116,7 @@ fn dispatch<'r>(
             Err(problem) => return refuse(r, live, problem),
         };
         ahead.rewind();
-        if let Relayed::Done(status) = Relay::new(context, ahead, live, conn).run(&request) {
+        if let Relayed::Done(status) = Relay::new(context, ahead, live, conn).run(&mut request) {
             return status;
         }
         if begun.elapsed() > patience {

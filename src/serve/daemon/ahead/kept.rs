@@ -30,6 +30,11 @@ impl<'r> Kept<'r> {
         self.filed + self.others.len() as u64
     }
 
+    /// Drops all kept bytes.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.request);
+    }
+
     /// Whether no bytes are kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -96,14 +96,14 @@ impl<'e, 'r> Relay<'e, 'r> {
     }
 
     /// Sends the request's frames, and does what it is told until the end.
-    pub fn run(mut self, request: &[u8]) -> Relayed {
+    pub fn run(mut self, request: &mut Vec<u8>) -> Relayed {
         let timeout = self.live.group.response_socket_timeout;
         let before = (timeout > 0)
             .then(|| self.request().set_client_timeout(Duration::from_secs(timeout.into())))
             .flatten();
         let r = self.request();
         let using = Using::begin(self.conn.stream.fd());
-        let conversed = self.ask(request, &using).and_then(|()| self.converse());
+        let conversed = self.ask(request, &using).and_then(|()| self.converse(request));
         drop(using);
         let relayed = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
@@ -124,15 +124,19 @@ impl<'e, 'r> Relay<'e, 'r> {
         pool::of(self.live).eager.await_answer(is_alone, &mut self.conn.stream)
     }
 
-    /// `None`: the client has gone, or gets no body.
-    fn converse(&mut self) -> io::Result<Option<Outcome>> {
+    /// Does what the process asks for; the request goes as soon as no other process may get it. `None`: the client has gone, or
+    /// gets no body.
+    fn converse(&mut self, request: &mut Vec<u8>) -> io::Result<Option<Outcome>> {
         loop {
             self.refuse_stray_files()?;
             if !self.flush_in_time() || !self.attend_client()? {
                 return Ok(None);
             }
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-            self.touched |= !matches!(header.kind, Kind::Log | Kind::End);
+            if !self.touched && !matches!(header.kind, Kind::Log | Kind::End) {
+                self.touched = true;
+                *request = Vec::new();
+            }
             match header.kind {
                 Kind::Head => self.head(header.len)?,
                 Kind::Data => {
@@ -158,7 +162,11 @@ impl<'e, 'r> Relay<'e, 'r> {
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;
                     self.refuse_stray_files()?;
-                    return frame::parse_end(&payload).map(Some).map_err(unreadable);
+                    let outcome = frame::parse_end(&payload).map_err(unreadable)?;
+                    if self.touched && outcome.end == End::Elsewhere {
+                        return Err(malformed("a request that it has begun with, for another process"));
+                    }
+                    return Ok(Some(outcome));
                 }
                 Kind::Hello | Kind::Request | Kind::Body | Kind::Ack => {
                     return Err(malformed("a frame that does not belong in an answer"));
@@ -177,7 +185,10 @@ impl<'e, 'r> Relay<'e, 'r> {
     /// The process is done with the request, and its thread free for another one, before the client has the answer.
     fn end(self, outcome: Outcome) -> Relayed {
         let short = self.is_short();
-        let Self { context, conn, live, instead, .. } = self;
+        let Self { context, ahead, conn, live, instead, .. } = self;
+        if outcome.end != End::Elsewhere {
+            ahead.forget();
+        }
         if conn.stream.is_at_rest() {
             pool::of(live).give_back(conn);
         }
