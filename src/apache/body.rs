@@ -17,12 +17,14 @@ pub struct Body<'r> {
     /// Read from the filters and not yet taken; null until the first read, which also sends `100 Continue`.
     pending: *mut sys::apr_bucket_brigade,
     ended: bool,
+    /// How it has failed while nobody read it.
+    failed: Option<ReadError>,
 }
 
 impl<'r> Body<'r> {
     /// The body of `request`, not yet touched.
     pub fn new(request: Request<'r>) -> Self {
-        Self { request, pending: std::ptr::null_mut(), ended: false }
+        Self { request, pending: std::ptr::null_mut(), ended: false, failed: None }
     }
 
     /// Reads up to `into.len()` bytes; 0 at the end. Blocks until at least one byte is there.
@@ -30,16 +32,41 @@ impl<'r> Body<'r> {
         if into.is_empty() {
             return Ok(0);
         }
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
         for _ in 0..MOST_WITHOUT_DATA {
             let taken = self.take(into)?;
             if taken > 0 || self.ended {
                 return Ok(taken);
             }
-            self.fetch(into.len())?;
+            let status = self.fetch(into.len(), sys::apr_read_type_e_APR_BLOCK_READ);
+            if status != 0 {
+                return Err(self.error(status));
+            }
         }
         let text = format!("the input filters have answered {MOST_WITHOUT_DATA} reads in a row without data");
         self.request.log(message::INPUT_FILTER_MUTE, text);
         Err(ReadError::Malformed)
+    }
+
+    /// It can be read without waiting, if only to its end, or to a failure.
+    pub fn is_there(&mut self) -> bool {
+        /// As much as filters give at a time.
+        const SOME: usize = 8 << 10;
+        if self.is_pending() || self.ended || self.failed.is_some() {
+            return true;
+        }
+        let status = self.fetch(SOME, sys::apr_read_type_e_APR_NONBLOCK_READ);
+        if status != 0 && status != libc::EAGAIN {
+            self.failed = Some(self.error(status));
+        }
+        self.is_pending() || self.failed.is_some()
+    }
+
+    fn is_pending(&self) -> bool {
+        // SAFETY: the brigade is null or live.
+        !self.pending.is_null() && unsafe { sys::wsgi_shim_brigade_empty(self.pending) } == 0
     }
 
     /// Where files are put for a while, as httpd's own modules find it (TMPDIR, /tmp).
@@ -62,13 +89,11 @@ impl<'r> Body<'r> {
     }
 
     fn is_at_end(&self) -> bool {
-        // SAFETY: the brigade is null or live; the first bucket is one if it is not empty.
-        self.ended
-            || unsafe {
-                !self.pending.is_null()
-                    && sys::wsgi_shim_brigade_empty(self.pending) == 0
-                    && sys::wsgi_shim_bucket_is_eos(sys::wsgi_shim_brigade_first(self.pending)) != 0
-            }
+        let first_is_end = || {
+            // SAFETY: the brigade is live and not empty.
+            unsafe { sys::wsgi_shim_bucket_is_eos(sys::wsgi_shim_brigade_first(self.pending)) != 0 }
+        };
+        self.ended || (self.is_pending() && first_is_end())
     }
 
     /// Takes what is pending.
@@ -76,10 +101,7 @@ impl<'r> Body<'r> {
         let mut filled = 0;
         // SAFETY: the brigade is null or live; a bucket is read, maybe split, and deleted, as APR wants it.
         unsafe {
-            while filled < into.len()
-                && !self.pending.is_null()
-                && sys::wsgi_shim_brigade_empty(self.pending) == 0
-            {
+            while filled < into.len() && self.is_pending() {
                 let bucket = sys::wsgi_shim_brigade_first(self.pending);
                 if sys::wsgi_shim_bucket_is_eos(bucket) != 0 {
                     self.ended = true;
@@ -112,9 +134,9 @@ impl<'r> Body<'r> {
 
     /// Asks the filters for up to `len` bytes. They may have nothing yet: an empty brigade is neither the body's end, which
     /// is an EOS bucket, nor the client's, which is an error.
-    fn fetch(&mut self, len: usize) -> Result<(), ReadError> {
+    fn fetch(&mut self, len: usize, how: sys::apr_read_type_e) -> sys::apr_status_t {
         // SAFETY: the request, its connection and filters are live; the brigade is of the request's pool.
-        let status = unsafe {
+        unsafe {
             let r = self.request.raw();
             if self.pending.is_null() {
                 self.pending = sys::apr_brigade_create((*r).pool, (*(*r).connection).bucket_alloc);
@@ -123,11 +145,10 @@ impl<'r> Body<'r> {
                 (*r).input_filters,
                 self.pending,
                 sys::ap_input_mode_t_AP_MODE_READBYTES,
-                sys::apr_read_type_e_APR_BLOCK_READ,
+                how,
                 len as _,
             )
-        };
-        if status == 0 { Ok(()) } else { Err(self.error(status)) }
+        }
     }
 
     /// Where a body breaks, nobody knows what the bytes behind are: the connection is not used for another request.

@@ -57,3 +57,43 @@ fn a_file_goes_with_the_application() {
     let r = Response::read(&mut std::io::BufReader::new(c), false).expect("an answer");
     assert!(r.complete && r.body == bytes(400_000).repeat(5));
 }
+
+/// A client that sends all before it reads anything, and an application that answers while it reads.
+const SENDER: &str = "
+import hashlib, socket, ssl, sys
+port, tls = int(sys.argv[1]), sys.argv[2] == 'true'
+c = socket.create_connection(('127.0.0.1', port), 40)
+if tls:
+    c = ssl._create_unverified_context().wrap_socket(c)
+body = bytes(range(251)) * 200000
+c.sendall(b'PUT /app HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n' % len(body))
+c.sendall(body)
+answer = c.makefile('rb')
+while answer.readline() != b'\\r\\n':
+    pass
+print(answer.read() == body)
+";
+
+#[test]
+fn an_echo_for_a_client_that_sends_all_first() {
+    only_ours!("it has the body before the application is called");
+    let s = single(
+        "response-buffer-size=67108864",
+        "
+        def application(environ, start_response):
+            start_response('200 OK', [('Content-Length', environ['CONTENT_LENGTH'])])
+            def echo():
+                while block := environ['wsgi.input'].read(65536):
+                    yield block
+            return echo()",
+    )
+    .start();
+    for (port, tls) in [(s.port(), "false"), (s.other_port(), "true")] {
+        let output = Command::new(venv().join("bin/python"))
+            .args(["-c", SENDER, &port.to_string(), tls])
+            .output()
+            .expect("the client");
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(text, "True\n", "TLS: {tls}");
+    }
+}

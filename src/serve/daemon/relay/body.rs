@@ -2,21 +2,45 @@
 
 use super::{BLOCK, Relay, unreadable};
 use std::io;
+use std::time::Duration;
 use wire::frame::{self, Header, Kind};
 
 impl Relay<'_, '_> {
-    /// The application reads the body: unless that was read before, this is what has the client send it. What it answered
-    /// before must be with the client by then: it may wait for that. False: the client has gone, or gets no body.
+    /// The application reads the body: unless that was read before, this is what has the client send it. False: the client has gone, or gets no body.
     pub(super) fn read(&mut self, len: usize) -> io::Result<bool> {
         let payload = self.conn.stream.payload(len)?;
         let want = frame::parse_read(&payload).map_err(unreadable)?;
-        if !self.ahead.is_there() && !((self.put_off.is_none() || self.flush_now()) && self.drain(0)?) {
+        if !self.ahead.is_there() && !self.await_body()? {
             return Ok(false);
         }
         let mut bytes = vec![0; want.clamp(1, BLOCK)];
         let (count, state) = self.ahead.next(&mut self.context.body, &mut bytes);
         let header = Header { kind: Kind::Body, flag: state.flag(), len: count };
         self.conn.stream.send_frame(header, &bytes[..count])?;
+        Ok(true)
+    }
+
+    /// What was answered before goes out first: the client may wait for that. One that sends all before it takes anything is
+    /// read meanwhile, as long as more can be held.
+    fn await_body(&mut self) -> io::Result<bool> {
+        if self.put_off.is_some() && !self.flush_now() {
+            return Ok(false);
+        }
+        while self.owes.is_some() {
+            if !self.drain(self.limit())? {
+                return Ok(false);
+            }
+            if self.owes.is_some() && self.context.body.is_there() {
+                // It sends, so it is there.
+                self.owes = None;
+                self.owes = Some(self.debt());
+                break;
+            }
+            let client = self.context.answer.client().map(|(client, _)| client);
+            if !self.await_client(client, Duration::MAX)? {
+                return Ok(false);
+            }
+        }
         Ok(true)
     }
 }

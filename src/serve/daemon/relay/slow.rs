@@ -3,6 +3,7 @@
 use super::Relay;
 use crate::apache::client::Taken;
 use std::io;
+use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 use wire::message as msg;
 
@@ -40,7 +41,7 @@ impl Relay<'_, '_> {
     }
 
     /// The debt that there is, or a new one if the client has taken something meanwhile.
-    fn debt(&self) -> Debt {
+    pub(super) fn debt(&self) -> Debt {
         let taken = self.context.answer.acknowledged();
         let same = self.owes.filter(|debt| debt.taken == taken);
         same.unwrap_or_else(|| Debt { since: Instant::now(), taken })
@@ -54,7 +55,7 @@ impl Relay<'_, '_> {
             if patience.is_zero() {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            if !self.await_client(Some(patience))? {
+            if !self.await_client(Some(self.conn.stream.fd()), patience)? {
                 return Ok(false);
             }
         }
@@ -64,23 +65,22 @@ impl Relay<'_, '_> {
     /// Waits until less than so many bytes are held, or, if that is 0, until the client has taken all. False: it has gone.
     pub(super) fn drain(&mut self, below: u64) -> io::Result<bool> {
         while self.owes.is_some() && self.context.answer.held() >= below {
-            if !self.await_client(None)? {
+            if !self.await_client(None, Duration::MAX)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Waits until the client takes more, or the process says something within that time. False: the client has gone, or has
+    /// Waits until the client takes more, or something can be read there, or for that long. False: the client has gone, or has
     /// taken nothing for too long.
-    fn await_client(&mut self, process: Option<Duration>) -> io::Result<bool> {
+    pub(super) fn await_client(&mut self, other: Option<RawFd>, most: Duration) -> io::Result<bool> {
         let (Some((client, patience)), Some(debt)) = (self.context.answer.client(), self.owes) else {
             return Ok(true);
         };
         let left = patience.map(|patience| patience.saturating_sub(debt.since.elapsed()));
-        let most = left.unwrap_or(Duration::MAX).min(process.unwrap_or(Duration::MAX));
-        let fd = process.map(|_| self.conn.stream.fd());
-        let (_, takes) = os::await_either(fd, client, most)?;
+        let most = left.unwrap_or(Duration::MAX).min(most);
+        let (_, takes) = os::await_either(other, client, most)?;
         if takes {
             self.owes = None;
             return Ok(self.flush_now());
