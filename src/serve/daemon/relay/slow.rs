@@ -28,7 +28,7 @@ impl Relay<'_, '_> {
     /// What was put off goes out when nothing more comes in time. False: the client has gone, or gets no body.
     pub(super) fn flush_in_time(&mut self) -> bool {
         /// How long blocks that follow each other are collected, in delays: each piece costs the child a write.
-        const MOST: u32 = 4;
+        const MOST: u32 = 10;
         let Some(since) = self.put_off else { return true };
         let left = (self.delay() * MOST).saturating_sub(since.elapsed());
         if !left.is_zero() && self.conn.stream.is_ready(left.min(self.delay())) {
