@@ -16,18 +16,21 @@ mod wait;
 pub use clock::monotonic;
 pub use event::{Event, wake};
 pub use locks::LockFile;
-pub use memory::{Mapping, empty_memory, memory, opened_anew, unmap, whole};
+pub use memory::{Mapping, empty_memory, file_system, memory, opened_anew, unmap, whole};
 pub use nix::errno::Errno;
 pub use nix::sys::inotify;
 pub use nix::sys::resource::Resource;
 pub use nix::sys::signal::SigSet;
+pub use nix::sys::signal::Signal;
 pub use nix::{Result, unistd};
 pub use process::{
     become_supervisor, close, close_on_exec, end, fork, inherited, is_alive, keep_descriptors_apart, kill,
     kill_exactly, limit, parent, place_descriptors, process, random, reap, set_locale, signal_thread,
     user_of,
 };
-pub use signals::{everything, is_default, nothing, reset as reset_signals, set_mask};
+pub use signals::{
+    everything, has_come, is_default, note, nothing, reset as reset_signals, set_mask, unblock,
+};
 pub use socket::{
     LONGEST_PATH, accept, connect, is_shut, is_socket, listen, one_way, pair, pipe, receive_datagram,
     send_datagram, set_backlog, set_buffers, set_nonblocking, set_send_timeout, shut_down,

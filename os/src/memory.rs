@@ -5,6 +5,7 @@ use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::stat::fstat;
+use nix::sys::statfs::fstatfs;
 use nix::sys::uio::pread;
 use std::ffi::{CStr, c_void};
 use std::fs::File;
@@ -63,6 +64,11 @@ pub fn whole(fd: RawFd) -> io::Result<Vec<u8>> {
 /// Bytes of a file.
 fn size(file: BorrowedFd<'_>) -> io::Result<usize> {
     Ok(usize::try_from(fstat(file)?.st_size).unwrap_or(0))
+}
+
+/// The kind of file system that a file is on, by the number that statfs(2) has for it.
+pub fn file_system(file: BorrowedFd<'_>) -> Option<i64> {
+    fstatfs(file).ok().map(|system| system.filesystem_type().0)
 }
 
 /// A descriptor that is known by its number, for one call.

@@ -5,7 +5,7 @@ use crate::python;
 #[cfg(test)]
 use os::LockFile;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A copy of this process, which locks a whole file until it is dropped.
 #[cfg(test)]
@@ -128,46 +128,15 @@ pub fn is_copy() -> bool {
 }
 
 /// The signal that asks for a report.
-const SIGNAL: libc::c_int = libc::SIGUSR2;
-static PROCESS: AtomicI32 = AtomicI32::new(0);
-static WAKE: AtomicI32 = AtomicI32::new(-1);
-static ASKED: AtomicBool = AtomicBool::new(false);
-
-extern "C" fn on_signal(signal: libc::c_int) {
-    // SAFETY: only async-signal-safe calls, and errno is put back.
-    unsafe {
-        let errno = *libc::__errno_location();
-        if libc::getpid() != PROCESS.load(Ordering::Relaxed) {
-            // A copy that the application forked: the signal does there what it does in any process.
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        } else {
-            ASKED.store(true, Ordering::SeqCst);
-            os::wake(WAKE.load(Ordering::Relaxed));
-        }
-        *libc::__errno_location() = errno;
-    }
-}
-
+const SIGNAL: os::Signal = os::Signal::SIGUSR2;
 /// SIGUSR2 wakes `wake`, and [`report_is_asked_for`] answers true once. On the thread that sleeps on it, which takes
 /// the signal: others of the process may have it blocked.
 pub fn report_at_signal(wake: &os::Event) {
-    PROCESS.store(std::process::id() as i32, Ordering::Relaxed);
-    WAKE.store(wake.descriptor(), Ordering::Relaxed);
-    // SAFETY: a handler that is async-signal-safe, and live structures.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
-        action.sa_flags = libc::SA_RESTART;
-        libc::sigaction(SIGNAL, &action, std::ptr::null_mut());
-        let mut set: libc::sigset_t = std::mem::zeroed();
-        libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, SIGNAL);
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
-    }
+    os::note(SIGNAL, wake);
+    os::unblock(SIGNAL);
 }
 
 /// The signal has come since this was asked last.
 pub fn report_is_asked_for() -> bool {
-    ASKED.swap(false, Ordering::SeqCst)
+    os::has_come(SIGNAL)
 }

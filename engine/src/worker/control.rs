@@ -6,6 +6,7 @@ use super::process::Worker;
 use super::system;
 use crate::host::{self, Host};
 use crate::startup;
+use os::Signal;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use wire::control::{LONGEST, Message, Reason};
 use wire::{Level, message as msg};
 
 /// Signals that mean something here.
-pub const SIGNALS: [libc::c_int; 5] =
-    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXCPU];
+pub const SIGNALS: [Signal; 5] =
+    [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGXCPU];
 
 /// What Python's end may take when httpd has gone and everything must be over soon.
 pub const HURRY: Duration = Duration::from_millis(1200);
@@ -81,7 +82,8 @@ impl Worker {
                 self.end(&mut limits, Reason::Stop, Duration::ZERO, HURRY);
             }
             if signalled {
-                for signal in system::signals(&self.signals, &SIGNALS) {
+                self.signals.silence();
+                for signal in SIGNALS.into_iter().filter(|signal| os::has_come(*signal)) {
                     self.on_signal(&mut limits, signal);
                 }
             }
@@ -138,13 +140,13 @@ impl Worker {
         None
     }
 
-    fn on_signal(&'static self, limits: &mut Limits, signal: libc::c_int) {
+    fn on_signal(&'static self, limits: &mut Limits, signal: Signal) {
         let (reason, text) = match signal {
-            libc::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 received"),
-            libc::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
-            libc::SIGHUP => (Reason::Hangup, "SIGHUP received"),
-            libc::SIGXCPU => (Reason::CpuTime, "cpu-time-limit reached"),
-            libc::SIGINT => (Reason::Shutdown, "SIGINT received"),
+            Signal::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 received"),
+            Signal::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
+            Signal::SIGHUP => (Reason::Hangup, "SIGHUP received"),
+            Signal::SIGXCPU => (Reason::CpuTime, "cpu-time-limit reached"),
+            Signal::SIGINT => (Reason::Shutdown, "SIGINT received"),
             _ => (Reason::Shutdown, "SIGTERM received"),
         };
         if self.is_orphan() {

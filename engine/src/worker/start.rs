@@ -13,6 +13,7 @@ use crate::runtime;
 use crate::startup::{self, Script};
 use crate::wsgi;
 use once_cell::sync::OnceCell;
+use os::Signal;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Message;
@@ -67,7 +68,7 @@ fn begin() -> Result<&'static Worker, String> {
     system::set_title(&settings.title);
     system::set_locale(&settings.locale);
     // Those of a service are Python's.
-    let signals: &[i32] = if common.process.is_service() { &[] } else { &control::SIGNALS };
+    let signals: &[Signal] = if common.process.is_service() { &[] } else { &control::SIGNALS };
     let worker = Worker {
         token: settings.token[..].try_into().map_err(|_| "the token has the wrong length")?,
         control: system::inherited(descriptor::CONTROL),

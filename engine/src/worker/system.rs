@@ -1,11 +1,12 @@
 //! What a worker does to its own process: what it inherited, signals, copies, its title, its locale, its end.
 #![allow(unsafe_code)]
 
+use os::Signal;
 use std::io;
 use std::mem;
 use std::os::fd::{OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use wire::scoreboard::{Scoreboard, WorkerSlot};
 
 /// A descriptor that the supervisor left here for us alone, from now on closed in programs that the application starts.
@@ -25,48 +26,11 @@ pub fn scoreboard(fd: OwnedFd) -> io::Result<(&'static Scoreboard, &'static [Wor
     Ok((scoreboard, unsafe { scoreboard.slots(Scoreboard::slots_in(len)) }))
 }
 
-static PROCESS: AtomicI32 = AtomicI32::new(0);
-static EVENT: AtomicI32 = AtomicI32::new(-1);
-static SIGNALS: AtomicU32 = AtomicU32::new(0);
-
-extern "C" fn on_signal(signal: libc::c_int) {
-    // SAFETY: only async-signal-safe calls, and errno is put back.
-    unsafe {
-        let errno = *libc::__errno_location();
-        if libc::getpid() != PROCESS.load(Ordering::Relaxed) {
-            // A copy that the application forked: the signal does there what it does in any process.
-            libc::signal(signal, libc::SIG_DFL);
-            libc::raise(signal);
-        } else {
-            SIGNALS.fetch_or(1 << signal, Ordering::SeqCst);
-            os::wake(EVENT.load(Ordering::Relaxed));
-        }
-        *libc::__errno_location() = errno;
-    }
-}
-
-/// Has these signals written down; the descriptor can be read when one has come.
-pub fn catch_signals(signals: &[libc::c_int]) -> io::Result<os::Event> {
-    // SAFETY: a handler that is async-signal-safe, and live structures.
-    unsafe {
-        let event = os::Event::new()?;
-        PROCESS.store(std::process::id() as i32, Ordering::Relaxed);
-        EVENT.store(event.descriptor(), Ordering::Relaxed);
-        for signal in signals {
-            let mut action: libc::sigaction = mem::zeroed();
-            action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
-            action.sa_flags = libc::SA_RESTART;
-            libc::sigaction(*signal, &action, ptr::null_mut());
-        }
-        Ok(event)
-    }
-}
-
-/// The signals that have come since this was asked last.
-pub fn signals(event: &os::Event, all: &[libc::c_int]) -> Vec<libc::c_int> {
-    event.silence();
-    let bits = SIGNALS.swap(0, Ordering::SeqCst);
-    all.iter().copied().filter(|signal| bits & (1 << signal) != 0).collect()
+/// Has these signals noted; the event happens when one has come.
+pub fn catch_signals(signals: &[Signal]) -> io::Result<os::Event> {
+    let event = os::Event::new()?;
+    signals.iter().for_each(|signal| os::note(*signal, &event));
+    Ok(event)
 }
 
 /// In a copy of this process that the application forks, none of our descriptors stays open: it must not keep a

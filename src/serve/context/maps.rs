@@ -12,7 +12,7 @@ use crate::process::threads;
 use std::ffi::c_void;
 use std::fs::{File, Metadata};
 use std::mem::ManuallyDrop;
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsFd, FromRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
@@ -110,10 +110,7 @@ pub fn stays_as_it_is(fd: i32) -> bool {
     // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
     let is_roots = file.metadata().is_ok_and(|data| data.uid() == 0 && data.mode() & 0o022 == 0);
-    // SAFETY: zeros are a value of the structure, which the call fills.
-    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
-    // SAFETY: as above.
-    is_roots && unsafe { libc::fstatfs(fd, &mut system) } == 0 && LOCAL.contains(&system.f_type)
+    is_roots && os::file_system(file.as_fd()).is_some_and(|kind| LOCAL.contains(&kind))
 }
 
 /// The file of a descriptor in memory; `None` when it is too small or too large for that.
