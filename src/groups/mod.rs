@@ -7,9 +7,8 @@ pub mod scripts;
 
 use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
-use crate::config::ServerConfig;
-use crate::config::ServerExt;
 use crate::config::daemon::{self, GroupOptions};
+use crate::config::{ServerConfig, ServerExt};
 use crate::python::{Python, User};
 use kept::{Kept, KeptGroup};
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};

@@ -7,8 +7,7 @@ pub mod threads;
 pub use image::{engine_file, leave_terminal, stay_loaded};
 
 use crate::apache::Server;
-use crate::config::ServerConfig;
-use crate::config::ServerExt;
+use crate::config::{ServerConfig, ServerExt};
 use once_cell::sync::OnceCell;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStringExt;

@@ -2,8 +2,7 @@
 
 use super::Route;
 use crate::apache::{self, Request};
-use crate::config::MapHead;
-use crate::config::RequestExt;
+use crate::config::{MapHead, RequestExt};
 use crate::process;
 use wire::{Pair, Slice};
 

@@ -23,10 +23,3 @@ pub fn of(main: &ServerConfig) -> Settings {
     process.begun = os::monotonic();
     settings
 }
-
-/// Sets what the configuration gives; the default stays where it does not.
-pub fn given<T: Clone>(field: &mut T, value: &Option<T>) {
-    if let Some(value) = value {
-        field.clone_from(value);
-    }
-}

@@ -5,7 +5,6 @@ use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
 use crate::config::daemon::Reload;
 use crate::groups::ProcessGroup;
-use crate::startup::settings::given;
 use crate::startup::{self, plan, preload};
 use wire::worker::{Plan, Settings, Worker, descriptor};
 
@@ -157,4 +156,11 @@ fn jittered(requests: u64) -> u64 {
     let most = requests / 10;
     let random = os::random().map_or(0, |bytes| u64::from(bytes[0]) << 8 | u64::from(bytes[1]));
     if most == 0 { requests } else { requests - random % (most + 1) }
+}
+
+/// Sets what the configuration gives; the default stays where it does not.
+fn given<T: Clone>(field: &mut T, value: &Option<T>) {
+    if let Some(value) = value {
+        field.clone_from(value);
+    }
 }

@@ -27,24 +27,37 @@ pub struct Ahead<'r> {
 /// The client went while its body was read.
 pub struct Gone;
 
+/// How much of a body is read.
+struct Amount {
+    /// Room for the first part: for all of a body that is declared to be small, and for a little where there may be none.
+    first: usize,
+    /// At most; 0: there is no body.
+    most: usize,
+}
+
 /// How much of the body is read; `None`: nothing, the application decides whether it comes at all. `size`:
 /// request-buffer-size.
-fn most(r: Request<'_>, size: usize) -> Option<usize> {
+fn amount(r: Request<'_>, size: usize) -> Option<Amount> {
+    /// A body without a length, over HTTP/2, that is small.
+    const LITTLE: usize = 4 << 10;
     let headers = r.headers_in();
     let has = |name| headers.get(name).is_some();
     let is_chunked = has(c"Transfer-Encoding");
     let declared = headers.get(c"Content-Length").filter(|_| !is_chunked);
     if declared.is_none() && !is_chunked && r.protocol().starts_with(b"HTTP/1") {
-        return Some(0);
+        return Some(Amount { first: 0, most: 0 });
     }
     // The body that is there belongs to the page that this is a part of (SSI), or to the request that was refused.
     if r.is_part() || r.is_error_page() || (size == 0 && (is_chunked || has(c"Expect"))) {
         return None;
     }
-    let Some(declared) = declared else { return Some(size).filter(|size| *size > 0) };
+    let Some(declared) = declared else {
+        return (size > 0).then(|| Amount { first: size.min(LITTLE), most: size });
+    };
     let declared = std::str::from_utf8(declared).ok()?.parse::<usize>().ok()?;
     // One more than there should be shows the end. A filter may make it longer than it was declared.
-    (declared <= size.max(AT_ONCE)).then(|| size.max(declared + 1))
+    let first = if declared <= AT_ONCE { declared + 1 } else { AT_ONCE };
+    (declared <= size.max(AT_ONCE)).then(|| Amount { first, most: size.max(declared + 1) })
 }
 
 /// Reads until this is full, or to the end.
@@ -65,14 +78,14 @@ impl<'r> Ahead<'r> {
     pub fn read(context: &mut RequestContext<'r>, size: u32) -> Result<Self, Gone> {
         let r = context.request;
         let mut ahead = Self { first: None, rest: Kept::new(r), given: 0, state: State::More };
-        let Some(most) = most(r, size as usize) else { return Ok(ahead) };
+        let Some(Amount { first, most }) = amount(r, size as usize) else { return Ok(ahead) };
         let body = &mut context.body;
         if most == 0 {
             ahead.first = Some(Vec::new());
             ahead.state = State::End;
             return Ok(ahead);
         }
-        let mut block = vec![0; first_size(r, most)];
+        let mut block = vec![0; first];
         let (mut count, mut state) = fill(body, &mut block);
         if state == State::More && block.len() < most.min(AT_ONCE) {
             block.resize(most.min(AT_ONCE), 0);
@@ -132,18 +145,5 @@ impl<'r> Ahead<'r> {
             Ok(count) => (count, State::More),
             Err(error) => (0, State::Failed(error)),
         }
-    }
-}
-
-/// Room for the first part: for all of a body that is declared to be small, and for a little where there may be none.
-fn first_size(r: Request<'_>, most: usize) -> usize {
-    /// One without a length, over HTTP/2, that is small.
-    const LITTLE: usize = 4 << 10;
-    let declared = r.headers_in().get(c"Content-Length");
-    let declared = declared.and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
-    match declared {
-        Some(declared) if declared <= AT_ONCE => most.min(declared + 1),
-        Some(_) => most.min(AT_ONCE),
-        None => most.min(LITTLE),
     }
 }

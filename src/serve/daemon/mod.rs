@@ -17,8 +17,7 @@ pub use pool::Pool;
 pub use stop::Stop;
 
 use crate::apache::{Request, Status, mpm};
-use crate::config::Alias;
-use crate::config::RequestExt;
+use crate::config::{Alias, RequestExt};
 use crate::groups::{self, ProcessGroup, scripts};
 use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;

@@ -17,8 +17,7 @@ pub use stop::{AtPoolEnd, Stop};
 
 use crate::apache::{Request, Status};
 use crate::check;
-use crate::config::Alias;
-use crate::config::RequestExt;
+use crate::config::{Alias, RequestExt};
 use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;

@@ -3,8 +3,7 @@
 use super::engine::{self, Refusal};
 use super::{abi, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
-use crate::config::ServerConfig;
-use crate::config::ServerExt;
+use crate::config::{ServerConfig, ServerExt};
 use crate::process;
 use crate::startup::{options, registry, settings};
 use crate::{check, python};

@@ -178,8 +178,8 @@ impl Group {
             _ => phase.to_owned(),
         };
         let service_ended = self.live.threads() == 0 && death::is_clean(status);
-        let unasked = place.is_some() || !death::is_clean(status);
-        if unasked && !service_ended {
+        let unexpected = place.is_some() || !death::is_clean(status);
+        if unexpected && !service_ended {
             let requests = if claimed == 1 { "request" } else { "requests" };
             let text = format!(
                 "process {} of group '{}' died unexpectedly: {}; it was {phase}, {:.1} s old, used {} MiB at most, and had \

@@ -98,10 +98,11 @@ impl Relay<'_, '_> {
             // The head goes with the first block all the same: it must not look as if this were the whole answer.
             return Ok(self.context.answer.is_passed() || self.context.begin());
         }
-        let there = if acknowledge { self.settle()? } else { self.flush_now() };
-        if acknowledge {
-            self.acknowledge(there)?;
+        if !acknowledge {
+            return Ok(self.flush_now());
         }
+        let there = self.settle()?;
+        self.acknowledge(there)?;
         Ok(there)
     }
 

@@ -32,8 +32,7 @@ impl Relay<'_, '_> {
             }
             if self.owes.is_some() && self.context.body.is_there() {
                 // It sends, so it is there.
-                self.owes = None;
-                self.owes = Some(self.debt());
+                self.owes = Some(self.new_debt());
                 break;
             }
             let client = self.context.answer.client().map(|(client, _)| client);

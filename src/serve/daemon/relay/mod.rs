@@ -129,7 +129,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     fn converse(&mut self, request: &mut Vec<u8>) -> io::Result<Option<Outcome>> {
         loop {
             self.refuse_stray_files()?;
-            if !self.flush_in_time() || (self.owes.is_some() && !self.attend_client()?) {
+            if !self.flush_in_time() || !self.attend_client()? {
                 return Ok(None);
             }
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;

@@ -43,14 +43,21 @@ impl Relay<'_, '_> {
     }
 
     /// The debt that there is, or a new one if the client has taken something meanwhile.
-    pub(super) fn debt(&self) -> Debt {
-        let taken = self.context.answer.acknowledged();
-        let same = self.owes.filter(|debt| debt.taken == taken);
-        same.unwrap_or_else(|| Debt { since: Instant::now(), taken })
+    fn debt(&self) -> Debt {
+        let new = self.new_debt();
+        self.owes.filter(|debt| debt.taken == new.taken).unwrap_or(new)
+    }
+
+    /// One that begins now.
+    pub(super) fn new_debt(&self) -> Debt {
+        Debt { since: Instant::now(), taken: self.context.answer.acknowledged() }
     }
 
     /// Sends what the client takes until the process has something to say. False: the client has gone.
     pub(super) fn attend_client(&mut self) -> io::Result<bool> {
+        if self.owes.is_none() {
+            return Ok(true);
+        }
         let silent = Instant::now();
         while self.owes.is_some() && !self.conn.stream.is_ready(Duration::ZERO) {
             let patience = self.conn.stream.patience().saturating_sub(silent.elapsed());
