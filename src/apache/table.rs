@@ -1,7 +1,7 @@
 //! `apr_table_t`: ordered names and values, names compared without regard to case.
 
 use super::{Pool, sys};
-use std::ffi::{CStr, c_char};
+use std::ffi::CStr;
 use std::marker::PhantomData;
 
 /// A table that lives for `'r`.
@@ -42,29 +42,14 @@ impl<'r> Table<'r> {
         unsafe { sys::apr_table_addn(self.raw, name.as_ptr(), value.as_ptr()) }
     }
 
-    /// Sets all of these, in copies of the pool, which is the table's.
-    pub fn set_all<'a>(self, pool: Pool<'r>, entries: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) {
-        let size = entries.clone().map(|(name, value)| name.len() + value.len() + 2).sum();
-        // One piece of memory for all of them; its zeros end the strings.
-        let mut room = pool.bytes(size);
-        let mut keep = |text: &[u8]| {
-            let (here, rest) = std::mem::take(&mut room).split_at_mut(text.len() + 1);
-            here[..text.len()].copy_from_slice(text);
-            room = rest;
-            here.as_ptr().cast::<c_char>()
-        };
-        // SAFETY: the table is live; each string ends in a zero and lives as the pool, which is the table's.
-        unsafe {
-            let is_empty = (*sys::apr_table_elts(self.raw)).nelts == 0;
-            for (name, value) in entries {
-                let (name, value) = (keep(name), keep(value));
-                if is_empty {
-                    // Nothing can be there to be replaced.
-                    sys::apr_table_addn(self.raw, name, value);
-                } else {
-                    sys::apr_table_setn(self.raw, name, value);
-                }
-            }
+    /// Sets all of these; names live as long as the table, values are copied into `pool`, which is the table's.
+    pub fn set_all<'a>(self, pool: Pool<'r>, entries: impl Iterator<Item = (&'r CStr, &'a [u8])>) {
+        // SAFETY: the table is live.
+        let is_empty = unsafe { (*sys::apr_table_elts(self.raw)).nelts == 0 };
+        for (name, value) in entries {
+            let value = pool.c_string(value);
+            // Where it was empty nothing can be there to be replaced.
+            if is_empty { self.add(name, value) } else { self.set(name, value) }
         }
     }
 

@@ -4,6 +4,8 @@ use super::Route;
 use crate::apache::{self, Request};
 use crate::config::{MapHead, RequestExt};
 use crate::process;
+use std::borrow::Cow;
+use std::ffi::CStr;
 use wire::{Pair, Slice};
 
 /// The entries, in the order in which they count: a later one replaces an earlier one of its name.
@@ -33,7 +35,14 @@ impl<'r> Environ<'r> {
     /// Puts the entries into the request's environment, where `LogFormat "%{SCRIPT_NAME}e"`, mod_headers and expressions of
     /// Apache find them.
     pub fn show(&self) {
-        self.request.environment().set_all(self.request.pool(), self.pairs().skip(self.given));
+        let ours = self.entries[self.given..].iter();
+        // SAFETY: text that lives as the request, and `set` has taken each name with its NUL.
+        #[allow(unsafe_code)]
+        let ours = ours.map(|pair| unsafe {
+            let name = std::slice::from_raw_parts(pair.name.ptr, pair.name.len + 1);
+            (CStr::from_bytes_with_nul_unchecked(name), pair.value.bytes())
+        });
+        self.request.environment().set_all(self.request.pool(), ours);
     }
 
     /// The entries as bytes.
@@ -53,17 +62,31 @@ impl<'r> Environ<'r> {
         self.https
     }
 
-    /// Both must live as long as the request: they are of its pool, of the configuration or constant.
-    fn set(&mut self, name: &'r [u8], value: &'r [u8]) {
+    /// An entry that the request's environment has.
+    fn take_over(&mut self, name: &'r [u8], value: &'r [u8]) {
         self.entries.push(Pair { name: Slice::of(name), value: Slice::of(value) });
     }
 
-    fn set_new(&mut self, name: &'r [u8], value: &[u8]) {
+    /// Both must live as long as the request: they are of its pool, of the configuration or constant.
+    fn set(&mut self, name: &'r CStr, value: &'r [u8]) {
+        let name = Slice { ptr: name.as_ptr().cast(), len: name.count_bytes() };
+        self.entries.push(Pair { name, value: Slice::of(value) });
+    }
+
+    fn set_new(&mut self, name: &'r CStr, value: &[u8]) {
         let value = self.request.pool().copy(value);
         self.set(name, value);
     }
 
-    fn set_number(&mut self, name: &'r [u8], value: u32) {
+    /// Text that lives as long as the request.
+    fn kept(&self, text: Cow<'r, [u8]>) -> &'r [u8] {
+        match text {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => self.request.pool().copy(&text),
+        }
+    }
+
+    fn set_number(&mut self, name: &'r CStr, value: u32) {
         let mut text = [0u8; 10];
         let mut at = text.len();
         let mut rest = value;
@@ -95,7 +118,7 @@ impl<'r> Environ<'r> {
                 _ if is_part && Self::is_set_here(name) => {}
                 b"HTTPS" => self.https = value.eq_ignore_ascii_case(b"on") || value == b"1",
                 b"PATH" => {}
-                _ => self.set(name, value),
+                _ => self.take_over(name, value),
             }
         }
     }
@@ -107,9 +130,9 @@ impl<'r> Environ<'r> {
         for (name, value) in self.request.headers_in().iter() {
             let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
             if is(b"Content-Type") {
-                self.set(b"CONTENT_TYPE", value);
+                self.set(c"CONTENT_TYPE", value);
             } else if is(b"Content-Length") {
-                self.set(b"CONTENT_LENGTH", value);
+                self.set(c"CONTENT_LENGTH", value);
             } else if is(b"Proxy")
                 || (is(b"Authorization") && !both && !pass_authorization)
                 || (is(b"Proxy-Authorization") && !both)
@@ -121,106 +144,108 @@ impl<'r> Environ<'r> {
         }
     }
 
-    fn header_key(&self, name: &[u8]) -> Option<&'r [u8]> {
-        const PREFIX: &[u8] = b"HTTP-";
-        let key = self.request.pool().bytes(PREFIX.len() + name.len());
-        for (into, &byte) in key.iter_mut().zip(PREFIX.iter().chain(name)) {
+    fn header_key(&self, name: &[u8]) -> Option<&'r CStr> {
+        const PREFIX: &[u8] = b"HTTP_";
+        let key = self.request.pool().bytes(PREFIX.len() + name.len() + 1);
+        let (prefix, rest) = key.split_at_mut(PREFIX.len());
+        prefix.copy_from_slice(PREFIX);
+        for (into, &byte) in rest.iter_mut().zip(name) {
             *into = match byte {
                 b'-' => b'_',
                 byte if byte.is_ascii_alphanumeric() => byte.to_ascii_uppercase(),
                 _ => return None,
             };
         }
-        Some(key)
+        CStr::from_bytes_with_nul(key).ok()
     }
 
     fn server(&mut self) {
         let r = self.request;
-        self.set(b"SERVER_SOFTWARE", apache::banner());
-        self.set(b"SERVER_NAME", r.server_name());
-        self.set_number(b"SERVER_PORT", r.server_port().into());
-        self.set(b"SERVER_ADMIN", r.server().admin());
-        self.set(b"REQUEST_SCHEME", r.scheme());
-        self.set(b"DOCUMENT_ROOT", r.document_root());
-        self.set(b"CONTEXT_PREFIX", r.context_prefix());
-        self.set(b"CONTEXT_DOCUMENT_ROOT", r.context_document_root());
+        self.set(c"SERVER_SOFTWARE", apache::banner());
+        self.set(c"SERVER_NAME", r.server_name());
+        self.set_number(c"SERVER_PORT", r.server_port().into());
+        self.set(c"SERVER_ADMIN", r.server().admin());
+        self.set(c"REQUEST_SCHEME", r.scheme());
+        self.set(c"DOCUMENT_ROOT", r.document_root());
+        self.set(c"CONTEXT_PREFIX", r.context_prefix());
+        self.set(c"CONTEXT_DOCUMENT_ROOT", r.context_document_root());
     }
 
     fn connection(&mut self) {
         let r = self.request;
-        self.set(b"SERVER_ADDR", r.local_ip());
-        self.set(b"REMOTE_ADDR", r.client_ip());
-        self.set_number(b"REMOTE_PORT", r.client_port().into());
+        self.set(c"SERVER_ADDR", r.local_ip());
+        self.set(c"REMOTE_ADDR", r.client_ip());
+        self.set_number(c"REMOTE_PORT", r.client_port().into());
         if !r.user().is_empty() {
-            self.set(b"REMOTE_USER", r.user());
+            self.set(c"REMOTE_USER", r.user());
         } else if let Some(previous) = r.previous()
             && !previous.user().is_empty()
         {
-            self.set(b"REDIRECT_REMOTE_USER", previous.user());
+            self.set(c"REDIRECT_REMOTE_USER", previous.user());
         }
         if !r.auth_type().is_empty() {
-            self.set(b"AUTH_TYPE", r.auth_type());
+            self.set(c"AUTH_TYPE", r.auth_type());
         }
     }
 
     fn resource(&mut self) {
         let r = self.request;
         let config = r.dir_config();
-        self.set(b"SCRIPT_FILENAME", r.filename());
-        self.set(b"SERVER_PROTOCOL", r.protocol());
+        self.set(c"SCRIPT_FILENAME", r.filename());
+        self.set(c"SERVER_PROTOCOL", r.protocol());
         let as_get = r.head_only()
             && match config.map_head.unwrap_or(MapHead::Auto) {
                 MapHead::On => true,
                 MapHead::Off => false,
                 MapHead::Auto => r.has_content_filter(),
             };
-        self.set(b"REQUEST_METHOD", if as_get { b"GET" } else { r.method() });
-        self.set(b"QUERY_STRING", r.query().unwrap_or(b""));
+        self.set(c"REQUEST_METHOD", if as_get { b"GET" } else { r.method() });
+        self.set(c"QUERY_STRING", r.query().unwrap_or(b""));
         if r.reports_current_uri() {
-            self.set(b"REQUEST_URI", r.uri());
+            self.set(c"REQUEST_URI", r.uri());
         } else {
-            self.set_new(b"REQUEST_URI", original_target(r.line()));
+            self.set_new(c"REQUEST_URI", original_target(r.line()));
         }
         if let Some(previous) = r.previous() {
-            self.set(b"REDIRECT_URL", previous.uri());
+            self.set(c"REDIRECT_URL", previous.uri());
             if let Some(query) = previous.query() {
-                self.set(b"REDIRECT_QUERY_STRING", query);
+                self.set(c"REDIRECT_QUERY_STRING", query);
             }
         }
-        let script = script_name(r);
-        self.set_new(b"SCRIPT_NAME", &script);
-        self.set_new(b"mod_wsgi.script_name", &script);
-        let path_info = one_slash(r.path_info());
+        let script = self.kept(script_name(r));
+        self.set(c"SCRIPT_NAME", script);
+        self.set(c"mod_wsgi.script_name", script);
+        let path_info = self.kept(one_slash(r.path_info()));
         // A PATH_INFO of the request's environment survives where the URL has none.
         if !path_info.is_empty() || r.is_part() || r.environment().get(c"PATH_INFO").is_none() {
-            self.set_new(b"PATH_INFO", &path_info);
+            self.set(c"PATH_INFO", path_info);
         }
-        self.set_new(b"mod_wsgi.path_info", &path_info);
+        self.set(c"mod_wsgi.path_info", path_info);
     }
 
     /// The module's own entries that are text.
     fn ours(&mut self, route: &'r Route<'r>) {
         let r = self.request;
-        self.set(b"mod_wsgi.process_group", &route.process_group);
-        self.set(b"mod_wsgi.application_group", &route.application_group);
-        self.set(b"mod_wsgi.callable_object", &route.callable);
-        self.set(b"mod_wsgi.request_handler", r.handler());
-        self.set(b"mod_wsgi.handler_script", b"");
+        self.set(c"mod_wsgi.process_group", &route.process_group);
+        self.set(c"mod_wsgi.application_group", &route.application_group);
+        self.set(c"mod_wsgi.callable_object", &route.callable);
+        self.set(c"mod_wsgi.request_handler", r.handler());
+        self.set(c"mod_wsgi.handler_script", b"");
         let (host, port) = r.listener();
-        self.set(b"mod_wsgi.listener_host", host);
-        self.set_number(b"mod_wsgi.listener_port", port.into());
-        self.set_number(b"mod_wsgi.server_pid", process::pid());
+        self.set(c"mod_wsgi.listener_host", host);
+        self.set_number(c"mod_wsgi.listener_port", port.into());
+        self.set_number(c"mod_wsgi.server_pid", process::pid());
         if !r.log_id().is_empty() {
-            self.set(b"mod_wsgi.request_id", r.log_id());
+            self.set(c"mod_wsgi.request_id", r.log_id());
         }
         if !r.connection_log_id().is_empty() {
-            self.set(b"mod_wsgi.connection_id", r.connection_log_id());
+            self.set(c"mod_wsgi.connection_id", r.connection_log_id());
         }
     }
 }
 
 /// SCRIPT_NAME: the path without its PATH_INFO; runs of `/` are one, and a root mount is empty.
-pub fn script_name(r: Request<'_>) -> Vec<u8> {
+pub fn script_name(r: Request<'_>) -> Cow<'_, [u8]> {
     let (uri, info) = (r.uri(), r.path_info());
     let script = if info.is_empty() {
         uri
@@ -228,22 +253,22 @@ pub fn script_name(r: Request<'_>) -> Vec<u8> {
         // httpd unescapes and collapses the URI and takes PATH_INFO from its end, so it ends in it.
         uri.strip_suffix(info).unwrap_or(uri)
     };
-    let mut script = one_slash(script);
-    if script == b"/" && !info.is_empty() {
-        script.clear();
-    }
-    script
+    let script = one_slash(script);
+    if *script == *b"/" && !info.is_empty() { Cow::Borrowed(b"") } else { script }
 }
 
 /// Runs of `/` made one.
-fn one_slash(path: &[u8]) -> Vec<u8> {
+fn one_slash(path: &[u8]) -> Cow<'_, [u8]> {
+    if !path.windows(2).any(|two| two == b"//") {
+        return Cow::Borrowed(path);
+    }
     let mut text = Vec::with_capacity(path.len());
     for &byte in path {
         if byte != b'/' || text.last() != Some(&b'/') {
             text.push(byte);
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 /// The target of a request line; an absolute one without scheme and host.
@@ -274,7 +299,9 @@ mod tests {
 
     #[test]
     fn runs_of_slashes_are_one() {
-        assert_eq!(one_slash(b"//a///b/"), b"/a/b/");
-        assert_eq!(one_slash(b""), b"");
+        assert_eq!(*one_slash(b"//a///b/"), *b"/a/b/");
+        assert_eq!(*one_slash(b"/a/b/"), *b"/a/b/");
+        assert_eq!(*one_slash(b"//"), *b"/");
+        assert_eq!(*one_slash(b""), *b"");
     }
 }

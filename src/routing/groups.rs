@@ -145,7 +145,7 @@ fn variable<'r>(r: Request<'r>, token: &[u8]) -> Option<Cow<'r, [u8]>> {
 fn resource(r: Request<'_>, case_sensitive: bool, named: Named) -> Vec<u8> {
     let mut text = named.with_port(r, r.server().name());
     text.push(b'|');
-    let mut script = super::environ::script_name(r);
+    let mut script = super::environ::script_name(r).into_owned();
     if !case_sensitive {
         script.make_ascii_lowercase();
     }

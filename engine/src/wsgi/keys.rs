@@ -18,7 +18,10 @@ const PATHS: [&[u8]; 2] = [b"DOCUMENT_ROOT", b"SCRIPT_FILENAME"];
 
 /// An interpreter's names and their most recent values, as objects.
 #[derive(Default)]
-pub struct Keys(FxHashMap<Box<[u8]>, Key>);
+pub struct Keys {
+    places: FxHashMap<Box<[u8]>, usize>,
+    keys: Vec<Key>,
+}
 
 struct Key {
     name: Owned,
@@ -30,16 +33,25 @@ struct Key {
 impl Keys {
     /// Sets an entry of the dict.
     pub fn set<'py>(&mut self, py: Py<'py>, environ: &Bound<'py>, name: &[u8], value: &[u8]) -> Result<()> {
-        if !self.0.contains_key(name) {
-            if self.0.len() >= MOST_KEYS || name.len() > LONGEST_NAME {
+        let place = match self.places.get(name) {
+            Some(place) => *place,
+            None if self.keys.len() >= MOST_KEYS || name.len() > LONGEST_NAME => {
                 return environ
                     .dict_set(&Bound::latin1(py, name)?, &decoded(py, PATHS.contains(&name), value)?);
             }
-            let object = Bound::interned(py, name)?;
-            let key = Key { name: object.keep(), path: PATHS.contains(&name), value: None, misses: 0 };
-            self.0.insert(name.into(), key);
-        }
-        let Some(key) = self.0.get_mut(name) else { return Ok(()) };
+            None => {
+                let object = Bound::interned(py, name)?;
+                self.keys.push(Key {
+                    name: object.keep(),
+                    path: PATHS.contains(&name),
+                    value: None,
+                    misses: 0,
+                });
+                self.places.insert(name.into(), self.keys.len() - 1);
+                self.keys.len() - 1
+            }
+        };
+        let key = &mut self.keys[place];
         if let Some((bytes, object)) = &key.value
             && **bytes == *value
         {
