@@ -24,12 +24,12 @@ fn context(context: Context) -> &'static str {
 
 fn directives() -> String {
     let mut text = String::from(
-        "# Directives\n\nWritten by `make docs` from the table in `src/config/directives.rs`. Names and values are those of \
+        "# Directives\n\nWritten by `make docs` from the tables in `src/config/directives/`. Names and values are those of \
          mod_wsgi 6;\n[differences.md](differences.md) says where the behaviour differs.\n\nA flag is `On` or `Off`, in \
          any case. Where the same directive is set in several places, the most specific\none counts (virtual host \
          before main server, directory before both), separately for each setting.\n",
     );
-    for directive in &directives::ALL {
+    for directive in directives::all() {
         let name = directive.name.to_string_lossy();
         let syntax = directive.syntax.replace('|', "\\|");
         let _ = write!(
@@ -111,7 +111,7 @@ fn every_directive_has_a_test_against_a_real_server() {
     let mut text = String::new();
     sources(root().join("tests/compliance"), &mut text);
     sources(root().join("tests/e2e"), &mut text);
-    for directive in &directives::ALL {
+    for directive in directives::all() {
         let name = directive.name.to_str().unwrap();
         assert!(text.contains(name), "no test of {name}");
     }

@@ -210,12 +210,12 @@ pub struct Records<const N: usize>([sys::command_rec; N]);
 unsafe impl<const N: usize> Sync for Records<N> {}
 
 impl<const N: usize> Records<N> {
-    /// The table for `entries`.
-    pub const fn of<S>(entries: &'static [Directive<S>]) -> Self
+    /// The table for these parts.
+    pub const fn of<S>(parts: &'static [&'static [Directive<S>]]) -> Self
     where
         Directive<S>: Command,
     {
-        assert!(entries.len() + 1 == N);
+        assert!(count(parts) + 1 == N);
         const END: sys::command_rec = sys::command_rec {
             name: std::ptr::null(),
             func: sys::cmd_func { no_args: None },
@@ -225,10 +225,14 @@ impl<const N: usize> Records<N> {
             errmsg: std::ptr::null(),
         };
         let mut records = [END; N];
-        let mut at = 0;
-        while at < entries.len() {
-            records[at] = record(&entries[at]);
-            at += 1;
+        let (mut part, mut at, mut next) = (0, 0, 0);
+        while part < parts.len() {
+            if at == parts[part].len() {
+                (part, at) = (part + 1, 0);
+                continue;
+            }
+            records[next] = record(&parts[part][at]);
+            (at, next) = (at + 1, next + 1);
         }
         Self(records)
     }
@@ -238,6 +242,17 @@ impl<const N: usize> Records<N> {
         self.0.as_ptr()
     }
 }
+
+/// Number of directives in these parts.
+pub const fn count<S>(parts: &[&[Directive<S>]]) -> usize {
+    let (mut part, mut number) = (0, 0);
+    while part < parts.len() {
+        number += parts[part].len();
+        part += 1;
+    }
+    number
+}
+
 /// httpd's entry for a directive.
 const fn record<S>(entry: &'static Directive<S>) -> sys::command_rec
 where

@@ -1,7 +1,7 @@
 use super::*;
 use crate::apache::command::Regex;
 use crate::apache::users::Account;
-use crate::config::directives::ALL;
+use crate::config::directives::all;
 use crate::config::{DirConfig, Httpd, ServerConfig, Setter};
 
 /// A configuration that is being read: one server, what others have defined, and a system with two users.
@@ -57,7 +57,7 @@ impl Reading {
     /// Reads a directive of a server.
     fn read(&mut self, line: &str) -> Result<(), String> {
         let (name, args) = line.split_once(' ').unwrap_or((line, ""));
-        let directive = ALL.iter().find(|directive| directive.name.to_str() == Ok(name)).unwrap();
+        let directive = all().find(|directive| directive.name.to_str() == Ok(name)).unwrap();
         let location = format!("httpd.conf:{}", self.server.groups.len() + 1);
         let httpd = (&self.elsewhere[..], self.server_name, self.is_root);
         let server = &mut self.server;
@@ -367,7 +367,7 @@ fn sockets() {
 
 #[test]
 fn restrict_process_takes_names_as_they_are() {
-    let directive = ALL.iter().find(|directive| directive.name == c"WSGIRestrictProcess").unwrap();
+    let directive = all().find(|directive| directive.name == c"WSGIRestrictProcess").unwrap();
     let Setter::Section(set) = directive.set else { unreachable!() };
     let mut section = DirConfig::default();
     set("WSGIRestrictProcess", &mut section, b"replaced").unwrap();
