@@ -1,5 +1,6 @@
 //! What may differ from one place of the site to the next: the per-directory configuration.
 
+use super::proxies::{Network, TrustedHeaders};
 use crate::apache::Merge;
 use std::sync::Arc;
 
@@ -35,6 +36,10 @@ pub struct DirConfig {
     pub error_details: Option<bool>,
     /// WSGIRestrictProcess: the process groups that may be chosen, empty for embedded mode.
     pub restrict_process: Option<Arc<[Name]>>,
+    /// WSGITrustedProxyHeaders
+    pub trusted_headers: Option<TrustedHeaders>,
+    /// WSGITrustedProxies; none: every peer is trusted.
+    pub trusted_proxies: Option<Arc<[Network]>>,
 }
 
 /// WSGIPreload: which applications are started with the process.
@@ -75,6 +80,8 @@ impl Merge for DirConfig {
             preload: over.preload.or(self.preload),
             error_details: over.error_details.or(self.error_details),
             restrict_process: over.restrict_process.clone().or_else(|| self.restrict_process.clone()),
+            trusted_headers: over.trusted_headers.clone().or_else(|| self.trusted_headers.clone()),
+            trusted_proxies: over.trusted_proxies.clone().or_else(|| self.trusted_proxies.clone()),
         }
     }
 }

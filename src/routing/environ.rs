@@ -1,8 +1,9 @@
 //! The text entries of the environ, as PEP 3333 and CGI (RFC 3875) name them.
 
 use super::Route;
+use super::proxies::Forwarded;
 use crate::apache::{self, Request};
-use crate::config::{MapHead, RequestExt};
+use crate::config::{Category, MapHead, RequestExt};
 use crate::process;
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -20,15 +21,23 @@ pub struct Environ<'r> {
 impl<'r> Environ<'r> {
     /// The environ of a request.
     pub fn of(request: Request<'r>, route: &'r Route<'r>) -> Self {
-        let mut environ =
-            Self { entries: Vec::with_capacity(56), given: 0, https: request.is_tls(), request };
+        let forwarded = Forwarded::of(request, request.dir_config());
+        let scheme = forwarded.as_ref().and_then(Forwarded::https);
+        let https = scheme.is_none() && request.is_tls();
+        let mut environ = Self { entries: Vec::with_capacity(56), given: 0, https, request };
         environ.request_environment();
         environ.given = environ.entries.len();
-        environ.headers(route.pass_authorization);
+        environ.headers(route.pass_authorization, forwarded.as_ref());
         environ.server();
         environ.connection();
         environ.resource();
         environ.ours(route);
+        if let Some(forwarded) = forwarded {
+            environ.forwarded(&forwarded);
+        }
+        if let Some(Some(https)) = scheme {
+            environ.https = https;
+        }
         environ
     }
 
@@ -125,9 +134,17 @@ impl<'r> Environ<'r> {
 
     /// Headers as HTTP_*. Names with characters other than letters, digits and `-` are dropped: `X_A` and `X-A`
     /// would be one. `Proxy` is dropped (a client must not set HTTP_PROXY), credentials unless they are wanted.
-    fn headers(&mut self, pass_authorization: bool) {
+    fn headers(&mut self, pass_authorization: bool, forwarded: Option<&Forwarded<'r>>) {
         let both = self.request.passes_auth();
-        for (name, value) in self.request.headers_in().iter() {
+        for (name, mut value) in self.request.headers_in().iter() {
+            if let Some(forwarded) = forwarded {
+                if forwarded.drops(name) {
+                    continue;
+                }
+                if let Some(chain) = forwarded.chain(name) {
+                    value = self.request.pool().copy(chain);
+                }
+            }
             let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
             if is(b"Content-Type") {
                 self.set(c"CONTENT_TYPE", value);
@@ -221,6 +238,32 @@ impl<'r> Environ<'r> {
             self.set(c"PATH_INFO", path_info);
         }
         self.set(c"mod_wsgi.path_info", path_info);
+    }
+
+    /// What a trusted proxy tells, instead of what Apache knows.
+    fn forwarded(&mut self, forwarded: &Forwarded<'r>) {
+        for (category, names) in [
+            (Category::Client, &[c"REMOTE_ADDR"][..]),
+            (Category::Host, &[c"HTTP_HOST"]),
+            (Category::Server, &[c"SERVER_NAME"]),
+            (Category::Port, &[c"SERVER_PORT"]),
+            (Category::Script, &[c"SCRIPT_NAME", c"mod_wsgi.mount_point"]),
+        ] {
+            if let Some(value) = forwarded.told(category) {
+                let value = self.request.pool().copy(value);
+                names.iter().for_each(|name| self.replace(name, value));
+            }
+        }
+    }
+
+    /// Replaces an entry that was set here.
+    fn replace(&mut self, name: &'r CStr, value: &'r [u8]) {
+        let given = self.given;
+        let same = self.pairs().skip(given).position(|(other, _)| other == name.to_bytes());
+        match same {
+            Some(at) => self.entries[given + at].value = Slice::of(value),
+            None => self.set(name, value),
+        }
     }
 
     /// The module's own entries that are text.

@@ -4,6 +4,7 @@
 pub mod checks;
 mod environ;
 mod groups;
+mod proxies;
 
 pub use environ::Environ;
 pub use groups::{Route, is_known};

@@ -15,8 +15,6 @@ const LATER: &[&str] = &[
     "WSGIAuthGroupScript",
     "WSGIDispatchScript",
     "WSGIHandlerScript",
-    "WSGITrustedProxies",
-    "WSGITrustedProxyHeaders",
 ];
 
 /// Of Apache's own modules, those that the configurations want beside those of every test.

@@ -29,6 +29,7 @@ mod input;
 mod input_filters;
 mod interpreters;
 mod lifecycle;
+mod proxies;
 mod python_settings;
 mod redirects;
 mod releases;

@@ -393,8 +393,6 @@ const NOT_OURS: &[&str] = &[
     "WSGISlowRequests",
     "WSGITelemetryOptions",
     "WSGITelemetryService",
-    "WSGITrustedProxies",
-    "WSGITrustedProxyHeaders",
     "WSGIUserAuthoritative",
 ];
 

@@ -7,6 +7,7 @@ use crate::config::dir::{DirConfig, Name};
 use crate::config::table::{Directive, Setter};
 use crate::config::words::Words;
 use crate::config::{daemon, socket};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {

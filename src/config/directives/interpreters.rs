@@ -4,6 +4,7 @@ use super::{set, set_flag};
 use crate::apache::command::Arguments::One;
 use crate::apache::command::Context::Global;
 use crate::config::table::{Directive, Setter};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {

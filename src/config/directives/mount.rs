@@ -4,6 +4,7 @@ use crate::apache::command::Arguments::Raw;
 use crate::apache::command::Context::Server;
 use crate::config::table::{Directive, Setter};
 use crate::config::{django, import, script_alias};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {

@@ -5,6 +5,7 @@ use crate::apache::command::Arguments::One;
 use crate::apache::command::Context::{Directory, FileInfo, Global};
 use crate::config::server::HashSeed;
 use crate::config::table::{Directive, Setter};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {

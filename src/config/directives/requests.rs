@@ -1,10 +1,12 @@
 //! How a request is passed to an application, and its answer back.
 
 use super::{flag, set, set_flag};
-use crate::apache::command::Arguments::One;
+use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{FileInfo, Global};
 use crate::config::dir::MapHead;
+use crate::config::proxies;
 use crate::config::table::{Directive, Setter};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {
@@ -108,5 +110,37 @@ pub const ALL: &[Directive] = &[
         set: Setter::Server(|place, value| {
             set(&mut place.server.settings.process.case_sensitive, place.name, value)
         }),
+    },
+    Directive {
+        name: c"WSGITrustedProxyHeaders",
+        arguments: Raw,
+        context: FileInfo,
+        syntax: "header …",
+        default: "none",
+        help: c"Names of headers by which trusted proxies tell of their clients",
+        doc: "Headers by which a proxy in front of Apache tells who its client is and what it asked for. \
+              X-Forwarded-For, X-Client-IP and X-Real-IP set REMOTE_ADDR; X-Forwarded-Host and X-Host HTTP_HOST; X-Forwarded-Server \
+              SERVER_NAME; X-Forwarded-Port SERVER_PORT; X-Script-Name and X-Forwarded-Script-Name SCRIPT_NAME (and \
+              `mod_wsgi.mount_point`); X-Forwarded-Proto, X-Forwarded-Scheme and X-Scheme (`http`, `https`), X-Forwarded-HTTPS, \
+              X-Forwarded-SSL and X-HTTPS (`On`, `Off`) `wsgi.url_scheme`. Other names have no effect. Of \
+              several headers for the same thing the last one that is named here and that the request has counts; the others are removed from the \
+              environ, all of them if the request does not come from a trusted proxy. Lines of one section add up; a \
+              section inside another replaces the list. Name only headers that your proxy sets or removes: a client can send the others \
+              itself.",
+        set: Setter::Section(proxies::set_headers),
+    },
+    Directive {
+        name: c"WSGITrustedProxies",
+        arguments: Raw,
+        context: FileInfo,
+        syntax: "address|network …",
+        default: "every peer is trusted",
+        help: c"Addresses and networks of trusted proxies",
+        doc: "Proxies whose headers (WSGITrustedProxyHeaders) are believed: IPv4 and IPv6 addresses, and networks such as `10.0.0.0/8`, \
+              `10.1` or `2001:db8::/32`. The address is the one that Apache has for the client, after mod_remoteip. In X-Forwarded-For the \
+              last address that is not that of a trusted proxy is the client. Names are not looked up. Without the \
+              directive every peer is trusted, and the first address counts. Lines of one section add up; a section inside another replaces \
+              the list.",
+        set: Setter::Section(proxies::set_proxies),
     },
 ];

@@ -4,6 +4,7 @@ use super::set_flag;
 use crate::apache::command::Arguments::One;
 use crate::apache::command::Context::{AuthConfig, Global};
 use crate::config::table::{Directive, Place, Setter};
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {

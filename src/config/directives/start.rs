@@ -7,6 +7,7 @@ use crate::config::dir::Preload;
 use crate::config::table::{Directive, Setter};
 use crate::config::words::Words;
 use wire::exit_rule;
+
 /// The directives.
 pub const ALL: &[Directive] = &[
     Directive {
