@@ -22,9 +22,11 @@ fn hooks(pool: Pool<'_>) {
     parent::come_back();
     // The configuration has been read: is the python it names usable?
     hook::check_config::<check::Check>();
+    // What in it does not mean what it meant?
+    hook::check_config::<Notices>();
     // It is going to be used: who are we?
     hook::post_config::<python::Announce>();
-    // What in it has no effect?
+    // And in the log: what does not mean what it meant?
     hook::post_config::<Notices>();
     // What do its processes learn from each other of the start of applications?
     hook::post_config::<startup::registry::Prepare>();

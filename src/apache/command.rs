@@ -128,9 +128,19 @@ impl<'a> Place<'a> {
 
     /// httpd's complaint if the directive does not stand in the main server.
     pub fn global_only(self) -> Result<(), String> {
+        self.outside(sys::GLOBAL_ONLY as u32)
+    }
+
+    /// The directive stands in a `.htaccess`, which is read for a request.
+    pub fn is_htaccess(self) -> bool {
+        self.outside(sys::NOT_IN_HTACCESS as u32).is_err()
+    }
+
+    /// httpd's complaint if the directive stands where `forbidden` says.
+    fn outside(self, forbidden: u32) -> Result<(), String> {
         // SAFETY: a live command; the answer is null or a string of its pool.
         unsafe {
-            let complaint = sys::ap_check_cmd_context(self.command, sys::GLOBAL_ONLY as u32);
+            let complaint = sys::ap_check_cmd_context(self.command, forbidden);
             if complaint.is_null() {
                 Ok(())
             } else {

@@ -4,6 +4,7 @@ use super::Alias;
 use super::daemon::GroupOptions;
 use crate::apache::Merge;
 use std::sync::Arc;
+use wire::Message;
 use wire::settings::Settings;
 
 /// Settings of the main server or of a virtual host.
@@ -15,8 +16,8 @@ pub struct ServerConfig {
     pub groups: Vec<Arc<GroupOptions>>,
     /// Where the sockets of process groups are; only the main server's counts.
     pub socket: SocketConfig,
-    /// What to say of directives that are accepted without effect; only the main server has any.
-    pub without_effect: Vec<String>,
+    /// What to say of directives that are accepted, but not as they are meant: message and text, with the place.
+    pub notices: Vec<(Message, String)>,
     /// What every process that runs Python is told; only the main server's counts.
     pub settings: Settings,
     /// Which Python runs, and how it is started; only the main server's counts.

@@ -6,6 +6,7 @@ use crate::apache::command::{self, Command, Context, Line, Place as Site, Regex}
 use crate::apache::root_relative;
 use crate::apache::users::{self, Account};
 use std::sync::Arc;
+use wire::message;
 
 /// What takes the arguments of a directive in.
 pub enum Setter {
@@ -14,6 +15,8 @@ pub enum Setter {
     /// A directive of a section: read from `.htaccess` too, by threads that serve requests, so it sees no server. The
     /// first argument is the directive's name.
     Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
+    /// A directive that existing sites have and that changes nothing: what its arguments may be, and what holds instead.
+    Retired(fn(&str, &[u8]) -> Result<(), String>, &'static str),
 }
 
 /// A directive of this module.
@@ -99,6 +102,15 @@ impl Command for Directive {
         let name = self.name.to_str().unwrap_or_default();
         match self.set {
             Setter::Section(set) => set(name, line.dir_config::<Wsgi>(), args),
+            Setter::Retired(check, why) => {
+                check(name, args)?;
+                // Of a `.htaccess` each request would say it.
+                if !site.is_htaccess() {
+                    let text = format!("{}: {name} has no effect: {why}", site.location());
+                    line.server_config::<Wsgi>().notices.push((message::WITHOUT_EFFECT, text));
+                }
+                Ok(())
+            }
             Setter::Server(set) => {
                 let (server, location) = (line.server_config::<Wsgi>(), site.location());
                 set(&mut Place { name, location, server, httpd: &site }, args)

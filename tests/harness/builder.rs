@@ -388,12 +388,10 @@ const NOT_OURS: &[&str] = &[
     "WSGIHandlerScript",
     "WSGIPassApacheRequest",
     "WSGIPerInterpreterGIL",
-    "WSGIReloadMechanism",
     "WSGIServerMetrics",
     "WSGISlowRequests",
     "WSGITelemetryOptions",
     "WSGITelemetryService",
-    "WSGIUserAuthoritative",
 ];
 
 /// Whether the module under test has a directive of this name: else Apache calls it an invalid command. What of ours must

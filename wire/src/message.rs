@@ -409,6 +409,10 @@ messages! {
         "The configuration contains a directive of an earlier mod_wsgi that is no longer needed.",
         "The directive is accepted, but has no effect.",
         "Remove the directive. The line names its place and the reason.";
+    GROUP_SHARED 1046 Notice,
+        "Virtual hosts of one ServerName define the same process group with the same options, as when certbot copies a virtual host.",
+        "The virtual hosts share the processes of one group.",
+        "None is needed. Remove one of the definitions, or move it in front of the virtual hosts, to have it in one place.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",

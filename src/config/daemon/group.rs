@@ -1,6 +1,7 @@
 //! A process group as it was typed: the options of a WSGIDaemonProcess, with their defaults.
 
 use crate::apache::users::Account;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,6 +16,8 @@ pub struct GroupOptions {
     pub id: u32,
     /// `file:line` of its definition.
     pub location: String,
+    /// The options as they were typed, the last one of each name.
+    pub typed: BTreeMap<&'static str, String>,
 
     /// `processes=`. `None`: not given, so 1, and `wsgi.multiprocess` is False.
     pub processes: Option<u32>,

@@ -19,6 +19,7 @@ use super::table::Place;
 use super::words::{Words, nearest};
 use std::sync::Arc;
 use value::{Value, Wrong};
+use wire::message;
 
 /// Sets WSGIDaemonProcess; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
@@ -31,8 +32,14 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         GroupOptions { id, location: std::mem::take(&mut place.location), ..GroupOptions::named(name) };
     while let Some(setting) = words.setting() {
         let setting = setting.map_err(|word| unknown(&word))?;
+        if let Some((name, why)) = RETIRED.iter().find(|(name, _)| name.as_bytes() == setting.name) {
+            let text = format!("{}: {name}= has no effect: {why}", group.location);
+            place.server.notices.push((message::WITHOUT_EFFECT, text));
+            continue;
+        }
         let known = OPTIONS.iter().find(|row| row.name.as_bytes() == setting.name);
         let row = known.ok_or_else(|| unknown(&setting.name))?;
+        group.typed.insert(row.name, String::from_utf8_lossy(&setting.value).into_owned());
         let value = Value { text: &setting.value, httpd: place.httpd };
         (row.set)(&mut group, value).map_err(|wrong| match wrong {
             Wrong::Whole(complaint) => complaint,
@@ -49,6 +56,12 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     place.server.groups.push(Arc::new(group));
     Ok(())
 }
+
+/// Options of mod_wsgi before 5.0 that existing sites have, and what holds instead.
+const RETIRED: [(&str, &str); 2] = [
+    ("newrelic-config-file", "call newrelic.agent.initialize() at the beginning of the script"),
+    ("newrelic-environment", "pass it to newrelic.agent.initialize() at the beginning of the script"),
+];
 
 /// The first word, if it may be the name of a group.
 fn name(word: Vec<u8>) -> Result<Vec<u8>, String> {

@@ -7,6 +7,7 @@ use super::group::{Elsewhere, GroupOptions};
 use crate::apache::Server;
 use crate::config::ServerExt;
 use std::sync::Arc;
+use wire::message;
 
 /// All groups of a configuration, each with the server that defines it, in the order of their definitions.
 pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<GroupOptions>, Server<'c>)> {
@@ -23,9 +24,9 @@ pub fn all<'c>(main: Server<'c>) -> Vec<(&'c Arc<GroupOptions>, Server<'c>)> {
 }
 
 /// A name stands for one group. It may be defined again, with the same options, by virtual hosts of the ServerName of the
-/// first that did: they are one site, the copy one for HTTPS, and the group is one. `group` becomes that one.
+/// first that did: they are one site, as certbot copies one for HTTPS, and the group is one, which is noted. `group` becomes that one.
 pub(super) fn only_definition(
-    place: &Place<'_>,
+    place: &mut Place<'_>,
     elsewhere: &[Elsewhere],
     group: &mut GroupOptions,
 ) -> Result<(), String> {
@@ -43,11 +44,24 @@ pub(super) fn only_definition(
     if !one_site {
         return Err(duplicate(group, first, ONE_SITE));
     }
-    let again = GroupOptions { id: first.id, location: first.location.clone(), ..group.clone() };
+    let again = GroupOptions {
+        id: first.id,
+        location: first.location.clone(),
+        typed: first.typed.clone(),
+        ..group.clone()
+    };
     if again != **first {
-        return Err(duplicate(group, first, SAME_OPTIONS));
+        let rule = format!("{SAME_OPTIONS}; {}", difference(first, group));
+        return Err(duplicate(group, first, &rule));
     }
     group.id = first.id;
+    let text = format!(
+        "{}: process group '{}' is defined again, with the options of {}: the virtual hosts share its processes",
+        group.location,
+        String::from_utf8_lossy(&group.name),
+        first.location
+    );
+    place.server.notices.push((message::GROUP_SHARED, text));
     Ok(())
 }
 
@@ -67,6 +81,19 @@ pub fn misplaced(main: Server<'_>) -> Option<String> {
 const UNIQUE: &str = "names must be unique in the whole server, across all virtual hosts";
 const ONE_SITE: &str = "names must be unique in the whole server; only virtual hosts with the same ServerName may define the same group";
 const SAME_OPTIONS: &str = "another virtual host with the same ServerName must give the same options";
+
+/// The first option in which two definitions differ, as they were typed.
+fn difference(first: &GroupOptions, again: &GroupOptions) -> String {
+    let mut names = first.typed.keys().chain(again.typed.keys());
+    let name = names.find(|name| first.typed.get(*name) != again.typed.get(*name));
+    let shown = |group: &GroupOptions, name: &str| match group.typed.get(name) {
+        Some(value) => format!("{name}={value}"),
+        None => format!("no {name}="),
+    };
+    name.map_or_else(String::new, |name| {
+        format!("there is {} there and {} here", shown(first, name), shown(again, name))
+    })
+}
 
 fn duplicate(group: &GroupOptions, first: &GroupOptions, rule: &str) -> String {
     format!(

@@ -64,7 +64,7 @@ impl Reading {
         let mut place = Place { name: directive.name.to_str().unwrap(), location, server, httpd: &httpd };
         match directive.set {
             Setter::Server(set) => set(&mut place, args.as_bytes()),
-            Setter::Section(_) => unreachable!("{name} is one of sections"),
+            _ => unreachable!("{name} is one of sections"),
         }
     }
 
@@ -145,8 +145,11 @@ fn every_option_is_taken_in_and_documented() {
             "reload-wait" => "7",
             _ => value,
         };
-        let plain = format!("{:?}", group(""));
-        let set = format!("{:?}", group(&format!("{}={value}", row.name)));
+        let shown = |options: &str| {
+            let group = GroupOptions { typed: Default::default(), ..(*group(options)).clone() };
+            format!("{group:?}")
+        };
+        let (plain, set) = (shown(""), shown(&format!("{}={value}", row.name)));
         let at = plain.bytes().zip(set.bytes()).position(|(a, b)| a != b).expect(row.name);
         let field = plain[..at].rfind(": ").unwrap();
         assert!(fields.insert(field), "{} writes to the field of another option", row.name);
@@ -292,10 +295,14 @@ fn a_group_may_be_defined_again_by_its_site() {
     let mut copy = Reading { is_root: true, ..first().seen_from("site") };
     copy.read(line).unwrap();
     assert_eq!(copy.server.groups[0].id, 2);
+    let (message, text) = &copy.server.notices[0];
+    assert_eq!(*message, wire::message::GROUP_SHARED);
+    assert!(text.contains("'a' is defined again, with the options of httpd.conf:"), "{text}");
     assert!(copy.read(line).unwrap_err().starts_with("Name duplicates"), "twice in one host");
     for (host, line, rule) in [
         ("other", line, "only virtual hosts with the same ServerName"),
-        ("site", "WSGIDaemonProcess a threads=6 user=site", "must give the same options"),
+        ("site", "WSGIDaemonProcess a threads=6 user=site", "must give the same options; there is threads="),
+        ("site", "WSGIDaemonProcess a threads=6 user=site", " there and threads=6 here"),
     ] {
         let mut copy = Reading { is_root: true, ..first().seen_from(host) };
         let complaint = copy.read(line).unwrap_err();
@@ -384,4 +391,14 @@ fn a_merged_host_does_not_repeat_the_main_servers_groups() {
     main.read("WSGIDaemonProcess g").unwrap();
     assert!(main.server.merge(&ServerConfig::default()).groups.is_empty());
     assert_eq!(ServerConfig::default().merge(&main.server).groups.len(), 1);
+}
+
+#[test]
+fn options_of_earlier_versions_are_noted() {
+    let mut reading = Reading { is_root: true, ..Reading::default() };
+    reading.read("WSGIDaemonProcess a newrelic-config-file=/x threads=5 newrelic-environment=y").unwrap();
+    assert_eq!(reading.server.groups[0].threads, 5);
+    let names: Vec<_> = reading.server.notices.iter().map(|(message, _)| *message).collect();
+    assert_eq!(names, [wire::message::WITHOUT_EFFECT; 2]);
+    assert!(reading.server.notices[0].1.contains(": newrelic-config-file= has no effect: call "));
 }
