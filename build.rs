@@ -9,8 +9,8 @@ use std::process::Command;
 const VARIABLES: &[&str] = &["APXS", "APR_CONFIG", "LIBCLANG_PATH"];
 /// Names the module uses, by prefix; all else in the headers is left out of the bindings.
 const FUNCTIONS: &str = "(ap|apr|unixd|wsgi_shim)_.*";
-const TYPES: &str = "module|command_rec|cmd_parms|cmd_func|cmd_how|request_rec|server_rec|conn_rec|process_rec|core_dir_config|ap_.*|apr_.*";
-const VALUES: &str = "OK|DECLINED|DONE|SUSPENDED|ap_.*|apr_.*|MODULE_MAGIC_.*|OR_.*|RSRC_CONF|ACCESS_CONF|EXEC_ON_READ|HTTP_.*|M_.*|AP_.*|APR_.*|APLOG_.*|REQUEST_.*|OPT_.*|PROXYREQ_.*|GLOBAL_ONLY|NOT_IN_HTACCESS|ENABLE_MMAP_.*";
+const TYPES: &str = "module|command_rec|cmd_parms|cmd_func|cmd_how|request_rec|server_rec|conn_rec|process_rec|core_dir_config|authn_.*|authz_.*|ap_.*|apr_.*";
+const VALUES: &str = "OK|DECLINED|DONE|SUSPENDED|ap_.*|apr_.*|MODULE_MAGIC_.*|OR_.*|RSRC_CONF|ACCESS_CONF|EXEC_ON_READ|HTTP_.*|M_.*|AP_.*|APR_.*|APLOG_.*|REQUEST_.*|OPT_.*|PROXYREQ_.*|GLOBAL_ONLY|NOT_IN_HTACCESS|REMOTE_.*|AUTH_.*|AUTHN_.*|AUTHZ_.*|ENABLE_MMAP_.*";
 
 fn main() {
     for variable in VARIABLES {

@@ -28,6 +28,12 @@ pub trait Translate {
     fn run(r: Request<'_>) -> Status;
 }
 
+/// Says whether a client may see a resource, wherever it comes from.
+pub trait Access {
+    /// OK if it may, HTTP_FORBIDDEN if not, DECLINED if others are to say.
+    fn run(r: Request<'_>) -> Status;
+}
+
 /// Answers a request.
 pub trait Handle {
     /// The status, or DECLINED if the module does not handle the request.
@@ -81,6 +87,19 @@ pub fn translate<T: Translate>(order: &'static Order) {
     }
     // SAFETY: static function and order; called while hooks are registered.
     unsafe { sys::ap_hook_translate_name(Some(raw::<T>), order.pre.as_ptr(), order.post.as_ptr(), MIDDLE) }
+}
+
+/// Registers a check of who may see a resource, for requests and for subrequests that look a URL up.
+pub fn access_checker<T: Access>() {
+    extern "C" fn raw<T: Access>(r: *mut sys::request_rec) -> c_int {
+        // SAFETY: httpd passes a live request to one thread.
+        guard(sys::HTTP_INTERNAL_SERVER_ERROR as c_int, || T::run(unsafe { Request::from_raw(r) }).0)
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe {
+        let kind = sys::AP_AUTH_INTERNAL_PER_CONF as c_int;
+        sys::ap_hook_check_access(Some(raw::<T>), null(), null(), MIDDLE, kind);
+    }
 }
 
 /// Registers a handler.

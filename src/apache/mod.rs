@@ -20,6 +20,7 @@ pub mod mpm;
 mod names;
 mod pool;
 mod process;
+pub mod providers;
 mod request;
 mod server;
 mod synthetic;

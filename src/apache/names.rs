@@ -55,6 +55,20 @@ impl<'r> Request<'r> {
         super::text(self.record().useragent_ip)
     }
 
+    /// Name of the client's host if httpd has looked it up (HostnameLookups), else its address.
+    pub fn client_host(self) -> &'r [u8] {
+        // SAFETY: a live request; the name lives as the request or its connection.
+        super::text(unsafe {
+            sys::ap_get_useragent_host(self.raw(), sys::REMOTE_NAME as i32, std::ptr::null_mut())
+        })
+    }
+
+    /// The line below pages that httpd makes (ServerSignature).
+    pub fn signature(self) -> &'r [u8] {
+        // SAFETY: a live request; the text is of its pool.
+        super::text(unsafe { sys::ap_psignature(c"".as_ptr(), self.raw()) })
+    }
+
     /// Port of the client.
     pub fn client_port(self) -> u16 {
         let address = self.record().useragent_addr;

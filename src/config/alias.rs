@@ -38,6 +38,8 @@ pub enum Kind {
     Files,
     /// A script that is loaded with the process, whether a URL leads to it or not (WSGIImportScript).
     Import,
+    /// A script that handles resources of Apache's (WSGIHandlerScript).
+    Handler,
 }
 
 /// How an alias recognises its URLs.

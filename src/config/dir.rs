@@ -1,6 +1,7 @@
 //! What may differ from one place of the site to the next: the per-directory configuration.
 
 use super::proxies::{Network, TrustedHeaders};
+use super::scripts::{self, Handlers, HookScript};
 use crate::apache::Merge;
 use std::sync::Arc;
 
@@ -40,6 +41,16 @@ pub struct DirConfig {
     pub trusted_headers: Option<TrustedHeaders>,
     /// WSGITrustedProxies; none: every peer is trusted.
     pub trusted_proxies: Option<Arc<[Network]>>,
+    /// WSGIAccessScript
+    pub access_script: Option<Arc<HookScript>>,
+    /// WSGIAuthUserScript
+    pub auth_user_script: Option<Arc<HookScript>>,
+    /// WSGIAuthGroupScript
+    pub auth_group_script: Option<Arc<HookScript>>,
+    /// WSGIDispatchScript
+    pub dispatch_script: Option<Arc<HookScript>>,
+    /// WSGIHandlerScript
+    pub handlers: Option<Handlers>,
 }
 
 /// WSGIPreload: which applications are started with the process.
@@ -82,6 +93,11 @@ impl Merge for DirConfig {
             restrict_process: over.restrict_process.clone().or_else(|| self.restrict_process.clone()),
             trusted_headers: over.trusted_headers.clone().or_else(|| self.trusted_headers.clone()),
             trusted_proxies: over.trusted_proxies.clone().or_else(|| self.trusted_proxies.clone()),
+            access_script: over.access_script.clone().or_else(|| self.access_script.clone()),
+            auth_user_script: over.auth_user_script.clone().or_else(|| self.auth_user_script.clone()),
+            auth_group_script: over.auth_group_script.clone().or_else(|| self.auth_group_script.clone()),
+            dispatch_script: over.dispatch_script.clone().or_else(|| self.dispatch_script.clone()),
+            handlers: scripts::overlaid(self.handlers.as_ref(), over.handlers.as_ref()),
         }
     }
 }

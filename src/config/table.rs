@@ -1,6 +1,7 @@
 //! How a directive of this module is run.
 
 use super::daemon::{Elsewhere, GroupOptions};
+use super::scripts::ScriptPlace;
 use super::{DirConfig, ServerConfig, Wsgi};
 use crate::apache::command::{self, Command, Context, Line, Place as Site, Regex};
 use crate::apache::root_relative;
@@ -15,6 +16,8 @@ pub enum Setter {
     /// A directive of a section: read from `.htaccess` too, by threads that serve requests, so it sees no server. The
     /// first argument is the directive's name.
     Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
+    /// A script of a section. What starts with a process is the server's, unless a `.htaccess` names it.
+    Script(fn(&mut ScriptPlace<'_>, &mut DirConfig, &[u8]) -> Result<(), String>),
     /// A directive that existing sites have and that changes nothing: what its arguments may be, and what holds instead.
     Retired(fn(&str, &[u8]) -> Result<(), String>, &'static str),
 }
@@ -102,6 +105,16 @@ impl Command for Directive {
         let name = self.name.to_str().unwrap_or_default();
         match self.set {
             Setter::Section(set) => set(name, line.dir_config::<Wsgi>(), args),
+            Setter::Script(set) => {
+                let absolute = |path: &[u8]| site.absolute(path).unwrap_or_else(|| path.to_vec());
+                let mut place = ScriptPlace { absolute: &absolute, imports: Vec::new() };
+                set(&mut place, line.dir_config::<Wsgi>(), args)?;
+                let imports = place.imports;
+                if !site.is_htaccess() {
+                    line.server_config::<Wsgi>().aliases.extend(imports.into_iter().map(Arc::new));
+                }
+                Ok(())
+            }
             Setter::Retired(check, why) => {
                 check(name, args)?;
                 // Of a `.htaccess` each request would say it.

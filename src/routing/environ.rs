@@ -41,6 +41,20 @@ impl<'r> Environ<'r> {
         environ
     }
 
+    /// The environ for a script that says who may see something: without SetEnv's variables and without credentials.
+    pub fn of_check(request: Request<'r>, application_group: &'r [u8]) -> Self {
+        let mut environ =
+            Self { entries: Vec::with_capacity(48), given: 0, https: request.is_tls(), request };
+        environ.headers(false, None);
+        environ.server();
+        environ.set(c"SERVER_SIGNATURE", request.signature());
+        environ.connection();
+        environ.resource();
+        environ.set(c"mod_wsgi.process_group", b"");
+        environ.set(c"mod_wsgi.application_group", application_group);
+        environ
+    }
+
     /// Puts the entries into the request's environment, where `LogFormat "%{SCRIPT_NAME}e"`, mod_headers and expressions of
     /// Apache find them.
     pub fn show(&self) {
@@ -273,7 +287,7 @@ impl<'r> Environ<'r> {
         self.set(c"mod_wsgi.application_group", &route.application_group);
         self.set(c"mod_wsgi.callable_object", &route.callable);
         self.set(c"mod_wsgi.request_handler", r.handler());
-        self.set(c"mod_wsgi.handler_script", b"");
+        self.set(c"mod_wsgi.handler_script", route.handler_script.unwrap_or_default());
         let (host, port) = r.listener();
         self.set(c"mod_wsgi.listener_host", host);
         self.set_number(c"mod_wsgi.listener_port", port.into());

@@ -1,7 +1,7 @@
 //! Which interpreter and which callable: configured names, and the tokens `%{…}` in them.
 
 use crate::apache::{Request, Server};
-use crate::config::{Alias, DirConfig};
+use crate::config::{Alias, DirConfig, Kind};
 use crate::config::{RequestExt, ServerExt};
 use crate::process;
 use std::borrow::Cow;
@@ -18,6 +18,8 @@ pub struct Route<'r> {
     pub pass_authorization: bool,
     /// Names are lower-cased where they come from paths.
     pub case_sensitive: bool,
+    /// The script of WSGIHandlerScript that handles the resource.
+    pub handler_script: Option<&'r [u8]>,
 }
 
 impl<'r> Route<'r> {
@@ -44,7 +46,46 @@ impl<'r> Route<'r> {
             pass_authorization: alias.and_then(|a| a.pass_authorization).or(config.pass_authorization)
                 == Some(true),
             case_sensitive,
+            handler_script: alias.filter(|a| matches!(a.kind, Kind::Handler)).map(|a| &a.target[..]),
         }
+    }
+
+    /// The script that serves the request: that of its handler, or the file that it leads to.
+    pub fn script(&self, r: Request<'r>) -> &'r [u8] {
+        self.handler_script.unwrap_or_else(|| r.filename())
+    }
+
+    /// What WSGIDispatchScript says instead; tokens are expanded as in the configuration.
+    pub fn redirect(&mut self, r: Request<'r>, named: Redirection, name: Vec<u8>) {
+        let name = r.pool().copy(&name);
+        match named {
+            Redirection::Processes => {
+                self.process_group = group(r, name, self.case_sensitive, Named::Processes);
+            }
+            Redirection::Interpreter => {
+                self.application_group = group(r, name, self.case_sensitive, Named::Interpreter);
+            }
+            Redirection::Callable => self.callable = callable(r, Some(name)),
+        }
+    }
+}
+
+/// What of a route a script may choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirection {
+    /// The process group.
+    Processes,
+    /// The interpreter.
+    Interpreter,
+    /// The callable.
+    Callable,
+}
+
+/// The interpreter of a script that Apache asks: of the tokens those that do not tell of the resource.
+pub fn hook_group<'r>(r: Request<'r>, name: &'r [u8]) -> Cow<'r, [u8]> {
+    match name {
+        b"%{GLOBAL}" | b"%{SERVER}" | b"%{HOST}" => group(r, name, true, Named::Interpreter),
+        _ => Cow::Borrowed(name),
     }
 }
 

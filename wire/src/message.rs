@@ -73,6 +73,58 @@ messages! {
         "Apache could not fork a process.",
         "A process of a group is tried again with a growing delay; the supervisor of all groups at the next restart.",
         "Raise the limit of processes (`ulimit -u`, systemd's TasksMax), or find out why memory is short.";
+    BASIC_WITHOUT_SCRIPT 41 Error,
+        "`AuthBasicProvider wsgi` is in force where no WSGIAuthUserScript is.",
+        "Nobody can log in: the request gets 500.",
+        "Add WSGIAuthUserScript to the same section, or take `wsgi` out of AuthBasicProvider.";
+    BASIC_WITHOUT_FUNCTION 43 Error,
+        "The script of WSGIAuthUserScript has no function check_password().",
+        "Nobody can log in: the request gets 500.",
+        "Define check_password(environ, user, password) in the script.";
+    DIGEST_WITHOUT_SCRIPT 44 Error,
+        "`AuthDigestProvider wsgi` is in force where no WSGIAuthUserScript is.",
+        "Nobody can log in: the request gets 500.",
+        "Add WSGIAuthUserScript to the same section, or take `wsgi` out of AuthDigestProvider.";
+    DIGEST_WITHOUT_FUNCTION 46 Error,
+        "The script of WSGIAuthUserScript has no function get_realm_hash().",
+        "Nobody can log in: the request gets 500.",
+        "Define get_realm_hash(environ, user, realm) in the script.";
+    GROUPS_ITEM 50 Error,
+        "groups_for_user() returned an item that is neither str nor bytes.",
+        "Access is denied.",
+        "Return names of groups as strings.";
+    GROUPS_RESULT 51 Error,
+        "groups_for_user() returned something else than names in an iterable.",
+        "Access is denied.",
+        "Return a list of strings; an empty one for a user without groups.";
+    GROUPS_WITHOUT_FUNCTION 52 Error,
+        "The script of WSGIAuthGroupScript has no function groups_for_user().",
+        "Access is denied.",
+        "Define groups_for_user(environ, user) in the script.";
+    ACCESS_RESULT 55 Error,
+        "allow_access() returned something else than True, False or None.",
+        "The request gets 403.",
+        "Return True to allow, False to deny, None to leave it to the rest of the configuration.";
+    ACCESS_WITHOUT_FUNCTION 56 Error,
+        "The script of WSGIAccessScript has no function allow_access().",
+        "The request gets 403.",
+        "Define allow_access(environ, host) in the script.";
+    ACCESS_DENIED 57 Error,
+        "allow_access() returned False.",
+        "The request gets 403.",
+        "Nothing to do if the client is to be kept out.";
+    GROUPS_WITHOUT_SCRIPT 58 Error,
+        "`Require wsgi-group` is in force where no WSGIAuthGroupScript is.",
+        "Access is denied.",
+        "Add WSGIAuthGroupScript to the same section.";
+    GROUPS_EMPTY 59 Error,
+        "The user is in no group.",
+        "Access is denied.",
+        "Nothing to do if the user is to be kept out.";
+    GROUPS_OTHER 60 Error,
+        "The user is in none of the groups that `Require wsgi-group` names.",
+        "Access is denied.",
+        "Nothing to do if the user is to be kept out.";
     PRIORITY_FAILED 75 Warning,
         "The priority of a process could not be set (cpu-priority=).",
         "The process runs with the server's priority.",
@@ -229,6 +281,22 @@ messages! {
         "The application called sys.exit().",
         "The same as for WSGI0174. The process goes on.",
         "Do not end the process in a request.";
+    BASIC_EMPTY_NAME 176 Error,
+        "check_password() returned an empty name.",
+        "The request gets 500.",
+        "Return True, False, None, or the name that the user is to have.";
+    BASIC_RESULT 177 Error,
+        "check_password() returned something else than True, False, None or a str.",
+        "The request gets 500.",
+        "Return True, False, None, or the name that the user is to have.";
+    DIGEST_EMPTY 178 Error,
+        "get_realm_hash() returned an empty hash.",
+        "The request gets 500.",
+        "Return the MD5 of `user:realm:password` in hexadecimal, or None for an unknown user.";
+    DIGEST_RESULT 179 Error,
+        "get_realm_hash() returned something else than None, str or bytes.",
+        "The request gets 500.",
+        "Return the MD5 of `user:realm:password` in hexadecimal, or None for an unknown user.";
     CLOSE_LOOKUP 194 Error,
         "Looking up `close` on the application's iterable raised an exception other than AttributeError.",
         "The iterable is not closed.",
@@ -413,6 +481,18 @@ messages! {
         "Virtual hosts of one ServerName define the same process group with the same options, as when certbot copies a virtual host.",
         "The virtual hosts share the processes of one group.",
         "None is needed. Remove one of the definitions, or move it in front of the virtual hosts, to have it in one place.";
+    DISPATCH_RESULT 1047 Error,
+        "A function of WSGIDispatchScript returned something else than a name or None.",
+        "The request gets 500.",
+        "Return the name as str or bytes, or None for what the configuration says.";
+    HOOK_RAISED 1048 Error,
+        "A function of a script that Apache asks (WSGIAccessScript and its kind) raised an exception.",
+        "Access is denied, or the request gets 500.",
+        "See the traceback below the line.";
+    HANDLER_MISSING 1049 Error,
+        "The script of WSGIHandlerScript is not there, or cannot be read by Apache.",
+        "The request gets 500.",
+        "Check the path in the configuration, and the rights on it and on the directories above it.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",

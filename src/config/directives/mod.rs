@@ -6,6 +6,7 @@ mod mount;
 mod python;
 mod requests;
 mod retired;
+mod scripts;
 mod start;
 
 use super::dir::flag;
@@ -13,8 +14,16 @@ use super::table::Directive;
 use crate::apache::command;
 
 /// Every directive, in the order in which the documentation shows them.
-const PARTS: [&[Directive]; 7] =
-    [mount::ALL, start::ALL, groups::ALL, python::ALL, requests::ALL, interpreters::ALL, retired::ALL];
+const PARTS: [&[Directive]; 8] = [
+    mount::ALL,
+    start::ALL,
+    groups::ALL,
+    python::ALL,
+    requests::ALL,
+    interpreters::ALL,
+    scripts::ALL,
+    retired::ALL,
+];
 
 /// Every directive.
 pub fn all() -> impl Iterator<Item = &'static Directive> {
