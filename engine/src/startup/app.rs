@@ -1,52 +1,16 @@
-//! One application (a script in an application group) in this process, and where it stands.
-//!
-//! ```text
-//! Empty → Loading → Warming → Ready → Loading (its script has changed) → …
-//!            └─────────┴→ Failed → Loading (another attempt) → …
-//! ```
+//! One application (a script in an application group) in this process: what it is, and its [`Progress`] under a lock.
 
 use super::first::FirstRequests;
-use super::record::Record;
+use super::progress::{Progress, Want, Wanted};
 use super::script::Script;
+use super::state::{Counts, Event, NextInterpreter, Ticket};
 use crate::python::{Bound, Owned, Py};
 use crate::runtime::{Interpreter, lock};
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 use wire::Stamp;
 use wire::plan::StartPlan;
-
-/// Where an application stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Nothing was tried here.
-    Empty,
-    /// The script is being loaded, or waits for the startup lock.
-    Loading,
-    /// The warm-up requests run.
-    Warming,
-    /// The application serves.
-    Ready,
-    /// The last attempt failed, here or in another process.
-    Failed,
-}
-
-impl State {
-    /// Whether an attempt to start the application is running.
-    pub fn is_moving(self) -> bool {
-        matches!(self, Self::Loading | Self::Warming)
-    }
-}
-
-/// In which interpreter the next attempt is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NextInterpreter {
-    /// The interpreter of the application group.
-    Group,
-    /// A new one, which becomes that of its group: the last attempt spoiled the old one.
-    Fresh,
-}
 
 /// The module that a request found: its number, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,28 +63,10 @@ pub struct App {
     pub plan: StartPlan,
     /// The gate for its first requests.
     pub first: FirstRequests,
-    inner: Mutex<Inner>,
+    progress: Mutex<Progress>,
     moved: Condvar,
     /// What serves, once it was ready.
     serving: RwLock<Option<Arc<Serving>>>,
-}
-
-/// What changes as it starts.
-pub struct Inner {
-    /// Where it stands.
-    pub state: State,
-    /// Where the next attempt is made.
-    pub next_interpreter: NextInterpreter,
-    /// Attempts here whose threads hang.
-    pub hung: u32,
-    /// Ticket of the attempt, or of the request that checks its start, that may change the state; 0: none.
-    owner: u64,
-    /// The owner's attempt has an outcome, of which its loader or the watchdog makes the best.
-    settled: bool,
-    /// The attempt that timed out last, if no other was made since.
-    timed_out: u64,
-    /// What requests were refused with last, for which record, and when.
-    refused: Option<(u64, Instant, Record)>,
 }
 
 impl App {
@@ -133,15 +79,7 @@ impl App {
             callable: script.callable.into(),
             plan,
             first: FirstRequests::new(calm_after),
-            inner: Mutex::new(Inner {
-                state: State::Empty,
-                next_interpreter: NextInterpreter::Group,
-                hung: 0,
-                owner: 0,
-                settled: false,
-                timed_out: 0,
-                refused: None,
-            }),
+            progress: Mutex::default(),
             moved: Condvar::new(),
             serving: RwLock::new(None),
         })
@@ -161,25 +99,45 @@ impl App {
         hasher.finish() | 1
     }
 
-    /// What changes, locked.
-    pub fn inner(&self) -> MutexGuard<'_, Inner> {
-        lock(&self.inner)
+    /// A request wants it, and found `seen` too old; `key` is that of its start record.
+    pub fn want(&self, seen: Seen, has_tried: bool, key: u64) -> Wanted {
+        let mut progress = lock(&self.progress);
+        let is_newer = self.seen() != seen;
+        progress.want(Want { is_newer, has_tried, key }, os::monotonic())
     }
 
-    /// The owner is done with it: it stands there now, and those who wait look again. Nothing, if it has another owner.
-    pub fn leave(&self, owner: u64, state: State) {
-        let mut inner = self.inner();
-        if inner.owner == owner {
-            (inner.owner, inner.state) = (0, state);
-            drop(inner);
+    /// Something has happened to its start, says whoever works on that.
+    pub fn on(&self, by: Ticket, event: Event) -> Counts {
+        let answer = lock(&self.progress).on(by, event, os::monotonic());
+        if answer.wake {
             self.moved.notify_all();
+        }
+        answer.counts
+    }
+
+    /// Waits, but not for long, while somebody works on its start. `until`: microseconds of the monotonic clock.
+    pub fn wait(&self, until: i64) {
+        let rest = Duration::from_micros(until.saturating_sub(os::monotonic()).max(0) as u64);
+        let progress = lock(&self.progress);
+        if progress.is_moving() {
+            let pause = rest.min(Duration::from_millis(50));
+            drop(self.moved.wait_timeout(progress, pause).unwrap_or_else(PoisonError::into_inner));
         }
     }
 
-    /// Waits, but not for long, until it has moved.
-    pub fn wait<'a>(&self, inner: MutexGuard<'a, Inner>, until: Instant) -> MutexGuard<'a, Inner> {
-        let pause = until.saturating_duration_since(Instant::now()).min(Duration::from_millis(50));
-        self.moved.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0
+    /// Somebody works on its start.
+    pub fn is_moving(&self) -> bool {
+        lock(&self.progress).is_moving()
+    }
+
+    /// The attempt is being made and has not timed out.
+    pub fn is_made(&self, attempt: Ticket) -> bool {
+        lock(&self.progress).is_made(attempt)
+    }
+
+    /// Where the attempt that is being made, or the next one, is made.
+    pub fn next_interpreter(&self) -> NextInterpreter {
+        lock(&self.progress).next_interpreter()
     }
 
     /// What serves it; there is nothing until it was ready once.
@@ -199,103 +157,5 @@ impl App {
         let old = self.serving.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(serving));
         // Requests may still be at it; it goes with the last of them.
         drop(old);
-    }
-
-    /// Moves to Warming; false when the attempt's outcome is settled.
-    pub fn warm(&self, attempt: u64) -> bool {
-        let mut inner = self.inner();
-        let mine = inner.is_unsettled(attempt);
-        if mine {
-            inner.state = State::Warming;
-        }
-        mine
-    }
-
-    /// Whoever settles the outcome of an attempt, its loader or the watchdog, makes the best of it; true for one of them.
-    pub fn settle(&self, attempt: u64) -> bool {
-        let mut inner = self.inner();
-        let mine = inner.is_unsettled(attempt);
-        inner.settled |= mine;
-        mine
-    }
-
-    /// Settles an attempt as one that has timed out, and its thread hangs; false if it is settled already. The watchdog
-    /// writes that down and then calls [`App::leave_timed_out`].
-    pub fn time_out(&self, attempt: u64, next_interpreter: NextInterpreter) -> bool {
-        let mut inner = self.inner();
-        let mine = inner.is_unsettled(attempt);
-        if mine {
-            inner.hung += 1;
-            (inner.settled, inner.timed_out, inner.next_interpreter) = (true, attempt, next_interpreter);
-        }
-        mine
-    }
-
-    /// Moves to Failed, unless the attempt that timed out has come back meanwhile.
-    pub fn leave_timed_out(&self, attempt: u64) {
-        if self.inner().timed_out == attempt {
-            self.leave(attempt, State::Failed);
-        }
-    }
-
-    /// The owner's attempt is made: what one that timed out before comes back with does not count any more.
-    pub fn begin(&self, attempt: u64) {
-        let mut inner = self.inner();
-        if inner.owner == attempt {
-            inner.timed_out = 0;
-        }
-    }
-
-    /// An attempt that had timed out has ended well. True: no other was made since, so it owns the application again and
-    /// moves it to Ready. `None`: a request looks into its start just now.
-    pub fn come_back(&self, attempt: u64) -> Option<bool> {
-        let mut inner = self.inner();
-        if inner.timed_out != attempt {
-            return Some(false);
-        }
-        let free = inner.owner == 0 || inner.owner == attempt;
-        if free {
-            (inner.owner, inner.settled, inner.timed_out, inner.state) = (attempt, true, 0, State::Loading);
-        }
-        free.then_some(true)
-    }
-
-    /// A thread that hung in an attempt does not any more.
-    pub fn let_go(&self) {
-        let mut inner = self.inner();
-        inner.hung = inner.hung.saturating_sub(1);
-    }
-
-    /// The attempt still owns it.
-    pub fn is_owned_by(&self, attempt: u64) -> bool {
-        let inner = self.inner();
-        inner.owner == attempt && inner.timed_out != attempt
-    }
-}
-
-impl Inner {
-    /// Makes whoever looks into its start the owner; answers his ticket and where it stood.
-    pub fn own(&mut self) -> (u64, State) {
-        static TICKETS: AtomicU64 = AtomicU64::new(1);
-        let ticket = TICKETS.fetch_add(1, Ordering::Relaxed);
-        let was = self.state;
-        (self.owner, self.settled, self.state) = (ticket, false, State::Loading);
-        (ticket, was)
-    }
-
-    fn is_unsettled(&self, attempt: u64) -> bool {
-        self.owner == attempt && !self.settled
-    }
-
-    /// What was refused less than `age` ago for this record, if it still holds.
-    pub fn refused(&self, key: u64, age: Duration) -> Option<Record> {
-        let (known, at, record) = self.refused.as_ref()?;
-        let holds = *known == key && at.elapsed() < age && os::monotonic() < record.next;
-        holds.then(|| record.clone())
-    }
-
-    /// Notes what a request was refused with.
-    pub fn note_refusal(&mut self, key: u64, record: &Record) {
-        self.refused = Some((key, Instant::now(), record.clone()));
     }
 }

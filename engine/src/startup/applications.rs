@@ -1,9 +1,10 @@
 //! The applications of this process, and what it shares about them with others.
 
-use super::app::{App, NextInterpreter};
+use super::app::App;
 use super::notices::say_buried;
 use super::registry::Registry;
 use super::script::Script;
+use super::state::{Event, NextInterpreter, Ticket};
 use crate::python::{Bound, Py};
 use crate::runtime::exits::{self, Tenants};
 use crate::runtime::{self, Fit, Interpreter, RequestLog, Runtime, Settings};
@@ -84,23 +85,23 @@ impl Applications {
         }
     }
 
-    /// The interpreter for the next attempt to start an application, made if there is none. On a loader, not attached.
+    /// The interpreter for an attempt to start an application, made if there is none. On a loader, not attached.
     ///
     /// A spoiled one is left as it is, forgotten by its group: to end it would harm the others, for extension modules keep
     /// state of all interpreters together (Python 3.11's own `_asyncio` among them).
-    pub fn interpreter_for(&self, app: &App) -> Result<Arc<Interpreter>, String> {
+    pub fn interpreter_for(&self, app: &App, attempt: Ticket) -> Result<Arc<Interpreter>, String> {
         if let Some(serving) = app.serving() {
             // Requests are at it there, maybe.
             return Ok(serving.interpreter.clone());
         }
         if let Some(interpreter) = self.runtime.interpreters.current(&app.group)
-            && (app.inner().next_interpreter == NextInterpreter::Group
+            && (app.next_interpreter() == NextInterpreter::Group
                 || interpreter.attach(|py| interpreter.has_extensions(py)))
         {
             return Ok(interpreter);
         }
         let interpreter = self.runtime.interpreters.make(&app.group)?;
-        app.inner().next_interpreter = NextInterpreter::Group;
+        app.on(attempt, Event::InterpreterMade);
         Ok(interpreter)
     }
 
@@ -150,7 +151,7 @@ impl Tenants for Applications {
 
     fn starting(&self) -> Option<String> {
         let apps = self.all();
-        apps.iter().find(|app| app.inner().state.is_moving()).map(|app| app.shown().into_owned())
+        apps.iter().find(|app| app.is_moving()).map(|app| app.shown().into_owned())
     }
 }
 

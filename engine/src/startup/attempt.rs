@@ -1,6 +1,6 @@
 //! One attempt to start an application: the startup lock, an interpreter, the script, the warm-up, and the verdict.
 
-use super::app::{App, NextInterpreter, State};
+use super::app::App;
 use super::applications::Applications;
 use super::claims::{Advice, Claim};
 use super::current;
@@ -8,13 +8,13 @@ use super::failure::Failure;
 use super::load::Settled;
 use super::permits::Permit;
 use super::record::{Record, Watched};
+use super::state::{Counts, Event, NextInterpreter, Ticket};
 use crate::host;
 use crate::python::Standing;
 use crate::runtime::{Interpreter, RequestLog, exits, gate, lock};
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::{Message, Stamp, message as msg};
@@ -24,10 +24,8 @@ pub struct Attempt {
     /// What is started.
     pub app: Arc<App>,
     pub(super) applications: &'static Applications,
-    /// The ticket of its owner.
-    pub(super) serial: u64,
-    /// Where the application stood.
-    was: State,
+    /// What it is known by to the application.
+    pub(super) ticket: Ticket,
     /// The script as it was seen.
     pub(super) stamp: Stamp,
     pub(super) claim: Mutex<Option<Claim>>,
@@ -36,8 +34,8 @@ pub struct Attempt {
     /// Log of the request that wants it; none when the process starts.
     pub(super) log: Option<Arc<RequestLog>>,
     pub(super) permit: Mutex<Option<Permit<'static>>>,
-    /// Begin of the time that is limited, microseconds; 0: not yet.
-    begun: AtomicI64,
+    /// When the time began that is limited, microseconds of the monotonic clock.
+    begun: OnceCell<i64>,
     /// Which loader makes it, and which of the queue's tasks it is.
     task: OnceCell<(u64, u64)>,
     /// The interpreter it is made in.
@@ -61,21 +59,20 @@ impl Attempt {
     pub fn new(
         app: &Arc<App>,
         applications: &'static Applications,
-        (serial, was): (u64, State),
+        ticket: Ticket,
         stamp: Stamp,
         log: Option<Arc<RequestLog>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             app: app.clone(),
             applications,
-            serial,
-            was,
+            ticket,
             stamp,
             claim: Mutex::default(),
             before: OnceCell::new(),
             log,
             permit: Mutex::default(),
-            begun: AtomicI64::new(0),
+            begun: OnceCell::new(),
             task: OnceCell::new(),
             interpreter: OnceCell::new(),
             standing: Standing::default(),
@@ -96,19 +93,21 @@ impl Attempt {
 
     /// How long it has been made.
     pub fn age(&self) -> Duration {
-        Duration::from_micros((os::monotonic() - self.begun.load(Ordering::SeqCst)).max(0) as u64)
+        let begun = self.begun.get().copied().unwrap_or_else(os::monotonic);
+        Duration::from_micros((os::monotonic() - begun).max(0) as u64)
     }
 
     /// When the attempt must have ended, microseconds of the monotonic clock; `None`: its time has not begun.
     pub fn deadline(&self) -> Option<i64> {
-        let begun = self.begun.load(Ordering::SeqCst);
-        (begun > 0).then(|| begun + self.applications.runtime.settings.startup_timeout().as_micros() as i64)
+        let limit = self.applications.runtime.settings.startup_timeout().as_micros() as i64;
+        self.begun.get().map(|begun| begun + limit)
     }
 
     /// Ends the attempt because its time is over. True: another loader continues; false: the attempt ended in the last
     /// moment.
     pub fn time_out(&self) -> bool {
-        if !self.app.time_out(self.serial, self.next_after_time_out()) {
+        let next = self.next_after_time_out();
+        if self.app.on(self.ticket, Event::TimedOut { next }) != Counts::Yes {
             return false;
         }
         drop(lock(&self.permit).take());
@@ -116,7 +115,7 @@ impl Attempt {
             self.applications.runtime.loader.replace(*task, self.applications.runtime.interpreters.main());
         }
         let record = self.timed_out();
-        self.app.leave_timed_out(self.serial);
+        self.app.on(self.ticket, Event::TimeOutKnown);
         self.say_timed_out(&record);
         true
     }
@@ -145,7 +144,7 @@ impl Attempt {
             drop(lock(&self.permit).take());
             return;
         }
-        self.begun.store(os::monotonic(), Ordering::SeqCst);
+        let _ = self.begun.set(os::monotonic());
         // A service does not start, it runs.
         let told = !self.applications.runtime.settings.process.is_service();
         if told {
@@ -164,7 +163,7 @@ impl Attempt {
             Ok((Settled::InTime, done)) => self.end(done),
             Ok((Settled::Late(counts), done)) => self.end_late(done, counts),
             // The panic has been logged where it happened.
-            Err(_) if self.app.is_owned_by(self.serial) => {
+            Err(_) if self.app.on(self.ticket, Event::Broken) == Counts::Yes => {
                 self.end(Err(Failure::new(msg::PANIC, &self.app, "a fault in mod_wsgi itself")));
             }
             Err(_) => {}
@@ -183,15 +182,15 @@ impl Attempt {
             Advice::Start(claim) => {
                 let _ = self.before.set((claim.record.clone(), claim.changed));
                 *lock(&self.claim) = Some(claim);
-                self.app.begin(self.serial);
+                self.app.on(self.ticket, Event::Begun);
                 true
             }
             Advice::Refuse(_) => {
-                self.app.leave(self.serial, State::Failed);
+                self.app.on(self.ticket, Event::Refused(None));
                 false
             }
             Advice::Wait => {
-                self.app.leave(self.serial, self.was);
+                self.app.on(self.ticket, Event::LetGo);
                 false
             }
         }

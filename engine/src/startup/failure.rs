@@ -1,7 +1,8 @@
 //! Why an attempt failed, in words for the log.
 
-use super::app::{App, NextInterpreter};
+use super::app::App;
 use super::record::Cause;
+use super::state::NextInterpreter;
 use wire::{Message, message as msg};
 
 /// Why an attempt failed, and what that means for the next attempt.

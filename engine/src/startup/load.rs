@@ -1,9 +1,9 @@
 //! What an attempt does on its loader: an interpreter, the script, the warm-up; and who settles its outcome.
 
-use super::app::NextInterpreter;
 use super::attempt::Attempt;
 use super::failure::{Failure, at_start, failure_text, is_of_rules};
 use super::script::Script;
+use super::state::{Counts, Event, NextInterpreter};
 use crate::python::{Bound, Py, Raised};
 use crate::runtime::{Interpreter, Output, alarm, forks, lock};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ impl Attempt {
     /// Makes the interpreter if need be, loads the script there and warms it up. On a loader, not attached.
     pub(super) fn make(self: &Arc<Self>) -> (Settled, Result<(), Box<Failure>>) {
         let begun = Instant::now();
-        let interpreter = match self.applications.interpreter_for(&self.app) {
+        let interpreter = match self.applications.interpreter_for(&self.app, self.ticket) {
             Ok(interpreter) => interpreter,
             Err(why) => {
                 let what =
@@ -47,16 +47,16 @@ impl Attempt {
 
     /// Whether its outcome counts. The last step: until then the watchdog sees to it.
     fn settle(&self, well: bool, pause: impl Fn()) -> Settled {
-        if self.app.settle(self.serial) {
+        if self.app.on(self.ticket, Event::Ended { well }) == Counts::Yes {
             return Settled::InTime;
         }
-        self.app.let_go();
         // Requests look into a start for moments only.
         let mut tries = if well { 400 } else { 0 };
         while tries > 0 {
-            match self.app.come_back(self.serial) {
-                Some(counts) => return Settled::Late(counts),
-                None => pause(),
+            match self.app.on(self.ticket, Event::CameBack) {
+                Counts::Yes => return Settled::Late(true),
+                Counts::No => return Settled::Late(false),
+                Counts::NotYet => pause(),
             }
             tries -= 1;
         }
@@ -92,7 +92,7 @@ impl Attempt {
             Err((number, raised)) => Err(self.raised(py, interpreter, number, raised)),
         };
         let done = warmed.map_err(|mut failure| {
-            if self.app.is_owned_by(self.serial) {
+            if self.app.is_made(self.ticket) {
                 failure.next_interpreter = self.clean_up(py, interpreter, &before);
             }
             failure
@@ -135,7 +135,7 @@ impl Attempt {
         module: &Bound<'_>,
     ) -> Result<(), Box<Failure>> {
         let plan = &self.app.plan;
-        if plan.warm_ups.is_empty() || !self.app.warm(self.serial) {
+        if plan.warm_ups.is_empty() || self.app.on(self.ticket, Event::Warms) != Counts::Yes {
             return Ok(());
         }
         let warm_up = self.applications.protocol.warm_up;

@@ -1,7 +1,7 @@
 //! Starting an application is a step of its own: done once, alone, before any request, with its outcome known, told and
 //! acted upon.
 //!
-//! * [`App`] is where an application stands (Empty → Loading → Warming → Ready, or Failed); [`start`] moves it on.
+//! * [`App`] is an application, and [`progress`] says where its start stands; [`start`] has it started, as [`decision`] says.
 //! * An [`Attempt`] has a permit of the [`registry`] that processes share, runs on python-main, in an interpreter that no
 //!   failed attempt has spoiled, and writes its [`verdict`] down for all processes ([`record`]).
 //! * Requests wait for the start, and run one at a time at first ([`first`]).
@@ -14,16 +14,19 @@ mod attempt;
 mod claims;
 mod current;
 mod deaths;
+mod decision;
 mod delay;
 mod failure;
 mod first;
 mod load;
 mod notices;
 mod permits;
+mod progress;
 mod record;
 mod registry;
 mod script;
 mod start;
+mod state;
 mod stop;
 mod verdict;
 

@@ -1,14 +1,17 @@
 //! What a request does about an application that does not serve yet: have it started, wait, or be refused.
 
-use super::app::{App, Seen, State};
+use super::app::{App, Seen};
 use super::applications::{Applications, application};
 use super::attempt::Attempt;
 use super::claims::Advice;
+use super::decision::{Advised, Limits, Situation, Step};
 use super::first::Waiting;
+use super::progress::Wanted;
 use super::record::Record;
 use super::script::{Script, stamp};
+use super::state::Event;
 use super::{applications, notices};
-use crate::host::{self, Renewal, Renewed};
+use crate::host::{self, Renewed};
 use crate::runtime::loader::Task;
 use crate::runtime::{RequestLog, gate, lock};
 use std::sync::{Arc, Mutex};
@@ -18,13 +21,8 @@ use wire::{Stamp, message as msg};
 
 /// A short line about an application is written once in this time: on one that is down by all processes together.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
-/// How long a refusal is repeated before files are looked at again.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// Attempts that hang cost a thread each, so no more are made in a process unless something has changed.
-const MOST_HUNG: u32 = 3;
-/// What a process waits for another one's attempt, beyond the time that a start may take, and at most.
-const BEYOND: Duration = Duration::from_secs(30);
-const FOR_OTHERS: Duration = Duration::from_secs(600);
+/// How often a request asks about the attempt of another process.
+const BETWEEN_QUESTIONS: Duration = Duration::from_millis(20);
 
 /// Why a request cannot be served now.
 #[derive(Debug)]
@@ -58,69 +56,51 @@ impl Refusal {
 pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestLog>>) -> Result<(), Refusal> {
     let applications = applications::get().ok_or(Refusal::Stopping)?;
     let runtime = applications.runtime;
-    let patience =
-        if log.is_some() { runtime.settings.startup_timeout() } else { Duration::from_secs(u32::MAX.into()) };
-    let until = Instant::now() + patience;
-    // An attempt of this process ends by itself; one of another is waited for as long as it may take.
-    let others = until.min(Instant::now() + (runtime.settings.startup_timeout() + BEYOND).min(FOR_OTHERS));
+    let longest = i64::try_from(runtime.settings.startup_timeout().as_micros()).unwrap_or(i64::MAX);
+    let limits = Limits::new(os::monotonic(), longest, log.map(|_| longest));
     let key = app.key(stamp, runtime.settings.process.generation);
     let mut waiting = None;
-    let mut mine = false;
+    let mut may_wait = || may_wait(&mut waiting, app, applications, log);
+    let mut has_tried = false;
     loop {
-        let mut inner = app.inner();
-        while inner.state.is_moving() {
-            if gate().is_closed() {
-                return Err(Refusal::Stopping);
+        let (ticket, situation) = match app.want(seen, has_tried, key) {
+            Wanted::Moves => {
+                let stalled = log.is_none() && runtime.loader.is_stalled();
+                match limits.while_moving(os::monotonic(), gate().is_closed(), stalled) {
+                    Step::Stop => return Err(Refusal::Stopping),
+                    Step::Wait if may_wait() => app.wait(limits.own),
+                    _ => return Err(Refusal::Busy),
+                }
+                continue;
             }
-            let stalled = log.is_none() && runtime.loader.is_stalled();
-            if stalled || Instant::now() >= until || !may_wait(&mut waiting, app, applications, log) {
-                return Err(Refusal::Busy);
+            Wanted::Serves => return Ok(()),
+            Wanted::Failed => return Err(refused(applications, key)),
+            Wanted::Refused(record) => {
+                say_short(applications, app, key, &record);
+                return Err(Refusal::Failed(Box::new(record)));
             }
-            inner = app.wait(inner, until);
-        }
-        if inner.state == State::Ready && app.seen() != seen {
-            return Ok(());
-        }
-        if mine && inner.state == State::Failed {
-            drop(inner);
-            return Err(refused(applications, key));
-        }
-        if let Some(record) = inner.refused(key, BETWEEN_LOOKS) {
-            drop(inner);
-            say_short(applications, app, key, &record);
-            return Err(Refusal::Failed(Box::new(record)));
-        }
-        let hung = inner.hung;
-        let (ticket, was) = inner.own();
-        drop(inner);
-        let mut wait = || may_wait(&mut waiting, app, applications, log);
-        match consult(applications, app, key, (hung, applications.is_bold(log.is_none())), others, &mut wait)
-        {
-            // What failed here once is tried in a process that knows nothing of it.
-            Ok(())
-                if was == State::Failed
-                    && let Some(renewal) = host::renewal() =>
-            {
-                app.leave(ticket, was);
-                return Err(replaced(applications, app, key, renewal, until));
+            Wanted::Yours { ticket, failed, hung } => {
+                (ticket, Situation { failed_here: failed, hung, ..Situation::default() })
             }
-            Ok(()) if wait() => {
-                mine = true;
-                let attempt = Attempt::new(app, applications, (ticket, was), stamp, log.cloned());
+        };
+        let is_bold = applications.is_bold(log.is_none());
+        match consult(applications, app, (key, is_bold), &limits, situation, &mut may_wait) {
+            Asked::Start => {
+                has_tried = true;
+                app.on(ticket, Event::Queued);
+                let attempt = Attempt::new(app, applications, ticket, stamp, log.cloned());
                 runtime.loader.send(Task::Do(Box::new(move |task| attempt.run(task))));
             }
-            Ok(()) => {
-                app.leave(ticket, was);
-                return Err(Refusal::Busy);
+            Asked::Renew => {
+                app.on(ticket, Event::LetGo);
+                return Err(replaced(applications, app, key, &limits));
             }
-            Err(refusal) => {
-                let failed = if let Refusal::Failed(record) = &refusal {
-                    app.inner().note_refusal(key, record);
-                    true
-                } else {
-                    false
-                };
-                app.leave(ticket, if failed { State::Failed } else { was });
+            Asked::Failed(record) => {
+                app.on(ticket, Event::Refused(Some((key, record.clone()))));
+                return Err(Refusal::Failed(Box::new(record)));
+            }
+            Asked::Refused(refusal) => {
+                app.on(ticket, Event::LetGo);
                 return Err(refusal);
             }
         }
@@ -134,17 +114,13 @@ pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> bool {
 }
 
 /// The application failed here: another process tries it again, which is waited for.
-fn replaced(
-    applications: &Applications,
-    app: &App,
-    key: u64,
-    renewal: &dyn Renewal,
-    until: Instant,
-) -> Refusal {
+fn replaced(applications: &Applications, app: &App, key: u64, limits: &Limits) -> Refusal {
+    let Some(renewal) = host::renewal() else { return refused(applications, key) };
     let attempts = |record: Option<Record>| record.map_or(0, |record| record.attempts);
     let before = attempts(applications.registry.record(key));
     let failed_again = || gate().is_closed() || attempts(applications.registry.record(key)) != before;
-    match renewal.failed(&app.path, until, &failed_again) {
+    let rest = limits.own.saturating_sub(os::monotonic()).max(0) as u64;
+    match renewal.failed(&app.path, Instant::now() + Duration::from_micros(rest), &failed_again) {
         Renewed::Elsewhere => Refusal::Elsewhere,
         Renewed::Here => refused(applications, key),
     }
@@ -168,36 +144,51 @@ fn may_wait(
     waiting.is_some()
 }
 
+/// What a request has found out about the start of an application.
+enum Asked {
+    /// It has an attempt made.
+    Start,
+    /// Another process is to take the place of this one.
+    Renew,
+    /// The application is known to fail.
+    Failed(Record),
+    /// Nothing is known of the application, but the request cannot wait.
+    Refused(Refusal),
+}
+
 /// Asks the registry until it advises something else than waiting. Whoever makes the attempt asks it once more: nothing is
 /// claimed for a task that waits in a queue.
 fn consult(
     applications: &Applications,
     app: &App,
-    key: u64,
-    (hung, bold): (u32, bool),
-    until: Instant,
+    (key, is_bold): (u64, bool),
+    limits: &Limits,
+    mut situation: Situation,
     may_wait: &mut dyn FnMut() -> bool,
-) -> Result<(), Refusal> {
+) -> Asked {
+    situation.renewable = host::renewal().is_some();
     loop {
         applications.bury(app, key);
-        match applications.registry.consult(key, bold) {
-            Advice::Refuse(record) => {
-                say_short(applications, app, key, &record);
-                return Err(Refusal::Failed(Box::new(record)));
-            }
-            Advice::Start(claim) if hung >= MOST_HUNG && !claim.changed && claim.failed() => {
-                let record = claim.record.clone();
-                applications.registry.give_up(claim);
-                say_short(applications, app, key, &record);
-                return Err(Refusal::Failed(Box::new(record)));
-            }
+        let (advised, record) = match applications.registry.consult(key, is_bold) {
+            Advice::Refuse(record) => (Advised::Refuse, record),
+            Advice::Wait => (Advised::Wait, Record::default()),
             Advice::Start(claim) => {
+                let (again, record) = (claim.failed() && !claim.changed, claim.record.clone());
                 applications.registry.give_up(claim);
-                return Ok(());
+                (Advised::Start { again }, record)
             }
-            Advice::Wait if gate().is_closed() => return Err(Refusal::Stopping),
-            Advice::Wait if Instant::now() >= until || !may_wait() => return Err(Refusal::Busy),
-            Advice::Wait => std::thread::sleep(Duration::from_millis(20)),
+        };
+        situation.stopping = gate().is_closed();
+        match limits.when_advised(os::monotonic(), advised, &situation) {
+            Step::Refuse => {
+                say_short(applications, app, key, &record);
+                return Asked::Failed(record);
+            }
+            Step::Renew => return Asked::Renew,
+            Step::Start if may_wait() => return Asked::Start,
+            Step::Wait if may_wait() => std::thread::sleep(BETWEEN_QUESTIONS),
+            Step::Stop => return Asked::Refused(Refusal::Stopping),
+            Step::Start | Step::Wait | Step::GiveUp => return Asked::Refused(Refusal::Busy),
         }
     }
 }

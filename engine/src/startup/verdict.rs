@@ -1,12 +1,12 @@
 //! The end of an attempt: what it means for requests, for other processes and for whoever reads the log.
 
 use super::advice;
-use super::app::{NextInterpreter, State};
 use super::attempt::Attempt;
 use super::claims::Claim;
 use super::delay::{delay, fresh_id};
 use super::failure::Failure;
 use super::record::{Cause, Record, Verdict, Watched};
+use super::state::Event;
 use crate::host;
 use crate::runtime::{Interpreter, is_stop_asked, lock};
 use std::time::Duration;
@@ -56,9 +56,8 @@ impl Attempt {
         let claim = lock(&self.claim).take().unwrap_or_else(Claim::none);
         let proven = Record { verdict: Verdict::Proven, ..Record::default() };
         self.applications.registry.conclude(self.key(), claim, |_| proven);
-        self.app.inner().next_interpreter = NextInterpreter::Group;
         self.app.first.close();
-        self.app.leave(self.serial, State::Ready);
+        self.app.on(self.ticket, Event::Proven);
     }
 
     /// Logs that the script is being loaded, in the words that mod_wsgi has for it, which people look for in logs.
@@ -91,13 +90,14 @@ impl Attempt {
 
     fn failed(&self, failure: &Failure) {
         let settings = &self.applications.runtime.settings;
+        let next = failure.next_interpreter;
         if settings.process.is_service() && failure.number == msg::PRELOAD_EXITED {
             // A service ends as it likes.
             let asked = is_stop_asked();
             let level = if asked { wire::Level::Info } else { failure.number.level() };
             let text = format!("{}: {} ({})", failure.number, failure.what, failure.cause.summary());
             host::log(level, text.as_bytes());
-            self.app.leave(self.serial, State::Failed);
+            self.app.on(self.ticket, Event::Failed { next });
             return;
         }
         let record = self.conclude(&failure.cause, failure.watched.clone());
@@ -117,8 +117,7 @@ impl Attempt {
                 std::process::id(),
             );
             self.say(failure.number, text);
-            self.app.inner().next_interpreter = failure.next_interpreter;
-            self.app.leave(self.serial, State::Failed);
+            self.app.on(self.ticket, Event::Failed { next });
             return;
         }
         let mut lines = vec![format!(
@@ -142,8 +141,7 @@ impl Attempt {
             lines.push(format!("{}: what to do: {advice}", msg::ADVICE));
         }
         self.log_lines(failure.number, lines);
-        self.app.inner().next_interpreter = failure.next_interpreter;
-        self.app.leave(self.serial, State::Failed);
+        self.app.on(self.ticket, Event::Failed { next });
     }
 
     fn log_lines(&self, number: Message, lines: Vec<String>) {
