@@ -27,8 +27,11 @@ include!(concat!(env!("OUT_DIR"), "/libpython.rs"));
 struct Bootstrap;
 
 impl python::Entry for Bootstrap {
-    fn embed(py: python::Py<'_>, address: usize) -> python::Result<()> {
-        embedded::embed(py, address)
+    type Host = wire::abi::Host;
+
+    unsafe fn embed(py: python::Py<'_>, host: std::ptr::NonNull<Self::Host>) -> python::Result<()> {
+        // SAFETY: says the caller.
+        unsafe { embedded::embed(py, host) }
     }
 
     fn work(py: python::Py<'_>) -> python::Result<()> {

@@ -4,12 +4,7 @@ use super::client::Client;
 use super::{Request, sys};
 use std::ffi::{c_char, c_void};
 use std::marker::PhantomData;
-
-/// The owner of a block that a bucket refers to.
-pub trait Owner {
-    /// The block is no longer needed. May run in any thread.
-    fn release(owner: *mut c_void);
-}
+use std::os::fd::{IntoRawFd, OwnedFd};
 
 /// The answer of one request.
 pub struct Brigade<'r> {
@@ -60,54 +55,42 @@ impl<'r> Brigade<'r> {
         }
     }
 
-    /// Adds a bucket that refers to `block`, which stays valid until `O::release(owner)`.
-    pub fn refer<O: Owner>(&mut self, block: wire::Slice, owner: *mut c_void) {
-        self.added += block.len as u64;
-        let bucket = shared::make::<O>(self.list(), block, owner);
+    /// Adds a bucket that refers to the bytes of `block`, which is dropped when they are no longer needed, in any thread.
+    pub fn refer<T: AsRef<[u8]> + Send + 'static>(&mut self, block: T) {
+        self.added += block.as_ref().len() as u64;
+        let bucket = shared::make(self.list(), block);
         self.add(bucket);
     }
 
-    /// Adds `len` bytes of a file from `offset` on. The descriptor is duplicated; its copy is closed with the
-    /// request. `sendfile` allows sendfile(2) where the filters allow it, `mapped` that they have it in memory.
-    pub fn file(
-        &mut self,
-        fd: i32,
-        offset: i64,
-        len: i64,
-        sendfile: bool,
-        mapped: bool,
-    ) -> std::io::Result<()> {
+    /// Adds `len` bytes of a file from `offset` on; it is closed with the request. `sendfile` allows sendfile(2) where the
+    /// filters allow it, `mapped` that they have it in memory.
+    pub fn file(&mut self, file: OwnedFd, offset: i64, len: i64, sendfile: bool, mapped: bool) {
         let pool = self.request.pool().raw();
-        // SAFETY: duplicating any number is harmless; a bad one is an error.
-        let mut copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
-        if copy < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
+        let mut fd = file.into_raw_fd();
         self.added += len as u64;
-        // SAFETY: `copy` is a descriptor of ours; a cleanup closes it with the request's pool, which outlives the bucket:
+        // SAFETY: a descriptor that is ours alone; a cleanup closes it with the request's pool, which outlives the bucket:
         // httpd destroys it with the EOR bucket, which comes after the data. apr_os_file_put registers none.
         unsafe {
             sys::apr_pool_cleanup_register(
                 pool,
-                copy as usize as *const c_void,
+                fd as usize as *const c_void,
                 Some(close_descriptor),
                 Some(sys::apr_pool_cleanup_null),
             );
             if !sendfile && !mapped {
-                let bucket = super::file::make(self.list(), self.request, copy, offset, len);
+                let bucket = super::file::make(self.list(), self.request, fd, offset, len);
                 self.add(bucket);
-                return Ok(());
+                return;
             }
             let flags = sys::APR_FOPEN_READ as i32
                 | if sendfile { sys::APR_FOPEN_SENDFILE_ENABLED as i32 } else { 0 };
             let mut file: *mut sys::apr_file_t = std::ptr::null_mut();
-            sys::apr_os_file_put(&mut file, &mut copy, flags, pool);
+            sys::apr_os_file_put(&mut file, &mut fd, flags, pool);
             let bucket = sys::apr_brigade_insert_file(self.raw, file, offset, len, pool);
             if !bucket.is_null() {
                 sys::apr_bucket_file_enable_mmap(bucket, i32::from(mapped));
             }
         }
-        Ok(())
     }
 
     /// Drops what was added.
@@ -213,59 +196,62 @@ mod shared {
     use super::*;
 
     #[repr(C)]
-    struct Block {
+    struct Block<T> {
         /// First, as apr_bucket_shared_make wants it.
         count: sys::apr_bucket_refcount,
         base: *const u8,
-        owner: *mut c_void,
+        owner: T,
     }
 
-    struct Type<O>(PhantomData<O>);
+    struct Type<T>(PhantomData<T>);
 
-    impl<O: Owner> Type<O> {
+    impl<T> Type<T> {
         const TYPE: &'static sys::apr_bucket_type_t = &sys::apr_bucket_type_t {
             name: c"WSGI".as_ptr(),
             num_func: 5,
             is_metadata: 0,
-            destroy: Some(destroy::<O>),
-            read: Some(read),
+            destroy: Some(destroy::<T>),
+            read: Some(read::<T>),
             setaside: Some(sys::apr_bucket_setaside_noop),
             split: Some(sys::apr_bucket_shared_split),
             copy: Some(sys::apr_bucket_shared_copy),
         };
     }
 
-    pub fn make<O: Owner>(
+    pub fn make<T: AsRef<[u8]> + Send + 'static>(
         list: *mut sys::apr_bucket_alloc_t,
-        block: wire::Slice,
-        owner: *mut c_void,
+        owner: T,
     ) -> *mut sys::apr_bucket {
-        // SAFETY: both structures come from the bucket allocator and are filled before anybody sees them.
+        // APR aligns what it allocates for numbers and pointers.
+        const { assert!(align_of::<Block<T>>() <= align_of::<*const u8>()) };
+        // SAFETY: both structures come from the bucket allocator and are filled before anybody sees them. The owner stays
+        // where it is, and is only borrowed, until the last bucket is destroyed; so its bytes stay, too.
         unsafe {
             let bucket: *mut sys::apr_bucket =
                 sys::apr_bucket_alloc(size_of::<sys::apr_bucket>() as _, list).cast();
             sys::wsgi_shim_bucket_init(bucket, list);
-            let data: *mut Block = sys::apr_bucket_alloc(size_of::<Block>() as _, list).cast();
-            (*data).base = block.ptr;
-            (*data).owner = owner;
-            let bucket = sys::apr_bucket_shared_make(bucket, data.cast(), 0, block.len as _);
-            (*bucket).type_ = Type::<O>::TYPE;
+            let data: *mut Block<T> = sys::apr_bucket_alloc(size_of::<Block<T>>() as _, list).cast();
+            (&raw mut (*data).owner).write(owner);
+            let bytes = (*data).owner.as_ref();
+            (*data).base = bytes.as_ptr();
+            let bucket = sys::apr_bucket_shared_make(bucket, data.cast(), 0, bytes.len() as _);
+            (*bucket).type_ = Type::<T>::TYPE;
             bucket
         }
     }
 
-    extern "C" fn destroy<O: Owner>(data: *mut c_void) {
+    extern "C" fn destroy<T>(data: *mut c_void) {
         // SAFETY: called by APR with the data of a bucket of this type; the last reference frees it.
         unsafe {
             if sys::apr_bucket_shared_destroy(data) != 0 {
-                let owner = (*data.cast::<Block>()).owner;
+                let owner = (&raw const (*data.cast::<Block<T>>()).owner).read();
                 sys::apr_bucket_free(data);
-                crate::apache::guard((), || O::release(owner));
+                crate::apache::guard((), || drop(owner));
             }
         }
     }
 
-    extern "C" fn read(
+    extern "C" fn read<T>(
         bucket: *mut sys::apr_bucket,
         text: *mut *const c_char,
         len: *mut sys::apr_size_t,
@@ -273,7 +259,7 @@ mod shared {
     ) -> sys::apr_status_t {
         // SAFETY: called by APR with a bucket of this type and room for both answers.
         unsafe {
-            let data: *const Block = (*bucket).data.cast();
+            let data: *const Block<T> = (*bucket).data.cast();
             *text = (*data).base.offset((*bucket).start as isize).cast();
             *len = (*bucket).length;
         }

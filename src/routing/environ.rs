@@ -11,9 +11,11 @@ use wire::{Pair, Slice};
 
 /// The entries, in the order in which they count: a later one replaces an earlier one of its name.
 pub struct Environ<'r> {
-    entries: Vec<Pair>,
+    entries: Vec<Pair<'r>>,
     /// Number of those that are SetEnv's and its kind's.
     given: usize,
+    /// Names of the others.
+    names: Vec<&'r CStr>,
     https: bool,
     request: Request<'r>,
 }
@@ -24,9 +26,8 @@ impl<'r> Environ<'r> {
         let forwarded = Forwarded::of(request, request.dir_config());
         let scheme = forwarded.as_ref().and_then(Forwarded::https);
         let https = scheme.is_none() && request.is_tls();
-        let mut environ = Self { entries: Vec::with_capacity(56), given: 0, https, request };
+        let mut environ = Self::empty(request, https);
         environ.request_environment();
-        environ.given = environ.entries.len();
         environ.headers(route.pass_authorization, forwarded.as_ref());
         environ.server();
         environ.connection();
@@ -41,10 +42,15 @@ impl<'r> Environ<'r> {
         environ
     }
 
+    fn empty(request: Request<'r>, https: bool) -> Self {
+        let (entries, names) = (Vec::with_capacity(56), Vec::with_capacity(56));
+        Self { entries, given: 0, names, https, request }
+    }
+
     /// The environ for a script that says who may see something: without SetEnv's variables and without credentials.
     pub fn of_check(request: Request<'r>, application_group: &'r [u8]) -> Self {
         let mut environ =
-            Self { entries: Vec::with_capacity(48), given: 0, https: request.is_tls(), request };
+            Self::empty(request, request.is_tls());
         environ.headers(false, None);
         environ.server();
         environ.set(c"SERVER_SIGNATURE", request.signature());
@@ -58,25 +64,18 @@ impl<'r> Environ<'r> {
     /// Puts the entries into the request's environment, where `LogFormat "%{SCRIPT_NAME}e"`, mod_headers and expressions of
     /// Apache find them.
     pub fn show(&self) {
-        let ours = self.entries[self.given..].iter();
-        // SAFETY: text that lives as the request, and `set` has taken each name with its NUL.
-        #[allow(unsafe_code)]
-        let ours = ours.map(|pair| unsafe {
-            let name = std::slice::from_raw_parts(pair.name.ptr, pair.name.len + 1);
-            (CStr::from_bytes_with_nul_unchecked(name), pair.value.bytes())
-        });
+        let values = self.entries[self.given..].iter().map(|pair| pair.value.get());
+        let ours = self.names.iter().copied().zip(values);
         self.request.environment().set_all(self.request.pool(), ours);
     }
 
     /// The entries as bytes.
     pub fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-        // SAFETY: made of text that lives as the request, which this does not outlive.
-        #[allow(unsafe_code)]
-        self.entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) })
+        self.entries.iter().map(|pair| pair.get())
     }
 
     /// The entries for the engine.
-    pub fn entries(&self) -> &[Pair] {
+    pub fn entries(&self) -> &[Pair<'r>] {
         &self.entries
     }
 
@@ -87,13 +86,14 @@ impl<'r> Environ<'r> {
 
     /// An entry that the request's environment has.
     fn take_over(&mut self, name: &'r [u8], value: &'r [u8]) {
-        self.entries.push(Pair { name: Slice::of(name), value: Slice::of(value) });
+        self.entries.push(Pair::of(name, value));
+        self.given = self.entries.len();
     }
 
-    /// Both must live as long as the request: they are of its pool, of the configuration or constant.
+    /// Both live as long as the request: they are of its pool, of the configuration or constant.
     fn set(&mut self, name: &'r CStr, value: &'r [u8]) {
-        let name = Slice { ptr: name.as_ptr().cast(), len: name.count_bytes() };
-        self.entries.push(Pair { name, value: Slice::of(value) });
+        self.entries.push(Pair::of(name.to_bytes(), value));
+        self.names.push(name);
     }
 
     fn set_new(&mut self, name: &'r CStr, value: &[u8]) {

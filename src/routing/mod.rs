@@ -1,5 +1,5 @@
 //! From a URL to an application: which script, in which interpreter, and what it is told of the request.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
 pub mod checks;
 mod environ;

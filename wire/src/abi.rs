@@ -2,14 +2,20 @@
 //!
 //! The Apache half makes a [`Host`] and starts Python with its address on the command line; the engine checks
 //! [`VERSION`] and the size, and answers with an [`Engine`] through [`Host::ready`]. Both tables live as long as
-//! the process. Nothing but these functions is called across, none of them unwinds, and all of them may be
+//! the process. Nothing but these functions (and [`Lent`]'s) is called across, none of them unwinds, and all of them may be
 //! called from any thread unless they say otherwise.
+//!
+//! No function takes a bare pointer: what they take is made of borrows ([`Slice`]), owns what it points to ([`Lent`]), or is a
+//! [`RequestHandle`], whose maker answers for it. So all of them are safe to call.
 
-use crate::{Level, Pair, Slice, Stamp};
+use crate::{Buffer, Lent, Level, Pair, Slice, Stamp};
 use core::ffi::c_void;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+use std::os::fd::OwnedFd;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -20,8 +26,54 @@ pub const MOST_HEADERS: usize = 1000;
 /// Most bytes of an answer's status line and headers.
 pub const MOST_HEAD: usize = 4 << 20;
 
-/// The Apache half's own handle of a request: the engine passes it back and never looks inside.
-pub type RequestHandle = *mut c_void;
+/// A request in progress, to read and to answer: the engine passes it back and never looks inside. One thread at a time uses
+/// it, which the borrow checker sees to.
+#[repr(transparent)]
+pub struct RequestHandle<'r>(NonNull<c_void>, PhantomData<&'r mut ()>);
+
+/// The same request, to log for it: at any time, in any thread.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct LogHandle<'r>(NonNull<c_void>, PhantomData<&'r ()>);
+
+// SAFETY: the Apache half allows calls from any thread, says whoever made the handle.
+unsafe impl Send for RequestHandle<'_> {}
+// SAFETY: as above.
+unsafe impl Send for LogHandle<'_> {}
+// SAFETY: as above; logs may be written by several threads.
+unsafe impl Sync for LogHandle<'_> {}
+
+impl<'r> RequestHandle<'r> {
+    /// # Safety
+    /// For `'r` the Apache half's functions may be called with `context`: from any thread, one at a time, and those that log
+    /// beside them.
+    pub unsafe fn new(context: NonNull<c_void>) -> Self {
+        Self(context, PhantomData)
+    }
+
+    /// # Safety
+    /// Neither this nor what [`RequestHandle::log`] makes of it is used after `'r`.
+    pub unsafe fn unbounded(self) -> RequestHandle<'static> {
+        RequestHandle(self.0, PhantomData)
+    }
+
+    /// The handle to log with.
+    pub fn log(&self) -> LogHandle<'r> {
+        LogHandle(self.0, PhantomData)
+    }
+
+    /// What it was made of, for the Apache half.
+    pub fn context(&mut self) -> NonNull<c_void> {
+        self.0
+    }
+}
+
+impl LogHandle<'_> {
+    /// As [`RequestHandle::context`].
+    pub fn context(&self) -> NonNull<c_void> {
+        self.0
+    }
+}
 
 /// What the engine may ask of the Apache half.
 #[repr(C)]
@@ -31,40 +83,40 @@ pub struct Host {
     /// `size_of::<Host>()` of who made the table.
     pub size: u32,
     /// What the configuration says of every interpreter.
-    pub settings: Slice,
-    /// Python has started: here is the engine's table (or null and why not, as one sentence). Called once, on the
+    pub settings: Slice<'static>,
+    /// Python has started: here is the engine's table (or none and why not, as one sentence). Called once, on the
     /// thread that runs Python's start.
-    pub ready: extern "C" fn(engine: *const Engine, why: Slice),
+    pub ready: extern "C" fn(engine: Option<&'static Engine>, why: Slice<'_>),
     /// Writes one line to the server's error log.
-    pub log: extern "C" fn(level: Level, text: Slice),
+    pub log: extern "C" fn(level: Level, text: Slice<'_>),
     /// Writes one line to the error log of the request's virtual host, with its client and id.
-    pub log_request: extern "C" fn(handle: RequestHandle, level: Level, text: Slice),
-    /// Whether a line of this level would be written for the request (null: for the server).
-    pub logs: extern "C" fn(handle: RequestHandle, level: Level) -> bool,
-    /// Reads up to `len` bytes of the request's body. Blocks. 0 at its end; a [`ReadError`] when negative.
-    pub read: extern "C" fn(handle: RequestHandle, into: *mut u8, len: usize) -> isize,
-    /// Sets status line and headers. The bytes are copied. Once, before the first `append`.
-    pub head: extern "C" fn(handle: RequestHandle, head: *const Head),
-    /// Adds a block to the answer without sending. With `owner` null the bytes are copied; else they stay where
-    /// they are until [`Engine::release`] is called with `owner`, from any thread.
-    pub append: extern "C" fn(handle: RequestHandle, block: Slice, owner: *mut c_void),
-    /// Adds `len` bytes of a regular file from `offset` on. The descriptor is duplicated. False: errno says why.
-    pub append_file: extern "C" fn(handle: RequestHandle, fd: i32, offset: i64, len: i64) -> bool,
+    pub log_request: extern "C" fn(handle: LogHandle<'_>, level: Level, text: Slice<'_>),
+    /// Whether a line of this level would be written for the request (or for the server).
+    pub logs: extern "C" fn(handle: Option<LogHandle<'_>>, level: Level) -> bool,
+    /// Reads some of the request's body. Blocks. 0 at its end; a [`ReadError`] when negative.
+    pub read: extern "C" fn(handle: &mut RequestHandle<'_>, into: Buffer<'_>) -> isize,
+    /// Sets status line and headers. The bytes are copied. Once, before the first block.
+    pub head: extern "C" fn(handle: &mut RequestHandle<'_>, head: &Head<'_>),
+    /// Adds a copy of a block to the answer without sending.
+    pub copy: extern "C" fn(handle: &mut RequestHandle<'_>, block: Slice<'_>),
+    /// Adds a block to the answer without sending or copying.
+    pub refer: extern "C" fn(handle: &mut RequestHandle<'_>, block: Lent),
+    /// Adds `len` bytes of a regular file from `offset` on. 0, or the number of the system's error.
+    pub append_file:
+        extern "C" fn(handle: &mut RequestHandle<'_>, file: OwnedFd, offset: i64, len: i64) -> i32,
     /// Sends all that was added. Blocks. False: the client has gone.
-    pub flush: extern "C" fn(handle: RequestHandle) -> bool,
+    pub flush: extern "C" fn(handle: &mut RequestHandle<'_>) -> bool,
 }
 
 /// Status and headers of an answer.
 #[repr(C)]
-pub struct Head {
+pub struct Head<'a> {
     /// The status, 200 to 999.
     pub status: i32,
     /// `200 OK`, as the application gave it.
-    pub line: Slice,
+    pub line: Slice<'a>,
     /// The headers in the application's order, duplicates included.
-    pub headers: *const Pair,
-    /// Number of headers.
-    pub count: usize,
+    pub headers: Slice<'a, Pair<'a>>,
 }
 
 /// Why [`Host::read`] failed.
@@ -110,11 +162,9 @@ pub struct Engine {
     /// `size_of::<Engine>()` of who made the table.
     pub size: u32,
     /// Runs the application for one request. Blocks until the answer is complete. The thread's own.
-    pub serve: extern "C" fn(request: *const Request) -> Outcome,
+    pub serve: extern "C" fn(request: Request<'_>) -> Outcome,
     /// Loads a script before any request asks for it. Blocks until it is loaded or has failed (which is logged).
-    pub preload: extern "C" fn(target: *const Target),
-    /// A block passed to [`Host::append`] is no longer needed.
-    pub release: extern "C" fn(owner: *mut c_void),
+    pub preload: extern "C" fn(target: &Target<'_>),
     /// The calling thread, which has served requests, is about to end: its thread states are deleted.
     pub thread_exit: extern "C" fn(),
     /// Ends Python's part of this process: lets no request in, waits for those running, runs exit callbacks.
@@ -135,32 +185,30 @@ pub struct Ended {
 /// Which script, and where it runs.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct Target {
+pub struct Target<'a> {
     /// Absolute path of the script file.
-    pub script: Slice,
+    pub script: Slice<'a>,
     /// Name of the interpreter; empty is the main one.
-    pub application_group: Slice,
+    pub application_group: Slice<'a>,
     /// Name of the callable in the script.
-    pub callable: Slice,
+    pub callable: Slice<'a>,
     /// The script as it was seen; unknown: ask the file system.
     pub stamp: Stamp,
     /// `WSGIScriptReloading`: a script that has changed is loaded again.
     pub reload: bool,
-    /// How it starts, an encoded [`crate::plan::StartPlan`]. Lives as the process.
-    pub plan: Slice,
+    /// How it starts, an encoded [`crate::plan::StartPlan`].
+    pub plan: Slice<'a>,
 }
 
-/// One request, as the engine needs it. All pointers live until [`Engine::serve`] returns.
+/// One request, as the engine needs it.
 #[repr(C)]
-pub struct Request {
+pub struct Request<'a> {
     /// The Apache half's handle.
-    pub handle: RequestHandle,
+    pub handle: RequestHandle<'a>,
     /// The application.
-    pub target: Target,
+    pub target: Target<'a>,
     /// The environ's text entries. Values are bytes as they came.
-    pub environ: *const Pair,
-    /// Number of environ entries.
-    pub environ_len: usize,
+    pub environ: Slice<'a, Pair<'a>>,
     /// `wsgi.url_scheme` is `https`.
     pub https: bool,
     /// The client gets no body whatever the application answers (HEAD).
@@ -211,8 +259,3 @@ pub enum End {
     /// Nothing was sent, and this process is about to be replaced: another one is to serve the request (daemon mode).
     Elsewhere = 5,
 }
-
-// SAFETY: tables are written once, before they are shared, and then only read.
-unsafe impl Sync for Host {}
-// SAFETY: as above; the slices point at memory that lives as long as the process.
-unsafe impl Send for Host {}

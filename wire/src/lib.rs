@@ -12,6 +12,7 @@ pub mod codec;
 pub mod control;
 pub mod exit_rule;
 pub mod frame;
+pub mod lent;
 pub mod level;
 pub mod message;
 pub mod plan;
@@ -24,9 +25,10 @@ pub mod slice;
 pub mod stamp;
 pub mod worker;
 
+pub use lent::Lent;
 pub use level::Level;
 pub use message::Message;
-pub use slice::{Pair, Slice};
+pub use slice::{Buffer, Pair, Slice};
 pub use stamp::Stamp;
 
 /// Bytes of a start registry, whose size is fixed by whoever makes it; what stands where is the engine's.

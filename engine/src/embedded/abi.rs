@@ -1,18 +1,17 @@
 //! The engine's side of the interface: what the Apache half may ask of it, as C functions.
 #![allow(unsafe_code)]
 
-use super::{Apache, Handle};
+use super::{Apache, Handle, LogLine};
 use crate::host;
 use crate::python::{self, Problem, Py};
-use crate::requests::Block;
 use crate::runtime::{self, Settings};
 use crate::startup::{self, Script};
 use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
-use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::time::Duration;
-use wire::abi::{self as table, End, Ended, Engine, Outcome, Request, RequestHandle, Target, VERSION};
+use wire::abi::{self as table, End, Ended, Engine, Outcome, Request, Target, VERSION};
 use wire::plan::StartPlan;
 use wire::{Slice, message};
 
@@ -23,31 +22,17 @@ static ENGINE: Engine = Engine {
     size: size_of::<Engine>() as u32,
     serve,
     preload,
-    release,
     thread_exit: thread_exit_c,
     stop,
 };
 
-/// An exchange that may change threads: one thread of the application's at a time uses it.
-#[derive(Clone, Copy)]
-pub struct SendHandle(RequestHandle);
-
-// SAFETY: the Apache half allows calls from any thread, one at a time, which `Call` sees to.
-unsafe impl Send for SendHandle {}
-// SAFETY: shared references are used to log, which the Apache half allows at any time.
-unsafe impl Sync for SendHandle {}
-
-impl SendHandle {
-    /// The raw handle, for calls into the Apache half.
-    pub fn get(self) -> RequestHandle {
-        self.0
-    }
-}
-
 /// What the bootstrap calls: meets the Apache half and gives python-main to the engine.
-pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
-    // SAFETY: the Apache half put the address of a table that lives as the process into the bootstrap.
-    let host: &'static table::Host = unsafe { &*(address as *const table::Host) };
+///
+/// # Safety
+/// `host` is the table of the process, of whatever version, which lives as long.
+pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()> {
+    // SAFETY: says the caller; version and size stand first in every version.
+    let host: &'static table::Host = unsafe { host.as_ref() };
     if host.version != VERSION || host.size as usize != size_of::<table::Host>() {
         let text = format!(
             "{}: mod_wsgi.so has version {} of the interface, _mod_wsgi.abi3.so has {VERSION}; install both files together",
@@ -60,12 +45,11 @@ pub fn embed(py: Py<'_>, address: usize) -> python::Result<()> {
     host::set(Box::new(Apache(host)));
     std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
     let result = python::initialise().and_then(|()| {
-        // SAFETY: the settings live as the process.
-        let settings = settings(unsafe { host.settings.bytes() })?;
-        wsgi::start(py, settings, || (host.ready)(&ENGINE, Slice::EMPTY))
+        let settings = settings(host.settings.get())?;
+        wsgi::start(py, settings, || (host.ready)(Some(&ENGINE), Slice::EMPTY))
     });
     result.map_err(|why| {
-        (host.ready)(std::ptr::null(), Slice::of(why.as_bytes()));
+        (host.ready)(None, Slice::of(why.as_bytes()));
         Problem::Runtime.raise(py, why)
     })
 }
@@ -84,38 +68,30 @@ fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
 
-fn script<'a>(target: &'a Target) -> Script<'a> {
-    // SAFETY: slices of a target live during the call it is passed to.
-    let text = |slice: Slice| -> &'a [u8] { unsafe { slice.bytes() } };
+fn script<'a>(target: &Target<'a>) -> Script<'a> {
     Script {
-        path: text(target.script),
-        group: text(target.application_group),
-        callable: text(target.callable),
+        path: target.script.get(),
+        group: target.application_group.get(),
+        callable: target.callable.get(),
         stamp: target.stamp,
         reload: target.reload,
     }
 }
 
 /// How an application starts.
-fn plan(target: &Target) -> StartPlan {
-    // SAFETY: a plan that lives as the process.
-    let plan = StartPlan::parse(unsafe { target.plan.bytes() });
+fn plan(target: &Target<'_>) -> StartPlan {
     // The other half of this version has made it.
-    plan.unwrap_or_default()
+    StartPlan::parse(target.plan.get()).unwrap_or_default()
 }
 
-extern "C" fn serve(request: *const Request) -> Outcome {
+extern "C" fn serve(request: Request<'_>) -> Outcome {
     guard(Outcome::of(End::Truncated, 0), || {
         let Some(&host) = HOST.get() else { return Outcome::of(End::Error, 500) };
-        // SAFETY: the Apache half passes a request that lives during this call, entries included.
-        let (request, entries) = unsafe {
-            let request = &*request;
-            (request, std::slice::from_raw_parts(request.environ, request.environ_len))
-        };
-        // SAFETY: as above.
-        let environ = entries.iter().map(|pair| unsafe { (pair.name.bytes(), pair.value.bytes()) });
+        let environ = request.environ.get().iter().map(|pair| pair.get());
         let length = wsgi::declared_length(environ.clone());
-        let handle = || Box::new(Handle { host, exchange: SendHandle(request.handle) });
+        // SAFETY: the link and the log of a request are closed before `wsgi::serve` returns, whoever still has them.
+        let handle = unsafe { request.handle.unbounded() };
+        let log = LogLine { host, handle: handle.log() };
         wsgi::serve(
             wsgi::Request {
                 script: script(&request.target),
@@ -132,23 +108,16 @@ extern "C" fn serve(request: *const Request) -> Outcome {
                 plan: &|| plan(&request.target),
                 pages: Pages { own: request.own_pages, details: request.error_details },
             },
-            handle(),
-            handle(),
+            Box::new(Handle { host, handle }),
+            Box::new(log),
         )
     })
 }
 
-extern "C" fn preload(target: *const Target) {
+extern "C" fn preload(target: &Target<'_>) {
     guard((), || {
-        // SAFETY: a target that lives during this call.
-        let target = unsafe { &*target };
         let _ = startup::preload(&script(target), || plan(target));
     });
-}
-
-extern "C" fn release(owner: *mut c_void) {
-    // SAFETY: what `refer` passed to `append`, given back once.
-    guard((), || unsafe { Box::from_raw(owner.cast::<Block>()) }.done());
 }
 
 extern "C" fn thread_exit_c() {

@@ -8,8 +8,10 @@ pub use abi::embed;
 use crate::host::Host;
 use crate::requests::{Block, Link};
 use crate::runtime::Log;
-use wire::abi::{self as table, ReadError, RequestHandle};
-use wire::{Level, Pair, Slice};
+use std::fs::File;
+use std::io;
+use wire::abi::{self as table, LogHandle, ReadError, RequestHandle};
+use wire::{Buffer, Lent, Level, Pair, Slice};
 
 /// The Apache half, as the process's host.
 struct Apache(&'static table::Host);
@@ -20,65 +22,77 @@ impl Host for Apache {
     }
 
     fn logs(&self, level: Level) -> bool {
-        (self.0.logs)(std::ptr::null_mut(), level)
+        (self.0.logs)(None, level)
     }
 }
 
 /// A request of Apache's. The handle is valid until `serve` returns, and the call that holds this is closed before.
 struct Handle {
     host: &'static table::Host,
-    exchange: abi::SendHandle,
+    handle: RequestHandle<'static>,
 }
 
-impl Handle {
-    fn exchange(&self) -> RequestHandle {
-        self.exchange.get()
+/// A block that Apache refers to.
+struct Referred(Option<Block>);
+
+impl AsRef<[u8]> for Referred {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref().map_or(b"", |block| block.bytes.bytes())
+    }
+}
+
+impl Drop for Referred {
+    fn drop(&mut self) {
+        if let Some(block) = self.0.take() {
+            block.done();
+        }
     }
 }
 
 impl Link for Handle {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, ReadError> {
-        let answer = (self.host.read)(self.exchange(), into.as_mut_ptr(), into.len());
+        let answer = (self.host.read)(&mut self.handle, Buffer::of(into));
         usize::try_from(answer).map_err(|_| ReadError::of(answer))
     }
 
     fn head(&mut self, status: i32, line: &[u8], headers: &[(&[u8], &[u8])]) {
-        let headers: Vec<Pair> = headers
-            .iter()
-            .map(|(name, value)| Pair { name: Slice::of(name), value: Slice::of(value) })
-            .collect();
-        let head =
-            table::Head { status, line: Slice::of(line), headers: headers.as_ptr(), count: headers.len() };
-        (self.host.head)(self.exchange(), &head);
+        let headers: Vec<Pair<'_>> = headers.iter().map(|(name, value)| Pair::of(name, value)).collect();
+        let head = table::Head { status, line: Slice::of(line), headers: Slice::of(&headers) };
+        (self.host.head)(&mut self.handle, &head);
     }
 
     fn copy(&mut self, block: &[u8]) {
-        (self.host.append)(self.exchange(), Slice::of(block), std::ptr::null_mut());
+        (self.host.copy)(&mut self.handle, Slice::of(block));
     }
 
     fn refer(&mut self, block: Block) {
-        let bytes = Slice::of(block.bytes.bytes());
-        (self.host.append)(self.exchange(), bytes, Box::into_raw(Box::new(block)).cast());
+        (self.host.refer)(&mut self.handle, Lent::new(Referred(Some(block))));
     }
 
-    fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()> {
-        if (self.host.append_file)(self.exchange(), fd, offset, len) {
-            return Ok(());
+    fn file(&mut self, file: File, offset: i64, len: i64) -> io::Result<()> {
+        match (self.host.append_file)(&mut self.handle, file.into(), offset, len) {
+            0 => Ok(()),
+            number => Err(io::Error::from_raw_os_error(number)),
         }
-        Err(std::io::Error::last_os_error())
     }
 
     fn flush(&mut self) -> bool {
-        (self.host.flush)(self.exchange())
+        (self.host.flush)(&mut self.handle)
     }
 }
 
-impl Log for Handle {
+/// The log of such a request, for as long.
+struct LogLine {
+    host: &'static table::Host,
+    handle: LogHandle<'static>,
+}
+
+impl Log for LogLine {
     fn line(&self, level: Level, line: &[u8]) {
-        (self.host.log_request)(self.exchange(), level, Slice::of(line));
+        (self.host.log_request)(self.handle, level, Slice::of(line));
     }
 
     fn logs(&self, level: Level) -> bool {
-        (self.host.logs)(self.exchange(), level)
+        (self.host.logs)(Some(self.handle), level)
     }
 }

@@ -3,6 +3,8 @@
 use super::{Bound, Problem, Py, Raised, Result, ffi};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 impl<'py> Bound<'py> {
     /// `None`
@@ -274,16 +276,11 @@ fn chars(text: &[u8]) -> *const c_char {
     text.as_ptr().cast()
 }
 
-/// A descriptor of Python's as a file, to ask about it; it stays open. `None` for a negative number.
-pub fn borrow_file(fd: i32) -> Option<std::mem::ManuallyDrop<std::fs::File>> {
-    use std::os::fd::FromRawFd;
-    // SAFETY: the file is never dropped, so the descriptor is not closed; a number that is not open is an error of
-    // each call.
-    (fd >= 0).then(|| std::mem::ManuallyDrop::new(unsafe { std::fs::File::from_raw_fd(fd) }))
-}
-
-/// Another descriptor of an open file, for ourselves.
-pub fn duplicate(fd: i32) -> std::io::Result<std::os::fd::OwnedFd> {
-    let file = borrow_file(fd).ok_or_else(|| std::io::Error::from_raw_os_error(libc::EBADF))?;
-    std::os::fd::AsFd::as_fd(&*file).try_clone_to_owned()
+/// Another descriptor of what is open under a number that Python named.
+pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::Error::from_raw_os_error(libc::EBADF));
+    }
+    // SAFETY: not -1. It is used in one call alone, to which a number that is not open is an error.
+    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
 }

@@ -1,8 +1,8 @@
 //! Interpreters, and the thread states of each thread in them.
 
 use super::{Py, attach, extra, ffi};
-use std::cell::Cell;
-use std::ptr;
+use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -23,8 +23,8 @@ unsafe impl Sync for InterpreterState {}
 type States = Vec<(*mut ffi::PyInterpreterState, *mut ffi::PyThreadState)>;
 
 thread_local! {
-    /// This thread's states. A raw pointer: nothing of Python may run from a thread-local's destructor.
-    static STATES: Cell<*mut States> = const { Cell::new(ptr::null_mut()) };
+    /// This thread's states. Never dropped: so it is there when destructors of other thread-locals run.
+    static STATES: RefCell<ManuallyDrop<States>> = const { RefCell::new(ManuallyDrop::new(Vec::new())) };
     /// This thread's number, from 1; 0: not numbered yet.
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
@@ -49,19 +49,11 @@ pub fn set_thread_number(number: usize) {
     NUMBER.set(number);
 }
 
-fn states() -> &'static mut States {
-    if STATES.get().is_null() {
-        STATES.set(Box::into_raw(Box::default()));
-    }
-    // SAFETY: made above, for this thread alone; callers use it and let go before anything else runs.
-    unsafe { &mut *STATES.get() }
-}
-
 impl InterpreterState {
     fn of(state: *mut ffi::PyThreadState) -> Self {
         // SAFETY: a live thread state.
         let raw = unsafe { ffi::PyThreadState_GetInterpreter(state) };
-        states().push((raw, state));
+        STATES.with_borrow_mut(|states| states.push((raw, state)));
         Self { raw, pending: Mutex::default(), pending_bytes: AtomicUsize::new(0) }
     }
 
@@ -105,14 +97,16 @@ impl InterpreterState {
 
     /// The calling thread's state in this interpreter, made at its first use.
     fn state(&self) -> *mut ffi::PyThreadState {
-        let known = states().iter().find(|(interpreter, _)| *interpreter == self.raw);
-        if let Some((_, state)) = known {
-            return *state;
+        let known = STATES.with_borrow(|states| {
+            states.iter().find(|(interpreter, _)| *interpreter == self.raw).map(|(_, state)| *state)
+        });
+        if let Some(state) = known {
+            return state;
         }
         // SAFETY: the interpreter is alive: one is ended only when no request can come for it. PyThreadState_New
         // needs no attachment.
         let state = unsafe { ffi::PyThreadState_New(self.raw) };
-        states().push((self.raw, state));
+        STATES.with_borrow_mut(|states| states.push((self.raw, state)));
         state
     }
 
@@ -149,7 +143,7 @@ impl InterpreterState {
     /// Ends a sub-interpreter that [`InterpreterState::is_alone`]. On python-main, not attached.
     pub fn end(&self) {
         let state = self.state();
-        let main = states().first().map(|(_, state)| *state);
+        let main = STATES.with_borrow(|states| states.first().map(|(_, state)| *state));
         // SAFETY: python-main's own state of this interpreter, which has no other. Py_EndInterpreter leaves no
         // state current; 3.11 still holds the GIL then, so the main state is swapped in and saved, which gives it
         // back in every version.
@@ -165,18 +159,13 @@ impl InterpreterState {
                 ffi::PyEval_SaveThread();
             }
         }
-        states().retain(|(raw, _)| *raw != self.raw);
+        STATES.with_borrow_mut(|states| states.retain(|(raw, _)| *raw != self.raw));
     }
 }
 
 /// Deletes the states of the calling thread, which is about to end. Not attached.
 pub fn delete_states_of_this_thread() {
-    let states = STATES.replace(ptr::null_mut());
-    if states.is_null() {
-        return;
-    }
-    // SAFETY: made by `states`, for this thread alone, which has just forgotten it.
-    for (_, state) in *unsafe { Box::from_raw(states) } {
+    for (_, state) in ManuallyDrop::into_inner(STATES.take()) {
         // SAFETY: the thread's own states, not attached; deleted as CPython wants it: attached, cleared, then by the
         // function that gives the GIL back.
         unsafe {

@@ -25,7 +25,7 @@ mod threads;
 
 pub use attach::Py;
 pub use cell::GilCell;
-pub use convert::{borrow_file, duplicate};
+pub use convert::duplicate;
 pub use error::{Problem, Raised};
 pub use interpreter::{
     InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,

@@ -1,20 +1,37 @@
 //! The extension module that Python loads: the functions `embed(address)` and `work()`, of which the bootstrap calls one.
 
 use super::class::guarded;
-use super::{Bound, Py, Result, ffi};
+use super::{Bound, Problem, Py, Result, ffi};
 use std::ffi::c_void;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the module's functions do. One of them runs, once, attached, on the thread that runs Python's start; it takes over
 /// the thread, and answers when the process is to go on without us.
 pub trait Entry {
-    /// In an Apache child, whose table is at this address.
-    fn embed(py: Py<'_>, address: usize) -> Result<()>;
+    /// The table of the Apache half.
+    type Host;
+    /// In an Apache child.
+    ///
+    /// # Safety
+    /// `host` is the table of the process, which lives as long.
+    unsafe fn embed(py: Py<'_>, host: NonNull<Self::Host>) -> Result<()>;
     /// In a process of our own.
     fn work(py: Py<'_>) -> Result<()>;
 }
 
+/// Applications can call these functions, too: that is refused, for the bootstrap came first.
+fn once(py: Py<'_>) -> Result<()> {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    match CALLED.swap(true, Ordering::SeqCst) {
+        true => Err(Problem::Runtime.raise(py, "_mod_wsgi is for the start of the process alone")),
+        false => Ok(()),
+    }
+}
+
 extern "C" fn work<E: Entry>(_: *mut ffi::PyObject, _: *mut ffi::PyObject) -> *mut ffi::PyObject {
     guarded(|py| {
+        once(py)?;
         E::work(py)?;
         Ok(Bound::none(py))
     })
@@ -24,7 +41,11 @@ extern "C" fn embed<E: Entry>(_: *mut ffi::PyObject, address: *mut ffi::PyObject
     guarded(|py| {
         // SAFETY: METH_O passes one live object.
         let address = unsafe { Bound::borrowed(py, address)? }.as_int()?;
-        E::embed(py, address as usize)?;
+        once(py)?;
+        let host = NonNull::new(address as usize as *mut E::Host)
+            .ok_or_else(|| Problem::Value.raise(py, "no table at address 0"))?;
+        // SAFETY: the first call is the bootstrap's, into which the Apache half put the address of its table.
+        unsafe { E::embed(py, host)? };
         Ok(Bound::none(py))
     })
 }

@@ -2,6 +2,7 @@
 
 use crate::python::OwnedBytes;
 use crate::runtime::Interpreter;
+use std::fs::File;
 use std::sync::Arc;
 use wire::abi::ReadError;
 
@@ -15,8 +16,8 @@ pub trait Link: Send {
     fn copy(&mut self, block: &[u8]);
     /// Adds a block that is not copied; does not block.
     fn refer(&mut self, block: Block);
-    /// Adds a part of a regular file; does not block. The descriptor may be closed afterwards.
-    fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()>;
+    /// Adds a part of a regular file; does not block.
+    fn file(&mut self, file: File, offset: i64, len: i64) -> std::io::Result<()>;
     /// Sends what was added. Blocks. False: the client has gone.
     fn flush(&mut self) -> bool;
     /// Flushes, and afterwards the added blocks may be changed or removed: the server has copied or sent them.

@@ -142,3 +142,21 @@ fn what_requests_make_goes_with_them() {
     assert!(objects.parse::<i64>().unwrap() < 15, "{count}");
     assert_eq!(references, "0, 0, 0, 0]");
 }
+
+#[test]
+fn the_functions_of_the_bootstrap_are_refused_to_applications() {
+    let site = Site::app(
+        "
+        import _mod_wsgi
+        for function, arguments in ((_mod_wsgi.embed, (4096,)), (_mod_wsgi.embed, (0,)), (_mod_wsgi.work, ())):
+            try:
+                function(*arguments)
+            except RuntimeError as error:
+                assert 'for the start of the process alone' in str(error), error
+            else:
+                raise AssertionError(function)
+        return []
+        ",
+    );
+    site.get().ok();
+}

@@ -3,6 +3,7 @@
 use crate::requests::{Block, Link};
 use crate::runtime::Log;
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -134,9 +135,8 @@ impl Link for Double {
         self.blocks.push(block);
     }
 
-    fn file(&mut self, fd: i32, offset: i64, len: i64) -> io::Result<()> {
+    fn file(&mut self, file: File, offset: i64, len: i64) -> io::Result<()> {
         self.at("file");
-        let file = crate::python::borrow_file(fd).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))?;
         let mut content = vec![0; len as usize];
         file.read_exact_at(&mut content, offset as u64)?;
         self.seen().parts.push(Part::File { content, offset, len });

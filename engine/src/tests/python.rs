@@ -6,6 +6,7 @@ use crate::python::{self, Entry, Problem, Py, ffi};
 use crate::runtime::Settings;
 use crate::wsgi;
 use std::ffi::{CStr, c_void};
+use std::ptr::NonNull;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, Once, PoisonError};
 use wire::Level;
@@ -42,7 +43,9 @@ impl Entry for Begin {
         unreachable!("the tests have no process group")
     }
 
-    fn embed(py: Py<'_>, _: usize) -> python::Result<()> {
+    type Host = ();
+
+    unsafe fn embed(py: Py<'_>, _: NonNull<()>) -> python::Result<()> {
         // SAFETY: Ctrl-C ends the tests, whatever Python installed.
         unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
         let ready = READY.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -96,7 +99,7 @@ fn run() {
     // The executable's path tells Python where its library is, as in the product. No site directories: the tests are
     // of the engine, and what is installed must not matter.
     const PROGRAM: &str = concat!(env!("PYO3_PYTHON"), "\0");
-    const BOOTSTRAP: &CStr = c"import _mod_wsgi; _mod_wsgi.embed(0)";
+    const BOOTSTRAP: &CStr = c"import _mod_wsgi; _mod_wsgi.embed(1)";
     let arguments =
         [PROGRAM.as_ptr().cast(), c"-S".as_ptr(), c"-P".as_ptr(), c"-c".as_ptr(), BOOTSTRAP.as_ptr()];
     let mut arguments = arguments.map(<*const _>::cast_mut);

@@ -1,9 +1,9 @@
 //! A request of an Apache child, as the adapter sees it.
 
 use super::conn::Conn;
-use crate::python::duplicate;
 use crate::requests::{Block, Link};
 use crate::runtime::Log;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
@@ -99,8 +99,8 @@ impl Link for Remote {
         self.conn.block(block);
     }
 
-    fn file(&mut self, fd: i32, offset: i64, len: i64) -> std::io::Result<()> {
-        self.conn.file(duplicate(fd)?, offset, len);
+    fn file(&mut self, file: File, offset: i64, len: i64) -> std::io::Result<()> {
+        self.conn.file(file.into(), offset, len);
         Ok(())
     }
 

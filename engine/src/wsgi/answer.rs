@@ -5,6 +5,7 @@ use super::hop::HopByHop;
 use super::validate;
 use crate::python::{Bound, Problem, Py, Raised, Result};
 use crate::requests::Block;
+use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 use wire::abi::COPY_LIMIT;
@@ -228,7 +229,7 @@ impl Call {
     }
 
     /// Makes a regular file the body, from `offset` on. Answers false if the file cannot be handed over.
-    pub fn file(&self, py: Py<'_>, fd: i32, offset: u64, size: u64) -> Result<bool> {
+    pub fn file(&self, py: Py<'_>, file: File, offset: u64, size: u64) -> Result<bool> {
         let available = size.saturating_sub(offset);
         {
             let mut answer = self.answer.borrow(py);
@@ -251,7 +252,7 @@ impl Call {
         let length = self.answer.borrow(py).remaining.unwrap_or(available);
         // Behind the file's end there is nothing to send.
         if length > 0 {
-            let added = self.quick(py, "write", |link| link.file(fd, offset as i64, length as i64))?;
+            let added = self.quick(py, "write", |link| link.file(file, offset as i64, length as i64))?;
             if let Err(error) = added {
                 return Err(Problem::Os.raise(py, format_args!("wsgi.file_wrapper: {error}")));
             }

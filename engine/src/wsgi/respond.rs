@@ -3,7 +3,8 @@
 use super::call::Call;
 use super::failed::failure_text;
 use super::objects::Objects;
-use crate::python::{Bound, BuiltinType, Problem, Py, Result};
+use crate::python::{Bound, BuiltinType, Problem, Py, Result, duplicate};
+use std::fs::File;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use wire::message;
@@ -62,8 +63,8 @@ fn send_file(call: &Arc<Call>, wrapper: &Bound<'_>) -> Result<bool> {
     }
     let file = wrapper.attr(c"filelike")?;
     let Some((fd, offset)) = position(py, &file) else { return Ok(false) };
-    let Some(size) = regular_size(fd) else { return Ok(false) };
-    call.file(py, fd, offset, size)?;
+    let Some((own, size)) = regular(fd) else { return Ok(false) };
+    call.file(py, own, offset, size)?;
     // A plain file may be closed before it is sent, for the descriptor was duplicated; nobody can tell. Anything
     // else may do more in close(), which must come after the last block.
     if !Objects::of(&call.interpreter).is_plain_file(py, &file) {
@@ -86,11 +87,11 @@ fn position(py: Py<'_>, file: &Bound<'_>) -> Option<(RawFd, u64)> {
     }
 }
 
-/// Size of a regular file; `None` for pipes, sockets and their kind.
-fn regular_size(fd: RawFd) -> Option<u64> {
-    let file = crate::python::borrow_file(fd)?;
+/// A regular file under a descriptor of its own, with its size; `None` for pipes, sockets and their kind.
+fn regular(fd: RawFd) -> Option<(File, u64)> {
+    let file = File::from(duplicate(fd).ok()?);
     let data = file.metadata().ok()?;
-    data.is_file().then_some(data.len())
+    data.is_file().then_some((file, data.len()))
 }
 
 /// Calls `close()` if there is one; what it raises is logged and changes nothing.

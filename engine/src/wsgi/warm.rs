@@ -8,6 +8,7 @@ use crate::python::{Bound, Py};
 use crate::requests::{Block, Link};
 use crate::runtime::{Interpreter, Log, Output, RequestLog};
 use crate::startup::Script;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::Level;
@@ -32,7 +33,7 @@ impl Link for Nobody {
         block.done();
     }
 
-    fn file(&mut self, _: i32, _: i64, _: i64) -> std::io::Result<()> {
+    fn file(&mut self, _: File, _: i64, _: i64) -> std::io::Result<()> {
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::{RequestContext, maps};
 use crate::apache::client::Taken;
 use crate::apache::{Request, Status, parse_date};
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use wire::abi::Outcome;
 use wire::message;
@@ -132,22 +133,24 @@ impl RequestContext<'_> {
 
     /// Adds `len` bytes of a regular file: for sendfile(2) where that is wanted, else from memory where nobody can make the
     /// file shorter meanwhile, which would be the end of the process, else as it is read.
-    pub fn append_file(&mut self, fd: i32, offset: i64, len: i64) -> io::Result<()> {
+    pub fn append_file(&mut self, file: impl Into<File>, offset: i64, len: i64) -> io::Result<()> {
+        let file = file.into();
         let part = |_| io::Error::from(io::ErrorKind::InvalidInput);
         let (start, count) = (u64::try_from(offset).map_err(part)?, u64::try_from(len).map_err(part)?);
-        let may_map = self.request.may_map_files() && maps::stays_as_it_is(fd);
+        let lasting = if self.request.may_map_files() { maps::Lasting::of(&file) } else { None };
+        let may_map = lasting.is_some();
         if !self.sendfile
-            && may_map
-            && let Some(mapping) = maps::get(fd)
+            && let Some(mapping) = lasting.and_then(maps::get)
         {
             let part = mapping.part(start, count);
             // A file that has shrunk since its size was told is left to httpd, which breaks the answer off.
-            if part.len as u64 == count {
-                self.answer.refer::<maps::Hold>(part, mapping.into_owner());
+            if part.as_ref().len() as u64 == count {
+                self.answer.refer(part);
                 return Ok(());
             }
         }
-        self.answer.file(fd, offset, len, self.sendfile, may_map)
+        self.answer.file(file.into(), offset, len, self.sendfile, may_map);
+        Ok(())
     }
 
     /// Sends what was added. False: the client has gone, or gets no body. The application ends then as it does for a client

@@ -7,17 +7,14 @@
 //! mapped that nobody but root can write; `EnableMMAP Off` leaves out these as well.
 #![allow(unsafe_code)]
 
-use crate::apache::brigade::Owner;
 use crate::process::threads;
-use std::ffi::c_void;
 use std::fs::{File, Metadata};
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsFd, FromRawFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
-use wire::Slice;
 
 /// Smaller files are read, larger ones left to httpd.
 const SIZES: std::ops::RangeInclusive<u64> = (64 << 10)..=(16 << 20);
@@ -38,23 +35,19 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn new(fd: i32, len: usize) -> Option<Self> {
-        // SAFETY: a new mapping of a descriptor that is open during the call.
-        let start = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, fd, 0) };
+    fn new(file: &File, len: usize) -> Option<Self> {
+        // SAFETY: a new mapping of a file that is open during the call.
+        let start = unsafe {
+            libc::mmap(ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), 0)
+        };
         (start != libc::MAP_FAILED).then_some(Self { start: start.cast(), len })
     }
 
     /// `len` bytes from `offset` on, as far as they are there.
-    pub fn part(&self, offset: u64, len: u64) -> Slice {
-        let offset = (offset as usize).min(self.len);
-        let len = (len as usize).min(self.len - offset);
-        // SAFETY: within the mapping.
-        Slice { ptr: unsafe { self.start.add(offset) }, len }
-    }
-
-    /// A bucket's hold on it, for [`Hold`].
-    pub fn into_owner(self: Arc<Self>) -> *mut c_void {
-        Arc::into_raw(self).cast_mut().cast()
+    pub fn part(self: Arc<Self>, offset: u64, len: u64) -> Part {
+        let start = (offset as usize).min(self.len);
+        let end = start.saturating_add(len as usize).min(self.len);
+        Part { mapping: self, range: start..end }
     }
 }
 
@@ -65,13 +58,18 @@ impl Drop for Mapping {
     }
 }
 
-/// Buckets that refer to a mapping.
-pub struct Hold;
+/// A part of a mapping, for a bucket.
+pub struct Part {
+    mapping: Arc<Mapping>,
+    range: Range<usize>,
+}
 
-impl Owner for Hold {
-    fn release(owner: *mut c_void) {
-        // SAFETY: made by `into_owner`, given back once.
-        drop(unsafe { Arc::from_raw(owner.cast::<Mapping>()) });
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        let mapping = &self.mapping;
+        // SAFETY: memory that is mapped for as long as the mapping is held, of a file that is `Lasting`.
+        let whole = unsafe { std::slice::from_raw_parts(mapping.start, mapping.len) };
+        &whole[self.range.clone()]
     }
 }
 
@@ -105,18 +103,20 @@ const LOCAL: [i64; 9] = [
     0xe0f5_e1e2, // EROFS
 ];
 
-/// Whether only root can make the file shorter.
-pub fn stays_as_it_is(fd: i32) -> bool {
-    // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
-    let is_roots = file.metadata().is_ok_and(|data| data.uid() == 0 && data.mode() & 0o022 == 0);
-    is_roots && os::file_system(file.as_fd()).is_some_and(|kind| LOCAL.contains(&kind))
+/// A file that only root can change or make shorter.
+pub struct Lasting<'f>(&'f File);
+
+impl<'f> Lasting<'f> {
+    /// The file, if it is one.
+    pub fn of(file: &'f File) -> Option<Self> {
+        let is_roots = file.metadata().is_ok_and(|data| data.uid() == 0 && data.mode() & 0o022 == 0);
+        let lasts = is_roots && os::file_system(file.as_fd()).is_some_and(|kind| LOCAL.contains(&kind));
+        lasts.then_some(Self(file))
+    }
 }
 
-/// The file of a descriptor in memory; `None` when it is too small or too large for that.
-pub fn get(fd: i32) -> Option<Arc<Mapping>> {
-    // SAFETY: the file is not dropped, so the descriptor stays open; a bad number is an error.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
+/// The file in memory; `None` when it is too small or too large for that.
+pub fn get(Lasting(file): Lasting<'_>) -> Option<Arc<Mapping>> {
     let data: Metadata = file.metadata().ok().filter(|data| data.is_file() && SIZES.contains(&data.len()))?;
     let identity = (data.dev(), data.ino(), data.len(), data.mtime(), data.mtime_nsec());
     let mut kept = kept();
@@ -124,7 +124,7 @@ pub fn get(fd: i32) -> Option<Arc<Mapping>> {
         known.used = Instant::now();
         return Some(known.mapping.clone());
     }
-    let mapping = Arc::new(Mapping::new(fd, data.len() as usize)?);
+    let mapping = Arc::new(Mapping::new(file, data.len() as usize)?);
     if sweeps() {
         // Another state of the same file is of no use any more, and the oldest goes when there is too much.
         kept.retain(|old| old.identity.0 != identity.0 || old.identity.1 != identity.1);

@@ -2,13 +2,13 @@
 #![allow(unsafe_code)]
 
 use super::{engine, os};
-use crate::apache::brigade::Owner;
 use crate::apache::{Request, guard, log};
 use crate::process;
 use crate::serve::context::{Head, RequestContext};
-use std::ffi::c_void;
-use wire::abi::{self, COPY_LIMIT, Engine, Host, ReadError, RequestHandle, VERSION};
-use wire::{Level, Slice};
+use std::os::fd::OwnedFd;
+use std::ptr::NonNull;
+use wire::abi::{self, COPY_LIMIT, Engine, Host, LogHandle, ReadError, RequestHandle, VERSION};
+use wire::{Buffer, Lent, Level, Slice};
 
 /// The table of this process. `settings`: encoded [`wire::settings::Settings`].
 pub fn host(settings: &'static [u8]) -> Host {
@@ -22,118 +22,98 @@ pub fn host(settings: &'static [u8]) -> Host {
         logs,
         read,
         head,
-        append,
+        copy,
+        refer,
         append_file,
         flush,
     }
 }
 
-/// # Safety
-/// `handle` is the context of a request in progress, and the engine uses it in one call at a time.
-unsafe fn context<'a>(handle: RequestHandle) -> &'a mut RequestContext<'a> {
-    // SAFETY: `serve` passed a pointer to a live RequestContext; the engine gives it back, in one call at a time.
-    unsafe { &mut *handle.cast() }
+/// What the engine gets of a request, which is used through this alone meanwhile.
+pub fn handle<'a>(context: &'a mut RequestContext<'_>) -> RequestHandle<'a> {
+    // SAFETY: the functions below cast it back, one at a time; those that log read the request alone, which never changes.
+    unsafe { RequestHandle::new(NonNull::from(context).cast()) }
 }
 
-/// # Safety
-/// As for [`context`], but other calls may be in progress: only the request is read, to log.
-unsafe fn request<'a>(handle: RequestHandle) -> Request<'a> {
-    // SAFETY: a live RequestContext, whose request is a copy of a pointer that never changes.
-    unsafe { (&raw const (*handle.cast::<RequestContext<'a>>()).request).read() }
+fn context<'a>(handle: &'a mut RequestHandle<'_>) -> &'a mut RequestContext<'a> {
+    // SAFETY: only `handle` makes handles, of a context that is borrowed as long as them; it is used in one call at a time.
+    unsafe { handle.context().cast().as_mut() }
 }
 
-extern "C" fn ready(engine: *const Engine, why: Slice) {
+fn request<'a>(handle: LogHandle<'a>) -> Request<'a> {
+    let context = handle.context().cast::<RequestContext<'a>>().as_ptr();
+    // SAFETY: as above. Other calls may be in progress: the request, a copy of a pointer, is read without a reference.
+    unsafe { (&raw const (*context).request).read() }
+}
+
+extern "C" fn ready(engine: Option<&'static Engine>, why: Slice<'_>) {
     guard((), || {
-        // SAFETY: null or a table that lives as the process; the sentence lives during this call.
-        let (engine, why) = unsafe { (engine.as_ref(), String::from_utf8_lossy(why.bytes())) };
-        super::os::restore_interrupt();
-        engine::answered(engine.ok_or_else(|| why.into_owned()));
+        os::restore_interrupt();
+        engine::answered(engine.ok_or_else(|| String::from_utf8_lossy(why.get()).into_owned()));
     });
 }
 
-extern "C" fn log_server(level: Level, text: Slice) {
-    // SAFETY: the text lives during this call.
-    guard((), || log::server(process::main_server(), level, unsafe { text.bytes() }));
+extern "C" fn log_server(level: Level, text: Slice<'_>) {
+    guard((), || log::server(process::main_server(), level, text.get()));
 }
 
-extern "C" fn log_request(handle: RequestHandle, level: Level, text: Slice) {
-    // SAFETY: a live context and text.
-    guard((), || unsafe { log::request(request(handle), level, text.bytes()) });
+extern "C" fn log_request(handle: LogHandle<'_>, level: Level, text: Slice<'_>) {
+    guard((), || log::request(request(handle), level, text.get()));
 }
 
-extern "C" fn logs(handle: RequestHandle, level: Level) -> bool {
-    guard(true, || {
-        if handle.is_null() {
-            return process::main_server().is_none_or(|server| server.logs(level));
-        }
-        // SAFETY: a live context.
-        unsafe { request(handle).logs(level) }
+extern "C" fn logs(handle: Option<LogHandle<'_>>, level: Level) -> bool {
+    guard(true, || match handle {
+        Some(handle) => request(handle).logs(level),
+        None => process::main_server().is_none_or(|server| server.logs(level)),
     })
 }
 
-extern "C" fn read(handle: RequestHandle, into: *mut u8, len: usize) -> isize {
-    guard(ReadError::Malformed as isize, || {
-        // SAFETY: a live context; the engine passes `len` bytes of its own.
-        let (context, into) = unsafe { (context(handle), std::slice::from_raw_parts_mut(into, len)) };
-        match context.body.read(into) {
-            Ok(count) => count as isize,
-            Err(error) => error as isize,
-        }
+extern "C" fn read(handle: &mut RequestHandle<'_>, into: Buffer<'_>) -> isize {
+    guard(ReadError::Malformed as isize, || match context(handle).body.read(into.get()) {
+        Ok(count) => count as isize,
+        Err(error) => error as isize,
     })
 }
 
-extern "C" fn head(handle: RequestHandle, head: *const abi::Head) {
+extern "C" fn head(handle: &mut RequestHandle<'_>, head: &abi::Head<'_>) {
     guard((), || {
-        // SAFETY: a live context, head and headers.
-        unsafe {
-            let head = &*head;
-            let headers =
-                if head.count == 0 { &[] } else { std::slice::from_raw_parts(head.headers, head.count) };
-            let headers = headers.iter().map(|pair| (pair.name.bytes(), pair.value.bytes()));
-            let context = context(handle);
-            context.head = Some(Head::new(context.request, head.status, head.line.bytes(), headers));
+        let context = context(handle);
+        let headers = head.headers.get().iter().map(|pair| pair.get());
+        context.head = Some(Head::new(context.request, head.status, head.line.get(), headers));
+    });
+}
+
+extern "C" fn copy(handle: &mut RequestHandle<'_>, block: Slice<'_>) {
+    guard((), || {
+        let context = context(handle);
+        if !context.drops_body() {
+            context.answer.copy(block.get());
         }
     });
 }
 
-extern "C" fn append(handle: RequestHandle, block: Slice, owner: *mut c_void) {
+extern "C" fn refer(handle: &mut RequestHandle<'_>, block: Lent) {
     guard((), || {
-        // SAFETY: a live context; the block lives until it is released, or during this call if it has no owner.
-        let (context, bytes) = unsafe { (context(handle), block.bytes()) };
+        let context = context(handle);
+        if !context.drops_body() {
+            debug_assert!(block.as_ref().len() > COPY_LIMIT);
+            context.answer.refer(block);
+        }
+    });
+}
+
+extern "C" fn append_file(handle: &mut RequestHandle<'_>, file: OwnedFd, offset: i64, len: i64) -> i32 {
+    guard(libc::EIO, || {
+        let context = context(handle);
         if context.drops_body() {
-            if !owner.is_null() {
-                Released::release(owner);
-            }
-        } else if owner.is_null() {
-            context.answer.copy(bytes);
-        } else {
-            debug_assert!(bytes.len() > COPY_LIMIT);
-            context.answer.refer::<Released>(block, owner);
+            return 0;
         }
-    });
-}
-
-extern "C" fn append_file(handle: RequestHandle, fd: i32, offset: i64, len: i64) -> bool {
-    guard(false, || {
-        // SAFETY: a live context.
-        let context = unsafe { context(handle) };
-        context.drops_body() || context.append_file(fd, offset, len).is_ok()
+        let added = context.append_file(file, offset, len);
+        added.map_or_else(|error| error.raw_os_error().unwrap_or(libc::EINVAL), |()| 0)
     })
 }
 
-extern "C" fn flush(handle: RequestHandle) -> bool {
-    // SAFETY: a live context.
+extern "C" fn flush(handle: &mut RequestHandle<'_>) -> bool {
     // A process that the application forked does not write to the client: its parent does.
-    guard(false, || !os::is_copy() && unsafe { context(handle) }.flush())
-}
-
-/// Blocks that belong to Python.
-struct Released;
-
-impl Owner for Released {
-    fn release(owner: *mut c_void) {
-        if let Ok(engine) = engine::get() {
-            (engine.release)(owner);
-        }
-    }
+    guard(false, || !os::is_copy() && context(handle).flush())
 }

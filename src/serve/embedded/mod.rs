@@ -40,7 +40,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let config = r.dir_config();
     let mut context = RequestContext::new(r);
     let request = table::Request {
-        handle: (&raw mut context).cast(),
+        handle: abi::handle(&mut context),
         target: table::Target {
             script: Slice::of(r.filename()),
             application_group: Slice::of(&route.application_group),
@@ -49,8 +49,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
             reload: config.script_reloading != Some(false),
             plan: Slice::of(plan::of(r.server(), r.listener().1, alias)),
         },
-        environ: environ.entries().as_ptr(),
-        environ_len: environ.entries().len(),
+        environ: Slice::of(environ.entries()),
         https: environ.https(),
         head_only: r.head_only(),
         received: r.received(),
@@ -58,7 +57,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         error_details: config.error_details == Some(true),
     };
     os::delete_states_at_thread_end();
-    let outcome = (engine.serve)(&request);
+    let outcome = (engine.serve)(request);
     if os::is_copy() {
         // The application forked, and its child came back here: it must not go on as a child of httpd.
         ::os::end(if outcome.end == End::Exit { outcome.status } else { 1 });

@@ -1,12 +1,8 @@
 //! The answer behind its head: its bytes, the files it is made of, and when the client gets it.
 
 use super::{BLOCK, Relay, malformed, unreadable};
-use crate::apache::brigade::Owner;
-use std::ffi::c_void;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::time::Instant;
-use wire::Slice;
 use wire::abi::COPY_LIMIT;
 use wire::frame::{self, Header, Kind};
 
@@ -14,17 +10,6 @@ use wire::frame::{self, Header, Kind};
 const BUFFER_LIMIT: u64 = 8 << 20;
 /// Files that may be in one answer: an application returns one.
 const MOST_FILES: u32 = 8;
-
-/// A block of the answer that httpd sends.
-struct Heap;
-
-impl Owner for Heap {
-    #[allow(unsafe_code)]
-    fn release(owner: *mut c_void) {
-        // SAFETY: the box that `data` made a pointer of, given back once.
-        drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
-    }
-}
 
 impl Relay<'_, '_> {
     /// False: the client has gone, or gets no body.
@@ -45,9 +30,7 @@ impl Relay<'_, '_> {
                 let mut block = vec![0; left.min(BLOCK)];
                 self.conn.stream.block(&mut block)?;
                 left -= block.len();
-                let block = Box::new(block);
-                let bytes = Slice::of(&block);
-                self.context.answer.refer::<Heap>(bytes, Box::into_raw(block).cast());
+                self.context.answer.refer(block);
             }
             if self.context.answer.held() >= self.limit() && !self.make_room()? {
                 return Ok(false);
@@ -78,7 +61,7 @@ impl Relay<'_, '_> {
             return Err(malformed("more files than an answer may have"));
         }
         if self.instead.is_none() && !self.context.drops_body() {
-            self.context.append_file(file.as_raw_fd(), offset, len)?;
+            self.context.append_file(file, offset, len)?;
         }
         Ok(())
     }
