@@ -15,19 +15,59 @@ impl<'py> Py<'py> {
         Self(PhantomData)
     }
 
+    /// The interpreter that the thread is attached to.
+    pub fn interpreter(self) -> InterpreterId {
+        // SAFETY: attached, says the token; it cannot fail then.
+        InterpreterId(unsafe { ffi::PyInterpreterState_Get() } as usize)
+    }
+
     /// Runs `work` without the GIL: other threads run Python meanwhile. What blocks belongs here. `Send` keeps the
     /// token and objects out.
     pub fn detached<T: Send>(self, work: impl FnOnce() -> T + Send) -> T {
-        struct Back(*mut ffi::PyThreadState);
+        struct Back(*mut ffi::PyThreadState, Attached);
         impl Drop for Back {
             fn drop(&mut self) {
+                self.1.restore();
                 // SAFETY: the state saved below, by the same thread.
                 unsafe { restore(self.0) }
             }
         }
         // SAFETY: this thread is attached, says the token; it is again when `_back` drops, also after a panic.
-        let _back = Back(unsafe { ffi::PyEval_SaveThread() });
+        let _back = Back(unsafe { ffi::PyEval_SaveThread() }, Attached::set(false));
         work()
+    }
+}
+
+/// Which interpreter, while it lives: a number that no other one has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterpreterId(pub(super) usize);
+
+/// Whether this thread was attached by us before; known in debug builds alone, to see that no thread attaches anew while it is
+/// attached: objects of one interpreter could get into another that way.
+pub(super) struct Attached(#[cfg(debug_assertions)] bool);
+
+#[cfg(debug_assertions)]
+thread_local!(static ATTACHED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) });
+
+impl Attached {
+    /// The thread is attached or detached from now on; answers what it was.
+    pub(super) fn set(_now: bool) -> Self {
+        #[cfg(debug_assertions)]
+        return Self(ATTACHED.replace(_now));
+        #[cfg(not(debug_assertions))]
+        Self()
+    }
+
+    /// The thread is what it was.
+    pub(super) fn restore(&self) {
+        #[cfg(debug_assertions)]
+        ATTACHED.set(self.0);
+    }
+
+    /// The thread may attach, for it is not attached.
+    pub(super) fn check(&self) {
+        #[cfg(debug_assertions)]
+        assert!(!self.0, "a thread attaches that is attached");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Interpreters, and the thread states of each thread in them.
 
-use super::{Py, attach, extra, ffi};
+use super::attach::{self, Attached};
+use super::{InterpreterId, Py, extra, ffi};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::sync::Mutex;
@@ -10,6 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// [`InterpreterState::end`].
 pub struct InterpreterState {
     raw: *mut ffi::PyInterpreterState,
+    /// The interpreter whose GIL it has: the main one.
+    pub(super) gil: InterpreterId,
     /// References of blocks that httpd is done with: released by the next thread that attaches.
     pending: Mutex<Vec<super::Owned>>,
     pending_bytes: AtomicUsize,
@@ -50,45 +53,54 @@ pub fn set_thread_number(number: usize) {
 }
 
 impl InterpreterState {
-    fn of(state: *mut ffi::PyThreadState) -> Self {
+    fn of(state: *mut ffi::PyThreadState, gil: InterpreterId) -> Self {
         // SAFETY: a live thread state.
         let raw = unsafe { ffi::PyThreadState_GetInterpreter(state) };
         STATES.with_borrow_mut(|states| states.push((raw, state)));
-        Self { raw, pending: Mutex::default(), pending_bytes: AtomicUsize::new(0) }
+        Self { raw, gil, pending: Mutex::default(), pending_bytes: AtomicUsize::new(0) }
     }
 
     /// The main interpreter; the calling thread, python-main, is attached to it and stays so.
-    pub fn main(_: Py<'_>) -> Self {
+    pub fn main(py: Py<'_>) -> Self {
         // SAFETY: attached, says the token.
-        Self::of(unsafe { ffi::PyThreadState_Get() })
+        Self::of(unsafe { ffi::PyThreadState_Get() }, py.interpreter())
     }
 
     /// A new sub-interpreter that shares the GIL. On python-main, attached to the main interpreter; so it is again
     /// afterwards.
-    pub fn new(_: Py<'_>) -> Option<Self> {
+    pub fn new(py: Py<'_>) -> Option<Self> {
+        let gil = py.interpreter();
         // SAFETY: attached, says the token. Py_NewInterpreter attaches to the new interpreter and leaves our state
         // saved; swapping back keeps the GIL.
         unsafe {
             let main = ffi::PyThreadState_Get();
             let state = ffi::Py_NewInterpreter();
-            let interpreter = (!state.is_null()).then(|| Self::of(state));
+            let interpreter = (!state.is_null()).then(|| Self::of(state, gil));
             ffi::PyThreadState_Swap(main);
             interpreter
         }
     }
 
+    /// Which interpreter this is.
+    pub fn id(&self) -> InterpreterId {
+        InterpreterId(self.raw as usize)
+    }
+
     /// Attaches the calling thread, runs `work` and detaches. The thread is not attached to any interpreter before.
     pub fn attach<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> T {
-        struct Detach;
+        struct Detach(Attached);
         impl Drop for Detach {
             fn drop(&mut self) {
+                self.0.restore();
                 // SAFETY: the thread is attached: `attach` attached it, and what ran inside kept the balance.
                 unsafe { ffi::PyEval_SaveThread() };
             }
         }
+        let attached = Attached::set(true);
+        attached.check();
         // SAFETY: the state is this thread's own and not attached.
         unsafe { attach::restore(self.state()) };
-        let _detach = Detach;
+        let _detach = Detach(attached);
         // SAFETY: attached until `_detach` drops, after `work` and everything it made.
         let py = unsafe { Py::assume() };
         self.release_pending(py);
@@ -122,6 +134,7 @@ impl InterpreterState {
         if self.pending_bytes.load(Ordering::Relaxed) == 0 {
             return;
         }
+        assert!(py.interpreter() == self.id(), "objects of another interpreter");
         self.pending_bytes.store(0, Ordering::Relaxed);
         let pending =
             std::mem::take(&mut *self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
@@ -131,8 +144,11 @@ impl InterpreterState {
     }
 
     /// No other thread has a state here, so that it can be ended. The calling thread, python-main, is attached to it.
-    pub fn is_alone(&self, _: Py<'_>) -> bool {
-        // SAFETY: the list is walked with the GIL held; its head is the newest state.
+    pub fn is_alone(&self, py: Py<'_>) -> bool {
+        if py.interpreter() != self.id() {
+            return false;
+        }
+        // SAFETY: the list is walked with the interpreter's GIL held; its head is the newest state.
         unsafe {
             let own = ffi::PyThreadState_Get();
             let first = (extra::get().thread_head)(self.raw);

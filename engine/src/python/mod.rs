@@ -2,7 +2,7 @@
 //!
 //! * [`Py`] proves that the calling thread is attached to an interpreter and holds its GIL; whatever touches a Python
 //!   object takes it. [`InterpreterState::attach`] gives it, [`Py::detached`] lends it back for blocking work.
-//! * [`Bound`] owns a reference within an attachment, [`Owned`] beyond it.
+//! * [`Bound`] owns a reference within an attachment, [`Owned`] beyond it, and [`InterpreterCell`] what one interpreter has.
 //! * [`Raised`] says that a Python exception is set on this thread, as CPython's own functions do.
 //! * [`class`] makes Python types of Rust structures, one set in each interpreter.
 //!
@@ -23,8 +23,8 @@ mod once;
 mod operations;
 mod threads;
 
-pub use attach::Py;
-pub use cell::GilCell;
+pub use attach::{InterpreterId, Py};
+pub use cell::InterpreterCell;
 pub use convert::duplicate;
 pub use error::{Problem, Raised};
 pub use interpreter::{
@@ -52,7 +52,7 @@ pub fn code() -> std::ops::Range<usize> {
     extra::find(c"Py_IsInitialized").map_or(0..0, |function| library::Library::of(function as usize).range)
 }
 
-/// This thread holds the GIL from here on and never gives it back: nothing of Python runs any more.
+/// This thread holds the GIL from here on and never gives it back: nothing runs any more in interpreters that share it.
 pub fn keep_gil_for_ever(_: Py<'_>) -> ! {
     loop {
         std::thread::park();

@@ -1,5 +1,7 @@
 //! References to Python objects.
 
+#[cfg(debug_assertions)]
+use super::InterpreterId;
 use super::{Py, Raised, Result, ffi};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -13,8 +15,14 @@ pub struct Bound<'py> {
 
 /// A reference owned beyond an attachment: used with a token, given back with [`Owned::release`]. One that is dropped
 /// without it is never freed, for a thread that is not attached cannot.
-#[repr(transparent)]
-pub struct Owned(NonNull<ffi::PyObject>);
+#[repr(C)]
+pub struct Owned {
+    /// First, as in [`Bound`].
+    ptr: NonNull<ffi::PyObject>,
+    /// The interpreter that it belongs to.
+    #[cfg(debug_assertions)]
+    owner: InterpreterId,
+}
 
 // SAFETY: a pointer; whoever follows it shows a token.
 unsafe impl Send for Owned {}
@@ -89,7 +97,12 @@ impl<'py> Bound<'py> {
 
     /// Keeps the reference beyond the attachment.
     pub fn keep(self) -> Owned {
-        Owned(ManuallyDrop::new(self).ptr)
+        let this = ManuallyDrop::new(self);
+        Owned {
+            ptr: this.ptr,
+            #[cfg(debug_assertions)]
+            owner: this.py.interpreter(),
+        }
     }
 
     /// Keeps the first `len` bytes of a `bytes`; `None` for anything else.
@@ -117,19 +130,27 @@ impl Drop for Bound<'_> {
 
 impl Owned {
     /// The object, within an attachment to the interpreter it is of.
-    pub fn get<'a, 'py>(&'a self, _: Py<'py>) -> &'a Bound<'py> {
-        // SAFETY: `Bound` is the same pointer and a token of no size; the borrow ends no later than ours, and a
-        // borrowed `Bound` is not dropped.
+    pub fn get<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
+        self.check(py);
+        // SAFETY: `Bound` begins with the same pointer, behind which it has a token of no size; the borrow ends no later than
+        // ours, and a borrowed `Bound` is not dropped.
         unsafe { &*(&raw const *self).cast::<Bound<'py>>() }
     }
 
     /// The object's identity, to compare with another's.
     pub fn address(&self) -> usize {
-        self.0.as_ptr() as usize
+        self.ptr.as_ptr() as usize
     }
 
-    /// Gives the reference back.
+    /// Gives the reference back, within an attachment to the interpreter it is of.
     pub fn release(self, py: Py<'_>) {
-        drop(Bound { ptr: self.0, py });
+        self.check(py);
+        drop(Bound { ptr: self.ptr, py });
+    }
+
+    /// In debug builds: the attachment is to the interpreter that the object belongs to.
+    fn check(&self, _py: Py<'_>) {
+        #[cfg(debug_assertions)]
+        assert!(_py.interpreter() == self.owner, "an object of another interpreter");
     }
 }

@@ -1,6 +1,6 @@
 //! Threads as Python sees them: who they are, where they stand, and interrupting them.
 
-use super::{Bound, Py, extra, ffi};
+use super::{Bound, InterpreterState, Py, extra, ffi};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -24,19 +24,23 @@ pub fn native_id() -> u64 {
 #[derive(Default)]
 pub struct Standing {
     ident: AtomicU64,
-    /// The thread's state there, while it is inside; changed with the GIL held.
+    /// The interpreter whose GIL the thread takes to run.
+    gil: AtomicUsize,
+    /// The thread's state there, while it is inside; changed with that GIL held.
     state: AtomicUsize,
 }
 
 impl Standing {
-    /// Lets others see where `work` stands.
-    pub fn inside<T>(&self, _: Py<'_>, work: impl FnOnce() -> T) -> T {
+    /// Lets others see where `work` stands, in the interpreter that the thread is attached to.
+    pub fn inside<T>(&self, py: Py<'_>, interpreter: &InterpreterState, work: impl FnOnce() -> T) -> T {
         struct Leave<'a>(&'a AtomicUsize);
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
                 self.0.store(0, Ordering::SeqCst);
             }
         }
+        assert!(py.interpreter() == interpreter.id(), "a thread stands in another interpreter");
+        self.gil.store(interpreter.gil.0, Ordering::SeqCst);
         self.ident.store(thread_ident(), Ordering::SeqCst);
         // SAFETY: attached, says the token.
         self.state.store(unsafe { ffi::PyThreadState_Get() } as usize, Ordering::SeqCst);
@@ -44,13 +48,16 @@ impl Standing {
         work()
     }
 
-    /// The thread's ident and the frame it runs, if it is inside.
-    pub fn frame<'py>(&self, py: Py<'py>) -> Option<(u64, Bound<'py>)> {
+    /// The thread's ident and the frame it runs, if it is inside. The caller is attached to `interpreter`, and sees nothing if
+    /// that has another GIL.
+    pub fn frame<'py>(&self, py: Py<'py>, interpreter: &InterpreterState) -> Option<(u64, Bound<'py>)> {
         let state = self.state.load(Ordering::SeqCst);
-        if state == 0 {
+        let is_held =
+            py.interpreter() == interpreter.id() && self.gil.load(Ordering::SeqCst) == interpreter.gil.0;
+        if state == 0 || !is_held {
             return None;
         }
-        // SAFETY: we hold the GIL, with which `inside` takes the state back before its thread leaves: so the state is
+        // SAFETY: we hold the GIL with which `inside` takes the state back before its thread leaves: so the state is
         // alive. The answer is a new reference, or null without an exception when nothing runs.
         let frame = unsafe {
             let frame = (extra::get().frame)(state as *mut ffi::PyThreadState);

@@ -1,7 +1,7 @@
 //! A request that is being served, as far as the process has to know of it, whatever its protocol.
 
 use super::link::Link;
-use crate::python::{GilCell, Py, native_id, thread_ident, thread_number};
+use crate::python::{InterpreterCell, Py, native_id, thread_ident, thread_number};
 use crate::runtime::{Interpreter, Output, alarm, lock};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -16,7 +16,7 @@ pub struct ActiveRequest {
     /// Where its log lines go, and what is printed meanwhile.
     pub output: Arc<Output>,
     /// Code of the application runs for it, which can be interrupted.
-    pub inside: GilCell<bool>,
+    pub inside: InterpreterCell<bool>,
     link: Mutex<Option<Box<dyn Link>>>,
     /// When the request came here, and the thread that serves it.
     begun: Instant,
@@ -50,9 +50,9 @@ impl ActiveRequest {
     /// A request that has just arrived, on the thread that serves it.
     pub fn new(interpreter: Arc<Interpreter>, output: Arc<Output>, link: Box<dyn Link>) -> Arc<Self> {
         Arc::new(Self {
+            inside: InterpreterCell::new(interpreter.id(), false),
             interpreter,
             output,
-            inside: GilCell::new(false),
             link: Mutex::new(Some(link)),
             begun: Instant::now(),
             thread: thread_ident(),

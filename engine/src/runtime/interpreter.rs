@@ -7,7 +7,10 @@ use super::settings::Settings;
 use super::text::TextStreams;
 use crate::host;
 use crate::python::class;
-use crate::python::{Bound, InterpreterState, Owned, Py, Raised, Result, delete_states_of_this_thread};
+use crate::python::{
+    Bound, InterpreterCell, InterpreterId, InterpreterState, Owned, Py, Raised, Result, Standing,
+    delete_states_of_this_thread,
+};
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ffi::CStr;
@@ -22,6 +25,8 @@ pub struct Interpreter {
     contents: OnceCell<Contents>,
     /// Whether the interpreter has been ended: no thread may attach. Threads other than loaders check this first.
     ended: RwLock<bool>,
+    /// What the watchdog saw of its imports at the last look.
+    pub imports_seen: InterpreterCell<Option<Owned>>,
 }
 
 /// What makes the objects that the protocol of the applications needs in an interpreter: it is given the module of
@@ -50,6 +55,7 @@ impl Interpreter {
         fit: Fit,
     ) -> std::result::Result<Arc<Self>, String> {
         let interpreter = Arc::new(Self {
+            imports_seen: InterpreterCell::new(state.id(), None),
             state,
             name: name.to_vec(),
             contents: OnceCell::new(),
@@ -92,6 +98,21 @@ impl Interpreter {
     /// Runs `work` attached to the interpreter.
     pub fn attach<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> T {
         self.state.attach(work)
+    }
+
+    /// Which interpreter it is.
+    pub fn id(&self) -> InterpreterId {
+        self.state.id()
+    }
+
+    /// Lets others see where `work` stands, which this thread does attached here.
+    pub fn inside<T>(&self, py: Py<'_>, standing: &Standing, work: impl FnOnce() -> T) -> T {
+        standing.inside(py, &self.state, work)
+    }
+
+    /// The ident of the thread that stands somewhere, and its frame; attached here.
+    pub fn frame_of<'py>(&self, py: Py<'py>, standing: &Standing) -> Option<(u64, Bound<'py>)> {
+        standing.frame(py, &self.state)
     }
 
     /// The interpreter's name; empty is the main one.

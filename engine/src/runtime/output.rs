@@ -3,10 +3,10 @@
 #![forbid(unsafe_code)]
 
 use super::log::RequestLog;
-use crate::python::{GilCell, Py};
+use super::sync::lock;
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use wire::{Level, Message};
 
 /// The streams that may hold the beginning of a line.
@@ -25,8 +25,10 @@ pub struct Output {
     /// Path of the script.
     pub script: Vec<u8>,
     log: Arc<RequestLog>,
-    /// Beginnings of lines, by [`Stream`].
-    partial: GilCell<[Vec<u8>; 3]>,
+    /// Beginnings of lines, by [`Stream`]. Not of one interpreter: code of the application may enter another on this thread.
+    partial: Mutex<[Vec<u8>; 3]>,
+    /// Something was written: without it the end of a request does not look at `partial`.
+    is_used: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -41,7 +43,8 @@ impl Output {
         Arc::new(Self {
             script: script.to_vec(),
             log,
-            partial: GilCell::new(Default::default()),
+            partial: Mutex::default(),
+            is_used: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -61,14 +64,18 @@ impl Output {
         self.log(Level::Error, &[b"[script ", &self.script[..], b"] ", line].concat());
     }
 
-    /// The beginning of a line in a stream.
-    pub fn with_partial<T>(&self, py: Py<'_>, stream: Stream, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        work(&mut self.partial.borrow(py)[stream as usize])
+    /// The beginning of a line in a stream. `work` calls nothing of Python.
+    pub fn with_partial<T>(&self, stream: Stream, work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        self.is_used.store(true, Ordering::Relaxed);
+        work(&mut lock(&self.partial)[stream as usize])
     }
 
     /// Logs the beginnings of lines that no newline has followed. At the end of the request.
-    pub fn flush(&self, py: Py<'_>) {
-        let partial = self.partial.take(py);
+    pub fn flush(&self) {
+        if !self.is_used.load(Ordering::Relaxed) {
+            return;
+        }
+        let partial = std::mem::take(&mut *lock(&self.partial));
         for line in partial.iter().filter(|line| !line.is_empty()) {
             self.script_line(line);
         }

@@ -6,7 +6,7 @@
 use super::output::{Output, Stream};
 use crate::host;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Bound, GilCell, Problem, Py, Raised, Result, thread_number};
+use crate::python::{Bound, InterpreterCell, Problem, Py, Raised, Result, thread_number};
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -18,22 +18,32 @@ pub struct LogStream {
     /// For `wsgi.errors`: the request it is of.
     of: Arc<Owner>,
     /// Beginnings of lines of threads that serve no request, by thread number.
-    loose: GilCell<FxHashMap<usize, Vec<u8>>>,
+    loose: InterpreterCell<FxHashMap<usize, Vec<u8>>>,
 }
 
 /// Which request a `wsgi.errors` is of.
-#[derive(Default)]
 pub struct Owner {
     /// The request. None: a standard stream, whose request is that of whichever thread writes.
-    pub output: GilCell<Option<Arc<Output>>>,
+    pub output: InterpreterCell<Option<Arc<Output>>>,
     /// Whether the stream has been written to, flushed or closed.
-    pub used: GilCell<bool>,
+    pub used: InterpreterCell<bool>,
+}
+
+impl Owner {
+    /// Owns a stream of the interpreter that this thread is attached to.
+    pub fn new(py: Py<'_>, output: Option<Arc<Output>>) -> Arc<Self> {
+        let interpreter = py.interpreter();
+        Arc::new(Self {
+            output: InterpreterCell::new(interpreter, output),
+            used: InterpreterCell::new(interpreter, false),
+        })
+    }
 }
 
 impl LogStream {
-    /// Makes a stream of this kind.
-    pub fn new(kind: Stream, of: Arc<Owner>) -> Self {
-        Self { kind, of, loose: GilCell::default() }
+    /// Makes a stream of this kind, of the interpreter that this thread is attached to.
+    pub fn new(py: Py<'_>, kind: Stream, of: Arc<Owner>) -> Self {
+        Self { kind, of, loose: InterpreterCell::new(py.interpreter(), FxHashMap::default()) }
     }
 
     fn name(&self) -> &'static str {
@@ -64,7 +74,7 @@ impl LogStream {
             py.detached(|| lines.iter().for_each(|line| host::log(Level::Error, line)));
             return;
         };
-        let lines = output.with_partial(py, self.kind, |partial| complete(partial, bytes, flush));
+        let lines = output.with_partial(self.kind, |partial| complete(partial, bytes, flush));
         if !lines.is_empty() {
             py.detached(|| lines.iter().for_each(|line| output.script_line(line)));
         }

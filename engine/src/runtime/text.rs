@@ -7,7 +7,7 @@
 use super::output::{Output, Stream};
 use super::stream::{LogStream, Owner};
 use crate::python::class;
-use crate::python::{Bound, GilCell, Owned, Py, Result};
+use crate::python::{Bound, InterpreterCell, Owned, Py, Result};
 use std::sync::Arc;
 
 /// Most that wait for a request.
@@ -23,7 +23,7 @@ pub struct TextStreams {
     /// `_weakref.getweakrefcount`
     weak_count: Owned,
     /// `wsgi.errors` of requests that did not use them.
-    idle: GilCell<Vec<Errors>>,
+    idle: InterpreterCell<Vec<Errors>>,
 }
 
 /// A `wsgi.errors`.
@@ -74,12 +74,12 @@ impl TextStreams {
                 Bound::bool(py, true).keep(),
             ],
             weak_count: Bound::import(py, c"_weakref")?.attr(c"getweakrefcount")?.keep(),
-            idle: GilCell::default(),
+            idle: InterpreterCell::new(py.interpreter(), Vec::new()),
         })
     }
 
     fn make<'py>(&self, py: Py<'py>, kind: Stream, of: Arc<Owner>) -> Result<(Bound<'py>, Bound<'py>)> {
-        let log = class::instance(self.log.get(py), LogStream::new(kind, of))?;
+        let log = class::instance(self.log.get(py), LogStream::new(py, kind, of))?;
         let [encoding, errors, newline, line_buffering, write_through] = &self.arguments;
         let get = |argument: &'_ Owned| argument.get(py).clone();
         let (encoding, errors, newline) = (get(encoding), get(errors), get(newline));
@@ -97,7 +97,7 @@ impl TextStreams {
 
     /// `sys.stderr` or `sys.stdout`.
     pub fn standard<'py>(&self, py: Py<'py>, kind: Stream) -> Result<Bound<'py>> {
-        let (text, _) = self.make(py, kind, Arc::default())?;
+        let (text, _) = self.make(py, kind, Owner::new(py, None))?;
         text.set_attr(c"mode", &Bound::str(py, "w")?)?;
         Ok(text)
     }
@@ -109,7 +109,7 @@ impl TextStreams {
             errors.of.output.set(py, Some(output.clone()));
             return Ok(errors);
         }
-        let of = Arc::new(Owner { output: GilCell::new(Some(output.clone())), used: GilCell::default() });
+        let of = Owner::new(py, Some(output.clone()));
         let (text, log) = self.make(py, Stream::Errors, of.clone())?;
         Ok(Errors { text: text.keep(), log: log.keep(), of })
     }

@@ -32,9 +32,9 @@ impl Attempt {
         let output = self.log.as_ref().map(|log| Output::new(&self.app.path, log.clone()));
         let done = Output::current_while(output.clone(), || {
             interpreter.attach(|py| {
-                let done = self.standing.inside(py, || self.load(py, &interpreter));
+                let done = interpreter.inside(py, &self.standing, || self.load(py, &interpreter));
                 if let Some(output) = &output {
-                    output.flush(py);
+                    output.flush();
                 }
                 done
             })

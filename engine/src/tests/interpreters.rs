@@ -1,7 +1,11 @@
 //! Interpreters beside the main one, and the thread states in them.
 
 use super::{Site, on_threads, rounds};
-use crate::runtime;
+use crate::python::{Bound, InterpreterCell, Py, Standing};
+use crate::runtime::{self, Interpreter};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 #[test]
 fn each_group_has_an_interpreter_with_modules_of_its_own() {
@@ -150,5 +154,97 @@ fn code_that_attaches_itself_finds_the_interpreter_it_was_called_from() {
         for (group, site) in sites.iter().chain(&sites) {
             assert_eq!(site.get().ok(), format!("['{group}', '{group}']"));
         }
+    });
+}
+
+/// Runs `work` on a thread of its own with two sub-interpreters.
+fn with_two(work: impl FnOnce(&Arc<Interpreter>, &Arc<Interpreter>) + Send) {
+    let source = "
+        def application(environ, start_response):
+            start_response('200 OK', [])
+            return []
+        ";
+    let groups = ["kept-one", "kept-two"];
+    groups.iter().for_each(|group| drop(Site::in_group(group, source).get().ok()));
+    let interpreters = &runtime::get().expect("Python runs").interpreters;
+    let [one, two] = groups.map(|group| interpreters.current(group.as_bytes()).expect("it was made"));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            work(&one, &two);
+            runtime::thread_exit();
+        });
+    });
+}
+
+fn panics<T>(work: impl FnOnce() -> T) -> bool {
+    catch_unwind(AssertUnwindSafe(work)).is_err()
+}
+
+#[test]
+fn a_cell_opens_to_threads_of_its_interpreter_alone() {
+    with_two(|one, two| {
+        let cell = InterpreterCell::new(one.id(), 1);
+        assert_eq!(one.attach(|py| cell.get(py)), 1);
+        two.attach(|py| {
+            assert!(panics(|| cell.get(py)));
+            assert!(panics(|| cell.set(py, 2)));
+            assert!(panics(|| cell.take(py)));
+            assert!(panics(|| *cell.borrow(py) = 2));
+        });
+        assert_eq!(one.attach(|py| cell.get(py)), 1);
+    });
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn an_object_is_used_in_its_interpreter_alone() {
+    with_two(|one, two| {
+        let object = one.attach(|py| Bound::str(py, "one's").map(Bound::keep).expect("memory"));
+        two.attach(|py| assert!(panics(|| object.get(py).address())));
+        one.attach(|py| object.release(py));
+        one.attach(|_| assert!(panics(|| two.attach(|_| ())), "an object could go along"));
+        one.attach(|py| py.detached(|| two.attach(|_| ())));
+    });
+}
+
+#[test]
+fn a_frame_is_seen_while_its_thread_is_inside() {
+    with_two(|one, two| {
+        let standing = Standing::default();
+        let module = one.attach(|py| Bound::module(py, c"waits").map(Bound::keep).expect("memory"));
+        let waits = c"import time\ndone = False\nwhile not done: time.sleep(0.001)";
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                one.attach(|py| {
+                    one.inside(py, &standing, || {
+                        let code = Bound::compile(py, waits, c"waits.py")?;
+                        module.get(py).run(&code)
+                    })
+                    .expect("it ends")
+                });
+                runtime::thread_exit();
+            });
+            let sees = |interpreter: &Interpreter, py: Py<'_>| {
+                let found = interpreter.frame_of(py, &standing);
+                found
+                    .is_some_and(|(_, frame)| frame.attr(c"f_lineno").is_ok_and(|line| line.as_int().is_ok()))
+            };
+            // Both have the GIL of the main interpreter.
+            let until = Instant::now() + Duration::from_secs(30);
+            let seen = || one.attach(|py| sees(one, py)) && two.attach(|py| sees(two, py));
+            let mut is_seen = seen();
+            while !is_seen && Instant::now() < until && !thread.is_finished() {
+                std::thread::yield_now();
+                is_seen = seen();
+            }
+            let sees_from_elsewhere = one.attach(|py| sees(two, py));
+            let stands_elsewhere = one.attach(|py| !panics(|| two.inside(py, &Standing::default(), || ())));
+            let done = |py: Py<'_>| module.get(py).set_attr(c"done", &Bound::bool(py, true));
+            one.attach(|py| done(py).expect("memory"));
+            thread.join().expect("no panic");
+            assert!(is_seen && !sees_from_elsewhere && !stands_elsewhere);
+            assert!(!one.attach(|py| sees(one, py)), "it has left");
+        });
+        one.attach(|py| module.release(py));
     });
 }

@@ -17,15 +17,11 @@ use wire::message as msg;
 /// Requests younger than this are not looked at.
 pub const FIRST_LOOK: Duration = Duration::from_secs(1);
 
-/// What was seen in an interpreter at the last look, and which waits are in the log already.
-#[derive(Default)]
-struct Sight {
-    state: Option<Owned>,
-    told: Vec<(i64, String)>,
-}
+/// Waits that are in the log already: thread and module.
+type Told = Vec<(i64, String)>;
 
-/// What was seen, in the order of the interpreters, of which none ever goes. Used by the thread that looks.
-static SIGHTS: Mutex<Vec<Sight>> = Mutex::new(Vec::new());
+/// What is told of each interpreter, in their order, of which none ever goes. Used by the thread that looks.
+static TOLD: Mutex<Vec<Told>> = Mutex::new(Vec::new());
 
 /// Whether a thread is checking imports now.
 static LOOKING: AtomicBool = AtomicBool::new(false);
@@ -51,14 +47,14 @@ pub fn look(runtime: &'static Runtime) {
     }
     let spawned = std::thread::Builder::new().name("wsgi-imports".into()).spawn(move || {
         let _looking = Looking;
-        let mut sights = lock(&SIGHTS);
+        let mut all_told = lock(&TOLD);
         for (at, interpreter) in runtime.interpreters.all().iter().enumerate() {
-            if at == sights.len() {
-                sights.push(Sight::default());
+            if at == all_told.len() {
+                all_told.push(Told::new());
             }
-            let sight = &mut sights[at];
+            let told = &mut all_told[at];
             let found = interpreter.visit(|py| {
-                look_at(py, runtime, interpreter, sight).unwrap_or_else(|raised| forget(py, raised))
+                look_at(py, runtime, interpreter, told).unwrap_or_else(|raised| forget(py, raised))
             });
             let stuck = found.unwrap_or_default();
             if !stuck.is_empty() {
@@ -66,7 +62,7 @@ pub fn look(runtime: &'static Runtime) {
                 interpreter.visit(|py| stuck.iter().for_each(|stuck| heal(py, interpreter, stuck)));
             }
         }
-        drop(sights);
+        drop(all_told);
         crate::python::delete_states_of_this_thread();
     });
     if spawned.is_err() {
@@ -93,19 +89,19 @@ fn look_at(
     py: Py<'_>,
     runtime: &Runtime,
     interpreter: &Arc<Interpreter>,
-    sight: &mut Sight,
+    told: &mut Told,
 ) -> Result<Vec<Stuck>> {
-    let previous = sight.state.take();
+    let previous = interpreter.imports_seen.take(py);
     let mut stuck = Vec::new();
     let found = watch_imports(py, interpreter, previous.as_ref(), &mut stuck);
     if let Some(previous) = previous {
         previous.release(py);
     }
-    sight.state = found?;
+    interpreter.imports_seen.set(py, found?);
     // They are seen some time after they began.
     let limit = runtime.settings.import_timeout().saturating_sub(FIRST_LOOK).as_secs_f64();
     stuck.retain(|stuck| stuck.seconds >= limit);
-    let new = note(&mut sight.told, &stuck);
+    let new = note(told, &stuck);
     Ok(if new { stuck } else { Vec::new() })
 }
 
@@ -132,7 +128,7 @@ fn watch_imports(
 }
 
 /// Notes which waits are told; answers whether one of them is new.
-fn note(told: &mut Vec<(i64, String)>, stuck: &[Stuck]) -> bool {
+fn note(told: &mut Told, stuck: &[Stuck]) -> bool {
     let waits: Vec<_> = stuck.iter().map(|stuck| (stuck.waiting, stuck.module.clone())).collect();
     let fresh = waits.iter().any(|wait| !told.contains(wait));
     *told = waits;

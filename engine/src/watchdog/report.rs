@@ -138,8 +138,8 @@ pub fn frames_of_threads<'py>(
     attempt: Option<&Arc<Attempt>>,
 ) -> Result<Vec<(i64, Bound<'py>)>> {
     let frames = interpreter.ask(py, c"current_frames", &[])?;
-    let loader =
-        attempt.and_then(|attempt| attempt.standing.frame(py)).map(|(ident, frame)| (ident as i64, frame));
+    let loader = attempt.and_then(|attempt| interpreter.frame_of(py, &attempt.standing));
+    let loader = loader.map(|(ident, frame)| (ident as i64, frame));
     let mut found = Vec::new();
     for at in 0..frames.count() {
         let pair = frames.item(at)?;

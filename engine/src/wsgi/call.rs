@@ -1,7 +1,7 @@
 //! One request through a WSGI application, and the parts of it that Python may keep for longer than the request.
 
 use super::answer::Answer;
-use crate::python::{GilCell, Problem, Py, Raised};
+use crate::python::{InterpreterCell, Problem, Py, Raised};
 use crate::requests::{self, ActiveRequest, Link};
 use crate::runtime::{Interpreter, Output};
 use crate::startup::Turn;
@@ -15,13 +15,13 @@ pub struct Call {
     /// The body's declared length.
     pub length: Option<u64>,
     /// Status, headers and what was sent.
-    pub answer: GilCell<Answer>,
+    pub answer: InterpreterCell<Answer>,
     /// The last error of reading the body.
-    pub read_error: GilCell<Option<ReadError>>,
+    pub read_error: InterpreterCell<Option<ReadError>>,
     /// The client has gone: nothing more can be sent.
-    pub gone: GilCell<bool>,
+    pub gone: InterpreterCell<bool>,
     /// `close()` of the iterable raised, which is logged and changes nothing for the client.
-    pub close_raised: GilCell<bool>,
+    pub close_raised: InterpreterCell<bool>,
     /// The request's turn among the first requests of the application.
     turn: Option<Turn>,
 }
@@ -43,13 +43,14 @@ impl Call {
         output: Arc<Output>,
         turn: Option<Turn>,
     ) -> Arc<Self> {
+        let owner = interpreter.id();
         Arc::new(Self {
             active: ActiveRequest::new(interpreter, output, link),
             length,
-            answer: GilCell::new(Answer::default()),
-            read_error: GilCell::new(None),
-            gone: GilCell::new(false),
-            close_raised: GilCell::new(false),
+            answer: InterpreterCell::new(owner, Answer::default()),
+            read_error: InterpreterCell::new(owner, None),
+            gone: InterpreterCell::new(owner, false),
+            close_raised: InterpreterCell::new(owner, false),
             turn,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Bound, GilCell, Problem, Py, Raised, Result};
+use crate::python::{Bound, InterpreterCell, Problem, Py, Raised, Result};
 use std::ffi::CStr;
 use std::sync::Arc;
 use wire::abi::ReadError;
@@ -18,7 +18,7 @@ const LINE_CHUNK: usize = 8 * 1024;
 pub struct Input {
     call: Arc<Call>,
     /// `None` while a thread reads.
-    state: GilCell<Option<State>>,
+    state: InterpreterCell<Option<State>>,
 }
 
 #[derive(Default)]
@@ -34,7 +34,8 @@ struct State {
 impl Input {
     /// The body of a request.
     pub fn new(call: Arc<Call>) -> Self {
-        Self { call, state: GilCell::new(Some(State::default())) }
+        let state = InterpreterCell::new(call.interpreter.id(), Some(State::default()));
+        Self { call, state }
     }
 
     /// Works on the state, which no other thread may do meanwhile: reads of two threads at once would mix.

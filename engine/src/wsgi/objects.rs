@@ -5,7 +5,7 @@ use super::call::Call;
 use super::input::Input;
 use super::keys::Keys;
 use crate::python::class;
-use crate::python::{Bound, GilCell, Owned, Py, Result};
+use crate::python::{Bound, InterpreterCell, Owned, Py, Result};
 use crate::runtime::{Interpreter, Settings, interface};
 use std::any::Any;
 use std::cell::RefMut;
@@ -20,7 +20,7 @@ pub struct Objects {
     pub names: Names,
     file_wrapper: Owned,
     plain_files: [Owned; 2],
-    keys: GilCell<Keys>,
+    keys: InterpreterCell<Keys>,
 }
 
 /// Keys of the environ whose values are not text.
@@ -61,7 +61,7 @@ pub fn fit(py: Py<'_>, settings: &Settings, support: &Bound<'_>) -> Result<Box<d
         },
         file_wrapper: file_wrapper.keep(),
         plain_files: [io.attr(c"BufferedReader")?.keep(), io.attr(c"FileIO")?.keep()],
-        keys: GilCell::new(Keys::default()),
+        keys: InterpreterCell::new(py.interpreter(), Keys::default()),
     }))
 }
 

@@ -81,7 +81,7 @@ where
                 if first {
                     call.end_turn(modules(py) != before);
                 }
-                call.output.flush(py);
+                call.output.flush();
                 Ok(outcome)
             });
             match attempt {

@@ -72,7 +72,7 @@ pub fn warm_up(
     let facts = Facts { https: request.https, received: now(), warm_up: true, queued: 0.0, taken: 0.0 };
     let outcome = Output::current_while(Some(output), || {
         let outcome = run(py, &call, script, module, pairs, &facts, false);
-        call.output.flush(py);
+        call.output.flush();
         outcome
     });
     call.close();
