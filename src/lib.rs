@@ -4,6 +4,7 @@
 //! Python itself, in Apache's children only. See `docs/ARCHITECTURE.md`.
 
 pub mod apache;
+pub mod auth;
 pub mod check;
 pub mod config;
 pub mod groups;

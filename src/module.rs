@@ -3,7 +3,7 @@
 use crate::apache::{self, Pool, hook, sys};
 use crate::config::{Notices, Wsgi, directives};
 use crate::serve::{daemon, embedded};
-use crate::{check, parent, python, routing, serve, startup};
+use crate::{auth, check, parent, python, routing, serve, startup};
 
 /// The record that `LoadModule wsgi_module` names. httpd writes its index into it.
 #[unsafe(no_mangle)]
@@ -40,6 +40,9 @@ fn hooks(pool: Pool<'_>) {
     hook::open_htaccess::<apache::NoHtaccess>();
     // A URL: which script?
     hook::translate::<routing::Translate>(&hook::AFTER_ALIAS);
+    // Who may see it: what do scripts say?
+    hook::access_checker::<auth::Access>();
+    auth::register(pool);
     // A request for a script.
     hook::handler::<serve::Handler>();
     // A child ends: its waits for workers are given up, and Python ends in it.

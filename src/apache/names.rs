@@ -1,6 +1,7 @@
 //! Names and addresses of a request: of the server, the client and the connection.
 
 use super::{Request, sys};
+use std::ffi::CStr;
 
 /// Names and addresses of the connection and what httpd derives from the request.
 impl<'r> Request<'r> {
@@ -30,6 +31,17 @@ impl<'r> Request<'r> {
     pub fn is_tls(self) -> bool {
         // SAFETY: a live connection.
         unsafe { sys::ap_ssl_conn_is_ssl(self.record().connection) != 0 }
+    }
+
+    /// A variable of mod_ssl for the request, if there are that module and such a variable.
+    pub fn tls_variable(self, name: &CStr) -> Option<&'r [u8]> {
+        let record = self.record();
+        // SAFETY: a live request with its server and connection; the text lives as the pool.
+        let text = unsafe {
+            let (server, connection) = (record.server, record.connection);
+            sys::ap_ssl_var_lookup(self.pool().raw(), server, connection, self.raw(), name.as_ptr())
+        };
+        (!text.is_null()).then(|| super::text(text))
     }
 
     /// DocumentRoot.

@@ -82,6 +82,12 @@ impl<'r> Request<'r> {
         unsafe { (*self.raw).handler = handler.as_ptr() }
     }
 
+    /// Gives the user another name, which lives as the request.
+    pub fn set_user(self, name: &'r CStr) {
+        // SAFETY: a live request, which one thread works on; httpd does not write to the name.
+        unsafe { (*self.raw).user = name.as_ptr().cast_mut() }
+    }
+
     /// Path of the file that the URL maps to.
     pub fn filename(self) -> &'r [u8] {
         super::text(self.record().filename)

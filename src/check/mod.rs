@@ -27,7 +27,7 @@ impl hook::Check for Check {
     fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
         groups::python::check(main)?;
         let config = main.config();
-        if config.python.restrict_embedded == Some(true) {
+        if config.python.restrict_embedded == Some(true) && !has_imports(main) {
             return Ok(());
         }
         if mpm::serves_in_copies() {
@@ -49,6 +49,15 @@ impl hook::Check for Check {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether scripts are loaded in Apache's children whatever requests come: those that the server asks (WSGIAccessScript and
+/// its kind), and those of WSGIImportScript.
+pub fn has_imports(main: Server<'_>) -> bool {
+    let in_children = |alias: &Alias| {
+        matches!(alias.kind, Kind::Import) && alias.process_group.as_deref() == Some(b"%{GLOBAL}")
+    };
+    main.all().any(|server| server.config().aliases.iter().any(|alias| in_children(alias)))
 }
 
 /// Whether the application of an alias may run in Apache's children: neither alias nor server names a process group.

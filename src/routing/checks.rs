@@ -37,6 +37,11 @@ pub fn run(r: Request<'_>, alias: Option<&Alias>) -> Result<(), Status> {
     body(r, config)
 }
 
+/// The checks of a request whose resource a script handles (WSGIHandlerScript): the resource need not exist.
+pub fn of_handler(r: Request<'_>) -> Result<(), Status> {
+    body(r, r.dir_config())
+}
+
 /// The declared length and coding of the body.
 fn body(r: Request<'_>, config: &DirConfig) -> Result<(), Status> {
     let headers = r.headers_in();

@@ -49,8 +49,7 @@ impl<'r> Environ<'r> {
 
     /// The environ for a script that says who may see something: without SetEnv's variables and without credentials.
     pub fn of_check(request: Request<'r>, application_group: &'r [u8]) -> Self {
-        let mut environ =
-            Self::empty(request, request.is_tls());
+        let mut environ = Self::empty(request, request.is_tls());
         environ.headers(false, None);
         environ.server();
         environ.set(c"SERVER_SIGNATURE", request.signature());

@@ -5,6 +5,9 @@ use crate::config::{Alias, DirConfig, Kind};
 use crate::config::{RequestExt, ServerExt};
 use crate::process;
 use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use wire::Stamp;
 
 /// Where a request is to be served.
 pub struct Route<'r> {
@@ -55,9 +58,17 @@ impl<'r> Route<'r> {
         self.handler_script.unwrap_or_else(|| r.filename())
     }
 
+    /// That script as it is now.
+    pub fn stamp(&self, r: Request<'r>) -> Stamp {
+        let of_handler = |path: &[u8]| {
+            std::fs::metadata(OsStr::from_bytes(path)).map_or(Stamp::UNKNOWN, |data| (&data).into())
+        };
+        self.handler_script.map_or_else(|| r.stamp(), of_handler)
+    }
+
     /// What WSGIDispatchScript says instead; tokens are expanded as in the configuration.
-    pub fn redirect(&mut self, r: Request<'r>, named: Redirection, name: Vec<u8>) {
-        let name = r.pool().copy(&name);
+    pub fn redirect(&mut self, r: Request<'r>, named: Redirection, name: &[u8]) {
+        let name = r.pool().copy(name);
         match named {
             Redirection::Processes => {
                 self.process_group = group(r, name, self.case_sensitive, Named::Processes);

@@ -1,9 +1,10 @@
-//! A request for a script: it is checked and routed, and served in this process ([`embedded`]) or in one of a process group
+//! A request for a script, or for a resource that a script handles: it is checked and routed, and served in this process ([`embedded`]) or in one of a process group
 //! ([`daemon`]); its answer goes out the same way from both ([`context`]).
 #![deny(unsafe_code)]
 
 pub mod context;
 pub mod daemon;
+mod dispatch;
 pub mod embedded;
 
 use crate::apache::{Request, Status, hook};
@@ -15,16 +16,26 @@ pub struct Handler;
 
 impl hook::Handle for Handler {
     fn run(r: Request<'_>) -> Status {
-        if r.handler() != HANDLER && r.handler() != OLD_HANDLER {
+        let is_script = r.handler() == HANDLER || r.handler() == OLD_HANDLER;
+        let config = r.dir_config();
+        let mut handlers = config.handlers.iter().flat_map(|handlers| handlers.iter());
+        let (alias, checked) = if is_script {
+            // The alias counts only where it set the handler: SetHandler on another resource is not its business.
+            let alias = if r.handler() == HANDLER { alias_of(r) } else { None };
+            (alias, checks::run(r, alias))
+        } else if let Some((_, handler)) = handlers.find(|(name, _)| **name == *r.handler()) {
+            (Some(&**handler), checks::of_handler(r))
+        } else {
             return Status::DECLINED;
-        }
-        // The alias counts only where it set the handler: SetHandler on another resource is not its business.
-        let alias = if r.handler() == HANDLER { alias_of(r) } else { None };
-        if let Err(status) = checks::run(r, alias) {
+        };
+        if let Err(status) = checked {
             return status;
         }
-        let route = Route::of(r, alias);
-        if let Some(allowed) = &r.dir_config().restrict_process
+        let mut route = Route::of(r, alias);
+        if let Err(status) = dispatch::run(r, &mut route) {
+            return status;
+        }
+        if let Some(allowed) = &config.restrict_process
             && !allowed.iter().any(|name| **name == *route.process_group)
         {
             let group = String::from_utf8_lossy(&route.process_group);

@@ -108,6 +108,7 @@ const MODULE: &[&[&str]] = &[
     &["groups"],
     &["check", "supervisor", "serve/context"],
     &["serve/daemon", "serve/embedded"],
+    &["auth"],
     &["serve", "parent.rs"],
     &["module.rs", "reference.rs"],
 ];

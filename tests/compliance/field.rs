@@ -6,16 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{env, fs, panic, thread};
 
-use harness::{Httpd, Subject, embedded_only, httpd, is_root, offers, repository, skip_if, subject, venv};
-
-/// Directives that configurations of the field have and our module has not yet.
-const LATER: &[&str] = &[
-    "WSGIAccessScript",
-    "WSGIAuthUserScript",
-    "WSGIAuthGroupScript",
-    "WSGIDispatchScript",
-    "WSGIHandlerScript",
-];
+use harness::{Httpd, Subject, embedded_only, httpd, is_root, repository, skip_if, subject, venv};
 
 /// Of Apache's own modules, those that the configurations want beside those of every test.
 const MODULES: &[&str] = &["access_compat", "autoindex", "negotiation", "proxy", "proxy_http"];
@@ -37,13 +28,6 @@ impl Field {
     fn expected(&self) -> &str {
         let wish = self.notes("wish").next().filter(|_| subject() == Subject::Ours);
         wish.or_else(|| self.notes("get").next()).unwrap_or_else(|| panic!("no '#@ get:' in {:?}", self.path))
-    }
-
-    /// A directive that is still to come.
-    fn missing(&self) -> Option<&'static str> {
-        let word = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
-        let has = |name: &str| self.text.lines().any(|line| word(line) == Some(name.to_ascii_lowercase()));
-        LATER.iter().copied().find(|name| has(name) && !offers(name))
     }
 
     fn server(&self) -> Httpd {
@@ -151,11 +135,7 @@ fn field_configurations() {
             scope.spawn(|| {
                 while let Some(field) = next() {
                     let name = field.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                    if subject() == Subject::Ours
-                        && let Some(directive) = field.missing()
-                    {
-                        eprintln!("left out: {name}, which needs {directive}");
-                    } else if panic::catch_unwind(|| field.run()).is_err() {
+                    if panic::catch_unwind(|| field.run()).is_err() {
                         failed.lock().unwrap().push(name);
                     }
                 }

@@ -19,7 +19,6 @@ fn handled(config: &str) -> Httpd {
 
 #[test]
 fn serves_other_files() {
-    needs!("WSGIHandlerScript");
     let s = handled("WSGIHandlerScript mine {dir}/handler.py\nAddHandler mine .ext").start();
     let script = s.dir().join("handler.py");
     let expected = |info: &str| {
@@ -32,7 +31,6 @@ fn serves_other_files() {
 /// No ExecCGI, and not even a file, is needed.
 #[test]
 fn the_resource_need_not_exist() {
-    needs!("WSGIHandlerScript");
     let s = handled(
         "
         WSGIHandlerScript mine {dir}/handler.py application-group=%{GLOBAL}
@@ -49,7 +47,6 @@ fn the_resource_need_not_exist() {
 
 #[test]
 fn groups_in_force_apply() {
-    needs!("WSGIHandlerScript");
     let s =
         handled("WSGIHandlerScript mine {dir}/handler.py\nAddHandler mine .ext\nWSGIApplicationGroup shared")
             .start();
@@ -58,7 +55,6 @@ fn groups_in_force_apply() {
 
 #[test]
 fn pass_authorization() {
-    needs!("WSGIHandlerScript");
     for (option, passed) in [("", "no"), ("pass-authorization=On", "yes")] {
         let s = httpd()
             .script(
@@ -77,7 +73,6 @@ fn pass_authorization() {
 /// The script is asked about the resource, not about itself.
 #[test]
 fn reload_required_gets_the_resource() {
-    needs!("WSGIHandlerScript");
     let s = httpd()
         .script(
             "handler.py",
@@ -95,12 +90,12 @@ fn reload_required_gets_the_resource() {
         .config("WSGIApplicationGroup %{GLOBAL}")
         .start();
     s.get("/page.ext");
-    assert_eq!(s.get("/page.ext").text(), "page.ext");
+    let asked = s.get("/page.ext").text();
+    assert!(asked.split(' ').all(|name| name == "page.ext"), "{asked}");
 }
 
 #[test]
 fn missing_callable() {
-    needs!("WSGIHandlerScript");
     let s = httpd()
         .script("handler.py", "application = 1\n")
         .config("WSGIHandlerScript mine {dir}/handler.py\nSetHandler mine")

@@ -4,6 +4,7 @@
 //! on the original; where the two differ on purpose the test says so in one line, and `../DIFFERENCES.notes` lists it.
 //! It runs in two modes: with applications in Apache's children, and in the processes of a group (`MODE=daemon`).
 
+mod auth_scripts;
 mod broken_scripts;
 mod closing;
 mod conditions;
@@ -18,6 +19,7 @@ mod daemon_response;
 mod daemon_services;
 mod daemon_signals;
 mod directives;
+mod dispatch_script;
 mod environ;
 mod failures;
 mod field;

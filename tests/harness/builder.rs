@@ -380,12 +380,7 @@ impl Httpd {
 /// Directives of the original that our module has not, see docs/differences.md. What it gets must go from here, so that
 /// nothing is missed when it vanishes.
 const NOT_OURS: &[&str] = &[
-    "WSGIAccessScript",
-    "WSGIAuthGroupScript",
-    "WSGIAuthUserScript",
-    "WSGIDispatchScript",
     "WSGIFreeThreading",
-    "WSGIHandlerScript",
     "WSGIPassApacheRequest",
     "WSGIPerInterpreterGIL",
     "WSGIServerMetrics",

@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use std::os::fd::OwnedFd;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -106,6 +106,61 @@ pub struct Host {
         extern "C" fn(handle: &mut RequestHandle<'_>, file: OwnedFd, offset: i64, len: i64) -> i32,
     /// Sends all that was added. Blocks. False: the client has gone.
     pub flush: extern "C" fn(handle: &mut RequestHandle<'_>) -> bool,
+    /// A function of [`Ask`] returned this. An iterable comes as [`Value::LIST`], and then its items one by one.
+    pub returned: extern "C" fn(handle: &mut RequestHandle<'_>, function: usize, value: Value<'_>),
+    /// A variable of mod_ssl for the request; [`Value::NONE`] if there is none.
+    pub tls_variable: for<'a> extern "C" fn(handle: &'a mut RequestHandle<'_>, name: Slice<'_>) -> Value<'a>,
+}
+
+/// What Python code returned, as far as the other half has to know.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Value<'a> {
+    /// Which kind of value.
+    pub kind: ValueKind,
+    /// The text of a [`ValueKind::Text`], [`ValueKind::Bytes`] or [`ValueKind::Item`]; the name of the type of those that
+    /// are something else.
+    pub text: Slice<'a>,
+}
+
+/// Kinds of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum ValueKind {
+    /// The script has no such function.
+    Missing = 0,
+    /// The function raised an exception, which is logged.
+    Raised = 1,
+    /// `None`
+    None = 2,
+    /// `True`
+    True = 3,
+    /// `False`
+    False = 4,
+    /// A `str`, in UTF-8.
+    Text = 5,
+    /// A `bytes`.
+    Bytes = 6,
+    /// An iterable, whose items follow.
+    List = 7,
+    /// An item of it: a `str` in UTF-8, or a `bytes`.
+    Item = 8,
+    /// An item of it that is neither: the list is of no use.
+    BadItem = 9,
+    /// Anything else.
+    Other = 10,
+}
+
+impl<'a> Value<'a> {
+    /// `None`
+    pub const NONE: Self = Self::of(ValueKind::None, b"");
+    /// The beginning of an iterable.
+    pub const LIST: Self = Self::of(ValueKind::List, b"");
+
+    /// A value of this kind.
+    pub const fn of(kind: ValueKind, text: &'a [u8]) -> Self {
+        Self { kind, text: Slice::of(text) }
+    }
 }
 
 /// Status and headers of an answer.
@@ -163,6 +218,9 @@ pub struct Engine {
     pub size: u32,
     /// Runs the application for one request. Blocks until the answer is complete. The thread's own.
     pub serve: extern "C" fn(request: Request<'_>) -> Outcome,
+    /// Calls functions of a script with an environ. Each return is told by [`Host::returned`]. Blocks. The outcome is
+    /// [`End::Complete`], or an [`End::Error`] if the script does not run, which is logged.
+    pub ask: extern "C" fn(ask: Ask<'_>) -> Outcome,
     /// Loads a script before any request asks for it. Blocks until it is loaded or has failed (which is logged).
     pub preload: extern "C" fn(target: &Target<'_>),
     /// The calling thread, which has served requests, is about to end: its thread states are deleted.
@@ -219,6 +277,33 @@ pub struct Request<'a> {
     pub own_pages: bool,
     /// `WSGIErrorDetails`: that page shows the traceback.
     pub error_details: bool,
+}
+
+/// Functions of a script to call.
+#[repr(C)]
+pub struct Ask<'a> {
+    /// The Apache half's handle.
+    pub handle: RequestHandle<'a>,
+    /// The script.
+    pub target: Target<'a>,
+    /// The environ's text entries.
+    pub environ: Slice<'a, Pair<'a>>,
+    /// The client uses TLS.
+    pub https: bool,
+    /// The functions, called in this order.
+    pub functions: Slice<'a, Function<'a>>,
+}
+
+/// A function of a script.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Function<'a> {
+    /// Its name.
+    pub name: Slice<'a>,
+    /// What it is called with behind the environ: `str`s whose code points are these bytes.
+    pub arguments: Slice<'a, Slice<'a>>,
+    /// It returns an iterable.
+    pub items: bool,
 }
 
 /// How [`Engine::serve`] ended.

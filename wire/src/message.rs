@@ -485,14 +485,6 @@ messages! {
         "A function of WSGIDispatchScript returned something else than a name or None.",
         "The request gets 500.",
         "Return the name as str or bytes, or None for what the configuration says.";
-    HOOK_RAISED 1048 Error,
-        "A function of a script that Apache asks (WSGIAccessScript and its kind) raised an exception.",
-        "Access is denied, or the request gets 500.",
-        "See the traceback below the line.";
-    HANDLER_MISSING 1049 Error,
-        "The script of WSGIHandlerScript is not there, or cannot be read by Apache.",
-        "The request gets 500.",
-        "Check the path in the configuration, and the rights on it and on the directories above it.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",

@@ -11,7 +11,7 @@ use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
-use wire::abi::{self as table, End, Ended, Engine, Outcome, Request, Target, VERSION};
+use wire::abi::{self as table, Ask, End, Ended, Engine, Outcome, Request, Target, VERSION};
 use wire::plan::StartPlan;
 use wire::{Slice, message};
 
@@ -21,6 +21,7 @@ static ENGINE: Engine = Engine {
     version: VERSION,
     size: size_of::<Engine>() as u32,
     serve,
+    ask,
     preload,
     thread_exit: thread_exit_c,
     stop,
@@ -71,6 +72,7 @@ fn guard<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
 fn script<'a>(target: &Target<'a>) -> Script<'a> {
     Script {
         path: target.script.get(),
+        resource: target.script.get(),
         group: target.application_group.get(),
         callable: target.callable.get(),
         stamp: target.stamp,
@@ -92,9 +94,11 @@ extern "C" fn serve(request: Request<'_>) -> Outcome {
         // SAFETY: the link and the log of a request are closed before `wsgi::serve` returns, whoever still has them.
         let handle = unsafe { request.handle.unbounded() };
         let log = LogLine { host, handle: handle.log() };
+        let script = script(&request.target);
+        let resource = wsgi::resource(script.path, script.callable, environ.clone());
         wsgi::serve(
             wsgi::Request {
-                script: script(&request.target),
+                script: Script { resource, ..script },
                 environ,
                 length,
                 head_only: request.head_only,
@@ -107,6 +111,25 @@ extern "C" fn serve(request: Request<'_>) -> Outcome {
                 },
                 plan: &|| plan(&request.target),
                 pages: Pages { own: request.own_pages, details: request.error_details },
+            },
+            Box::new(Handle { host, handle }),
+            Box::new(log),
+        )
+    })
+}
+
+extern "C" fn ask(ask: Ask<'_>) -> Outcome {
+    guard(wsgi::error(500), || {
+        let Some(&host) = HOST.get() else { return wsgi::error(500) };
+        // SAFETY: the link and the log are closed before `wsgi::ask` returns, whoever still has them.
+        let handle = unsafe { ask.handle.unbounded() };
+        let log = LogLine { host, handle: handle.log() };
+        wsgi::ask(
+            wsgi::Ask {
+                script: script(&ask.target),
+                environ: ask.environ.get().iter().map(|pair| pair.get()),
+                https: ask.https,
+                functions: ask.functions.get(),
             },
             Box::new(Handle { host, handle }),
             Box::new(log),

@@ -10,7 +10,7 @@ use crate::requests::{Block, Link};
 use crate::runtime::Log;
 use std::fs::File;
 use std::io;
-use wire::abi::{self as table, LogHandle, ReadError, RequestHandle};
+use wire::abi::{self as table, LogHandle, ReadError, RequestHandle, Value, ValueKind};
 use wire::{Buffer, Lent, Level, Pair, Slice};
 
 /// The Apache half, as the process's host.
@@ -78,6 +78,15 @@ impl Link for Handle {
 
     fn flush(&mut self) -> bool {
         (self.host.flush)(&mut self.handle)
+    }
+
+    fn returned(&mut self, function: usize, value: Value<'_>) {
+        (self.host.returned)(&mut self.handle, function, value);
+    }
+
+    fn tls_variable(&mut self, name: &[u8]) -> Option<Vec<u8>> {
+        let value = (self.host.tls_variable)(&mut self.handle, Slice::of(name));
+        (value.kind == ValueKind::Text).then(|| value.text.get().to_vec())
     }
 }
 

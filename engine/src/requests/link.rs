@@ -4,7 +4,7 @@ use crate::python::OwnedBytes;
 use crate::runtime::Interpreter;
 use std::fs::File;
 use std::sync::Arc;
-use wire::abi::ReadError;
+use wire::abi::{ReadError, Value};
 
 /// A request's way in and out. Used by one thread at a time, none of whose calls holds the GIL unless it says so.
 pub trait Link: Send {
@@ -26,6 +26,12 @@ pub trait Link: Send {
     }
     /// The request has lasted too long, and the process ends without an answer.
     fn late(&mut self) {}
+    /// A function that the server asked returned this; see [`Value`].
+    fn returned(&mut self, _function: usize, _value: Value<'_>) {}
+    /// A variable of mod_ssl, if there is one.
+    fn tls_variable(&mut self, _name: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
     /// The application is about to be called: nobody else may be asked to serve the request from here on.
     fn started(&mut self) {}
 }

@@ -166,6 +166,7 @@ mod tests {
     fn app(enough: u32) -> Arc<App> {
         let script = Script {
             path: b"/x",
+            resource: b"/x",
             group: b"",
             callable: b"application",
             stamp: wire::Stamp::UNKNOWN,

@@ -142,6 +142,7 @@ impl Attempt {
         let begun = Instant::now();
         let script = Script {
             path: &self.app.path,
+            resource: &self.app.path,
             group: &self.app.group,
             callable: &self.app.callable,
             stamp: self.stamp,

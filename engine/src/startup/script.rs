@@ -17,6 +17,8 @@ use wire::{Message, Stamp, message as msg};
 pub struct Script<'a> {
     /// Absolute path.
     pub path: &'a [u8],
+    /// The file that a request for it leads to: the script itself, or what it handles (WSGIHandlerScript).
+    pub resource: &'a [u8],
     /// Name of the interpreter.
     pub group: &'a [u8],
     /// Name of the callable.
@@ -45,7 +47,7 @@ impl Interpreter {
         let module = serving.module(py).ok_or(serving.seen)?;
         let fresh = any
             || !script.reload
-            || (self.is_of(serving, &module, script) && !self.wants_reload(py, &module, script.path));
+            || (self.is_of(serving, &module, script) && !self.wants_reload(py, &module, script.resource));
         if fresh { Ok(module) } else { Err(serving.seen) }
     }
 

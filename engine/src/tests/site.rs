@@ -196,6 +196,7 @@ impl Ask<'_> {
         let stamp = std::fs::metadata(&self.site.path).map_or(Stamp::UNKNOWN, |data| (&data).into());
         let script = Script {
             path,
+            resource: path,
             group: self.site.group.as_bytes(),
             callable: self.callable.as_bytes(),
             stamp,

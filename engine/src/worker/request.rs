@@ -114,6 +114,7 @@ impl Worker {
         let request = wsgi::Request {
             script: Script {
                 path: head.script,
+                resource: wsgi::resource(head.script, head.callable, environ.clone()),
                 group: head.group,
                 callable: head.callable,
                 stamp: head.stamp,

@@ -131,6 +131,7 @@ impl Worker {
         let scripts = self.plans.iter().filter(|plan| plan.preload).map(|plan| {
             let script = Script {
                 path: &plan.script,
+                resource: &plan.script,
                 group: &plan.group,
                 callable: &plan.callable,
                 stamp: Stamp::UNKNOWN,

@@ -53,10 +53,44 @@ pub fn build<'a, 'py>(
     Ok(environ)
 }
 
+/// Makes the environ for functions that the server asks.
+pub fn build_for_functions<'a, 'py>(
+    py: Py<'py>,
+    call: &Arc<Call>,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    https: bool,
+    errors: &Bound<'py>,
+) -> Result<Bound<'py>> {
+    let objects = Objects::of(&call.interpreter);
+    let environ = objects.function_template(py).dict_copy()?;
+    let mut keys = objects.keys(py);
+    for (name, value) in pairs {
+        keys.set(py, &environ, name, value)?;
+    }
+    drop(keys);
+    environ.dict_set(objects.names.errors.get(py), errors)?;
+    let tls = objects.tls(py, call, https)?;
+    environ.dict_set(&Bound::str(py, "mod_ssl.is_https")?, &tls.attr(c"ssl_is_https")?)?;
+    environ.dict_set(&Bound::str(py, "mod_ssl.var_lookup")?, &tls.attr(c"ssl_var_lookup")?)?;
+    Ok(environ)
+}
+
 /// CONTENT_LENGTH, if it is a number.
 pub fn declared_length<'a>(mut pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Option<u64> {
     let (_, value) = pairs.find(|(name, _)| *name == b"CONTENT_LENGTH")?;
     std::str::from_utf8(value).ok()?.parse().ok()
+}
+
+/// The file that a request leads to: its script, unless that handles files of Apache's, by a callable of this name.
+pub fn resource<'a>(
+    path: &'a [u8],
+    callable: &[u8],
+    mut pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+) -> &'a [u8] {
+    if callable != b"handle_request" {
+        return path;
+    }
+    pairs.find(|(name, _)| *name == b"SCRIPT_FILENAME").map_or(path, |(_, file)| file)
 }
 
 /// Seconds since the epoch.

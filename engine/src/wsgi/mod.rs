@@ -1,5 +1,6 @@
 //! WSGI (PEP 3333): one request through one application. It knows neither httpd nor sockets, only a [`Link`].
 //!
+//! [`ask`] calls functions of scripts that the server itself asks.
 //! [`serve`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
 //! [`run`](mod@run) calls it, [`respond`] sends what it answers. [`PROTOCOL`] is what the start of applications knows of all this.
 //!
@@ -8,6 +9,7 @@
 
 mod adapter;
 mod answer;
+mod ask;
 mod call;
 mod environ;
 mod failed;
@@ -20,10 +22,12 @@ mod refuse;
 mod respond;
 mod run;
 mod serve;
+mod tls;
 mod validate;
 mod warm;
 
-pub use environ::{Facts, declared_length, now};
+pub use ask::{Ask, ask};
+pub use environ::{Facts, declared_length, now, resource};
 pub use failed::error;
 pub use protocol::start;
 pub use refuse::Pages;

@@ -4,6 +4,7 @@ use super::adapter::Adapter;
 use super::call::Call;
 use super::input::Input;
 use super::keys::Keys;
+use super::tls::Tls;
 use crate::python::class;
 use crate::python::{Bound, InterpreterCell, Owned, Py, Result};
 use crate::runtime::{Interpreter, Settings, interface};
@@ -16,6 +17,8 @@ pub struct Objects {
     adapter: Owned,
     input: Owned,
     template: Owned,
+    function_template: Owned,
+    tls: Owned,
     /// Keys whose values are not text.
     pub names: Names,
     file_wrapper: Owned,
@@ -50,6 +53,8 @@ pub fn fit(py: Py<'_>, settings: &Settings, support: &Bound<'_>) -> Result<Box<d
         adapter: class::make::<Adapter>(py)?.keep(),
         input: class::make::<Input>(py)?.keep(),
         template: template(py, settings, &file_wrapper)?.keep(),
+        function_template: function_template(py, settings)?.keep(),
+        tls: class::make::<Tls>(py)?.keep(),
         names: Names {
             input: interned("wsgi.input")?,
             errors: interned("wsgi.errors")?,
@@ -83,6 +88,14 @@ fn template<'py>(py: Py<'py>, settings: &Settings, file_wrapper: &Bound<'py>) ->
     Ok(environ)
 }
 
+/// The entries that are the same in every environ for functions that the server asks.
+fn function_template<'py>(py: Py<'py>, settings: &Settings) -> Result<Bound<'py>> {
+    let environ = Bound::dict(py)?;
+    environ.dict_set(&Bound::str(py, "mod_wsgi.version")?, &interface(py)?)?;
+    environ.dict_set(&Bound::str(py, "apache.version")?, &settings.httpd_version(py)?)?;
+    Ok(environ)
+}
+
 impl Objects {
     /// The objects of an interpreter.
     pub fn of(interpreter: &Interpreter) -> &Self {
@@ -92,6 +105,16 @@ impl Objects {
     /// The environ that every request's begins as.
     pub fn template<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.template.get(py)
+    }
+
+    /// The environ that every one for functions that the server asks begins as.
+    pub fn function_template<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
+        self.function_template.get(py)
+    }
+
+    /// A new object that knows of a request what mod_ssl does.
+    pub fn tls<'py>(&self, py: Py<'py>, call: &Arc<Call>, https: bool) -> Result<Bound<'py>> {
+        class::instance(self.tls.get(py), Tls { call: call.clone(), https })
     }
 
     /// Cached keys and values of environs.

@@ -105,6 +105,7 @@ mod tests {
     fn the_page_has_the_id_and_the_traceback_only_if_wanted() {
         let script = Script {
             path: b"/s.wsgi",
+            resource: b"/s.wsgi",
             group: b"",
             callable: b"application",
             stamp: wire::Stamp::UNKNOWN,

@@ -6,10 +6,11 @@ use super::failed::error;
 use super::refuse::{Pages, refuse, refuse_call};
 use super::run::run;
 use crate::host::{self, Renewed};
-use crate::python::{forget_interrupt, modules};
+use crate::python::{Bound, Py, forget_interrupt, modules};
 use crate::requests::Link;
 use crate::runtime::{Log, Output, RequestLog, gate, is_copy, leave_copy};
-use crate::startup::{self, Script, Seen};
+use crate::startup::{self, App, Refusal, Script, Seen};
+use std::sync::Arc;
 use wire::abi::{End, Outcome};
 use wire::plan::StartPlan;
 
@@ -58,58 +59,75 @@ where
     let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
     let _running = call.run();
     Output::current_while(Some(output), || {
-        let mut loaded = false;
         let (mut environ, facts) = (Some(request.environ), request.facts);
-        loop {
-            // An application that is loaded again serves in the same interpreter.
-            let Some(serving) = app.serving() else { break error(500) };
-            let attempt = interpreter.attach(|py| {
-                let module = interpreter.module(py, &serving, script, loaded)?;
-                let Some(environ) = environ.take() else { return Ok(error(500)) };
-                let before = if first { modules(py) } else { 0 };
-                call.inside.set(py, true);
-                let outcome = run(py, &call, script, &module, environ, &facts, request.head_only);
-                call.inside.set(py, false);
-                if call.was_interrupted().is_some() {
-                    // It may have ended before it was interrupted: the next request must not pay for it.
-                    forget_interrupt(py);
-                }
-                if is_copy() {
-                    // The application has forked, and its child came back here. Locks may be held by threads it has not.
-                    leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
-                }
-                if first {
-                    call.end_turn(modules(py) != before);
-                }
-                call.output.flush();
-                Ok(outcome)
-            });
-            match attempt {
-                Ok(outcome) => break outcome,
-                // Scripts are loaded by the thread that runs Python's start, never by a request's own.
-                // Where another process can take the place of this one, no process runs two versions of a script.
-                Err(_) if !loaded && let Some(renewal) = host::renewal() => {
-                    call.give_turn();
-                    match renewal.changed(script.path, script.stamp) {
-                        Renewed::Elsewhere => break Outcome::of(End::Elsewhere, 0),
-                        Renewed::Here => loaded = true,
-                    }
-                }
-                Err(seen) if !loaded => {
-                    call.give_turn();
-                    match startup::start(&app, seen, script.stamp, Some(&log)) {
-                        Ok(()) => loaded = true,
-                        Err(refusal) => break refuse_call(&refusal, &app, request.pages, &call),
-                    }
-                }
-                Err(_) => break error(500),
-            }
+        let mut work = |py: Py<'_>, module: &Bound<'_>| {
+            let Some(environ) = environ.take() else { return error(500) };
+            run(py, &call, script, module, environ, &facts, request.head_only)
+        };
+        match with_module(&app, &call, script, &log, first, &mut work) {
+            Ok(outcome) => outcome,
+            Err(refusal) => refuse_call(&refusal, &app, request.pages, &call),
         }
     })
 }
 
+/// Does the work with the module of an application that serves, or would but for a change of its script.
+pub(super) fn with_module(
+    app: &Arc<App>,
+    call: &Arc<Call>,
+    script: &Script<'_>,
+    log: &Arc<RequestLog>,
+    first: bool,
+    work: &mut dyn FnMut(Py<'_>, &Bound<'_>) -> Outcome,
+) -> Result<Outcome, Refusal> {
+    let interpreter = &call.interpreter;
+    let mut loaded = false;
+    loop {
+        // An application that is loaded again serves in the same interpreter.
+        let Some(serving) = app.serving() else { return Ok(error(500)) };
+        let attempt = interpreter.attach(|py| {
+            let module = interpreter.module(py, &serving, script, loaded)?;
+            let before = if first { modules(py) } else { 0 };
+            call.inside.set(py, true);
+            let outcome = work(py, &module);
+            call.inside.set(py, false);
+            if call.was_interrupted().is_some() {
+                // It may have ended before it was interrupted: the next request must not pay for it.
+                forget_interrupt(py);
+            }
+            if is_copy() {
+                // The application has forked, and its child came back here. Locks may be held by threads it has not.
+                leave_copy(if outcome.end == End::Exit { outcome.status } else { 1 });
+            }
+            if first {
+                call.end_turn(modules(py) != before);
+            }
+            call.output.flush();
+            Ok(outcome)
+        });
+        match attempt {
+            Ok(outcome) => return Ok(outcome),
+            // Scripts are loaded by the thread that runs Python's start, never by a request's own.
+            // Where another process can take the place of this one, no process runs two versions of a script.
+            Err(_) if !loaded && let Some(renewal) = host::renewal() => {
+                call.give_turn();
+                match renewal.changed(script.path, script.stamp) {
+                    Renewed::Elsewhere => return Ok(Outcome::of(End::Elsewhere, 0)),
+                    Renewed::Here => loaded = true,
+                }
+            }
+            Err(seen) if !loaded => {
+                call.give_turn();
+                startup::start(app, seen, script.stamp, Some(log))?;
+                loaded = true;
+            }
+            Err(_) => return Ok(error(500)),
+        }
+    }
+}
+
 /// Closes a request's log when it is dropped.
-struct EndOf<'a>(&'a RequestLog);
+pub(super) struct EndOf<'a>(pub(super) &'a RequestLog);
 
 impl Drop for EndOf<'_> {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! Process groups: what they are, who uses them, and their sockets.
 
-use super::set_flag;
+use super::values::set_flag;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{Directory, Global, Server};
 use crate::config::dir::{DirConfig, Name};

@@ -1,6 +1,6 @@
 //! What applications may do in their interpreter.
 
-use super::{set, set_flag};
+use super::values::{set, set_flag};
 use crate::apache::command::Arguments::One;
 use crate::apache::command::Context::Global;
 use crate::config::table::{Directive, Setter};

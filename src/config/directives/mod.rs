@@ -8,8 +8,8 @@ mod requests;
 mod retired;
 mod scripts;
 mod start;
+mod values;
 
-use super::dir::flag;
 use super::table::Directive;
 use crate::apache::command;
 
@@ -32,33 +32,6 @@ pub fn all() -> impl Iterator<Item = &'static Directive> {
 
 /// The table as httpd reads it.
 pub static RECORDS: command::Records<{ command::count(&PARTS) + 1 }> = command::Records::of(&PARTS);
-
-/// A time in seconds, with decimals.
-pub(super) fn seconds(name: &str, value: &[u8], zero: bool) -> Result<f64, String> {
-    let text = std::str::from_utf8(value).unwrap_or_default();
-    let most = 86_400.0;
-    let valid = |seconds: &f64| (*seconds > 0.0 || (zero && *seconds == 0.0)) && *seconds <= most;
-    let from = if zero { "from 0" } else { "above 0" };
-    text.parse::<f64>()
-        .ok()
-        .filter(valid)
-        .ok_or_else(|| format!("{name} must be a number of seconds {from} and up to {most}."))
-}
-
-/// Sets a flag of a server's settings.
-pub(super) fn set(field: &mut bool, name: &str, value: &[u8]) -> Result<(), String> {
-    *field = flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?;
-    Ok(())
-}
-
-pub(super) fn set_flag(name: &str, value: &[u8], field: &mut Option<bool>) -> Result<(), String> {
-    *field = Some(flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?);
-    Ok(())
-}
-
-pub(super) fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! Which interpreter and callable runs, and how its Python is set up.
 
-use super::{number, set_flag};
+use super::values::{number, set_flag};
 use crate::apache::command::Arguments::One;
 use crate::apache::command::Context::{Directory, FileInfo, Global};
 use crate::config::server::HashSeed;

@@ -1,6 +1,6 @@
 //! How a request is passed to an application, and its answer back.
 
-use super::{flag, set, set_flag};
+use super::values::{flag, set, set_flag};
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{FileInfo, Global};
 use crate::config::dir::MapHead;

@@ -1,6 +1,6 @@
 //! Directives of earlier versions, which sites still have: none of them stops a site.
 
-use super::set_flag;
+use super::values::set_flag;
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{AuthConfig, FileInfo, Global, Server};
 use crate::config::table::{Directive, Setter};

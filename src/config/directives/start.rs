@@ -1,6 +1,6 @@
 //! How applications start, and what a start may cost.
 
-use super::{flag, number, seconds, set_flag};
+use super::values::{flag, number, seconds, set_flag};
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{Directory, FileInfo, Global};
 use crate::config::dir::Preload;

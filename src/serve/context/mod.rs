@@ -4,8 +4,10 @@
 mod answer;
 mod conditions;
 pub mod maps;
+mod returned;
 
 pub use answer::Head;
+pub use returned::Returned;
 
 use crate::apache::Request;
 use crate::apache::body::Body;
@@ -24,6 +26,8 @@ pub struct RequestContext<'r> {
     sendfile: bool,
     /// Status and headers, until something is sent.
     pub head: Option<Head<'r>>,
+    /// What the functions returned that were asked about the request.
+    pub returned: Vec<Returned>,
     /// The result of the request's conditions, once status and headers are set.
     verdict: Verdict,
     /// The status is one that has no content, whatever the application says.
@@ -39,6 +43,7 @@ impl<'r> RequestContext<'r> {
             answer: Brigade::new(request),
             sendfile: request.dir_config().enable_sendfile == Some(true),
             head: None,
+            returned: Vec::new(),
             verdict: Verdict::Send,
             is_empty: false,
         }

@@ -42,13 +42,14 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         Ok(live) => live,
         Err(status) => return status,
     };
-    if let Err(status) = scripts::check(r, live, r.filename()) {
+    let file = route.script(r);
+    if let Err(status) = scripts::check(r, live, file) {
         return status;
     }
-    let Some(script) = inside(live, r.filename()) else {
+    let Some(script) = inside(live, file) else {
         let text = format!(
             "'{}' lies outside chroot= of process group '{}'",
-            String::from_utf8_lossy(r.filename()),
+            String::from_utf8_lossy(file),
             live.name()
         );
         r.log(msg::OUTSIDE_CHROOT, text);
@@ -73,7 +74,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         level: r.log_level(),
         received: r.received(),
         queued: crate::apache::now(),
-        stamp: r.stamp(),
+        stamp: route.stamp(r),
         plan: plan::plan_key(r.server(), r.listener().1, alias),
         script: &script,
         group: &route.application_group,

@@ -4,10 +4,12 @@
 use super::{engine, os};
 use crate::apache::{Request, guard, log};
 use crate::process;
-use crate::serve::context::{Head, RequestContext};
+use crate::serve::context::{Head, RequestContext, Returned};
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
-use wire::abi::{self, COPY_LIMIT, Engine, Host, LogHandle, ReadError, RequestHandle, VERSION};
+use wire::abi::{
+    self, COPY_LIMIT, Engine, Host, LogHandle, ReadError, RequestHandle, VERSION, Value, ValueKind,
+};
 use wire::{Buffer, Lent, Level, Slice};
 
 /// The table of this process. `settings`: encoded [`wire::settings::Settings`].
@@ -26,6 +28,8 @@ pub fn host(settings: &'static [u8]) -> Host {
         refer,
         append_file,
         flush,
+        returned,
+        tls_variable,
     }
 }
 
@@ -110,6 +114,18 @@ extern "C" fn append_file(handle: &mut RequestHandle<'_>, file: OwnedFd, offset:
         }
         let added = context.append_file(file, offset, len);
         added.map_or_else(|error| error.raw_os_error().unwrap_or(libc::EINVAL), |()| 0)
+    })
+}
+
+extern "C" fn returned(handle: &mut RequestHandle<'_>, function: usize, value: Value<'_>) {
+    guard((), || Returned::add(&mut context(handle).returned, function, value));
+}
+
+extern "C" fn tls_variable<'a>(handle: &'a mut RequestHandle<'_>, name: Slice<'_>) -> Value<'a> {
+    guard(Value::NONE, || {
+        let r = context(handle).request;
+        let found = r.tls_variable(r.pool().c_string(name.get()));
+        found.map_or(Value::NONE, |text| Value::of(ValueKind::Text, text))
     })
 }
 

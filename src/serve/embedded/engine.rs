@@ -11,6 +11,9 @@ static ANSWERED: Condvar = Condvar::new();
 /// [`ANSWER`] once it is final: read by every request.
 static ENGINE: OnceCell<Result<&'static Engine, Refusal>> = OnceCell::new();
 
+/// The engine, where WSGIRestrictEmbedded lets only scripts of the server run.
+static FOR_SCRIPTS: OnceCell<&'static Engine> = OnceCell::new();
+
 /// Why there is no Python in this process.
 #[derive(Clone, Debug)]
 pub enum Refusal {
@@ -32,6 +35,11 @@ pub fn get() -> Result<&'static Engine, Refusal> {
         Some(answer) => answer.clone(),
         None => Err(Refusal::Failed("it has not been started".into())),
     }
+}
+
+/// The engine for scripts that the server asks, which run where applications may not (WSGIRestrictEmbedded).
+pub fn for_scripts() -> Result<&'static Engine, Refusal> {
+    FOR_SCRIPTS.get().map_or_else(get, |engine| Ok(*engine))
 }
 
 /// The engine's answer to our table, given on the python-main thread.
@@ -70,7 +78,14 @@ pub fn wait_for(deadline: Duration) -> Result<&'static Engine, Refusal> {
     }
 }
 
-/// What requests of this process find from now on.
-pub fn settle(result: Result<&'static Engine, Refusal>) {
+/// What requests of this process find from now on. `restricted`: only scripts of the server find it.
+pub fn settle(result: Result<&'static Engine, Refusal>, restricted: bool) {
+    let result = match result {
+        Ok(engine) if restricted => {
+            let _ = FOR_SCRIPTS.set(engine);
+            Err(Refusal::Restricted)
+        }
+        result => result,
+    };
     let _ = ENGINE.set(result);
 }

@@ -8,6 +8,7 @@ mod abi;
 mod engine;
 mod os;
 mod preload;
+pub mod scripts;
 mod signals;
 mod start;
 mod stop;
@@ -42,10 +43,10 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let request = table::Request {
         handle: abi::handle(&mut context),
         target: table::Target {
-            script: Slice::of(r.filename()),
+            script: Slice::of(route.script(r)),
             application_group: Slice::of(&route.application_group),
             callable: Slice::of(&route.callable),
-            stamp: r.stamp(),
+            stamp: route.stamp(r),
             reload: config.script_reloading != Some(false),
             plan: Slice::of(plan::of(r.server(), r.listener().1, alias)),
         },

@@ -25,7 +25,8 @@ impl hook::ChildStart for Start {
         process::variable(b"");
         signals::ignore_report_signal();
         let config = main.config();
-        let result = if config.python.restrict_embedded == Some(true) {
+        let restricted = config.python.restrict_embedded == Some(true);
+        let result = if restricted && !check::has_imports(main) {
             Err(Refusal::Restricted)
         } else if mpm::serves_in_copies() {
             Err(Refusal::Copies)
@@ -45,7 +46,7 @@ impl hook::ChildStart for Start {
         if ready {
             pool.at_end::<super::AtPoolEnd>();
         }
-        engine::settle(result);
+        engine::settle(result, restricted);
         if ready {
             preload::run(pool, main);
         }

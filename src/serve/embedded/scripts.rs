@@ -1,0 +1,77 @@
+//! Functions of scripts that the server itself asks, called in this process.
+
+use super::{abi, engine, os, signals};
+use crate::apache::{Request, Status};
+use crate::config::RequestExt;
+use crate::routing::Environ;
+use crate::serve::context::{RequestContext, Returned};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use wire::abi::{self as table, End};
+use wire::{Slice, Stamp};
+
+/// A function to call.
+pub struct Function<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is called with behind the environ.
+    pub arguments: &'a [&'a [u8]],
+    /// It returns an iterable.
+    pub items: bool,
+}
+
+/// Calls functions of a script in an interpreter of this process; answers what each returned. `Err`: the script does not
+/// run, which is logged.
+pub fn call<'r>(
+    r: Request<'r>,
+    script: &[u8],
+    application_group: &[u8],
+    environ: &Environ<'r>,
+    functions: &[Function<'_>],
+) -> Result<Vec<Returned>, Status> {
+    let engine = engine::for_scripts().map_err(|refusal| super::refuse(r, refusal))?;
+    let arguments: Vec<Vec<Slice<'_>>> = functions
+        .iter()
+        .map(|function| function.arguments.iter().map(|text| Slice::of(text)).collect())
+        .collect();
+    let told: Vec<table::Function<'_>> = functions
+        .iter()
+        .zip(&arguments)
+        .map(|(function, arguments)| table::Function {
+            name: Slice::of(function.name.as_bytes()),
+            arguments: Slice::of(arguments),
+            items: function.items,
+        })
+        .collect();
+    let mut context = RequestContext::new(r);
+    let outcome = signals::held(|| {
+        os::delete_states_at_thread_end();
+        (engine.ask)(table::Ask {
+            handle: abi::handle(&mut context),
+            target: table::Target {
+                script: Slice::of(script),
+                application_group: Slice::of(application_group),
+                callable: Slice::EMPTY,
+                stamp: stamp(script),
+                reload: r.dir_config().script_reloading != Some(false),
+                plan: Slice::EMPTY,
+            },
+            environ: Slice::of(environ.entries()),
+            https: environ.https(),
+            functions: Slice::of(&told),
+        })
+    });
+    if os::is_copy() {
+        // The script forked, and its child came back here: it must not go on as a child of httpd.
+        ::os::end(if outcome.end == End::Exit { outcome.status } else { 1 });
+    }
+    if outcome.end == End::Complete && context.returned.len() == functions.len() {
+        return Ok(context.returned);
+    }
+    Err(Status(500))
+}
+
+/// A script file as it is now.
+pub fn stamp(script: &[u8]) -> Stamp {
+    std::fs::metadata(OsStr::from_bytes(script)).map_or(Stamp::UNKNOWN, |data| (&data).into())
+}
