@@ -88,6 +88,11 @@ impl Header {
         }
     }
 
+    /// The header that `bytes` begin with; `None`: it has not come as a whole yet.
+    pub fn first(bytes: &[u8]) -> Result<Option<Self>, Malformed> {
+        bytes.first_chunk().map(|bytes| Self::parse(*bytes)).transpose()
+    }
+
     /// The header as bytes.
     pub fn bytes(self) -> [u8; HEADER] {
         let [a, b, c, d] = (self.len as u32).to_le_bytes();

@@ -16,6 +16,8 @@ pub mod lent;
 pub mod level;
 pub mod message;
 pub mod plan;
+#[cfg(test)]
+mod properties;
 pub mod request;
 pub mod ring;
 pub mod scoreboard;

@@ -75,13 +75,21 @@ impl Reader {
 }
 
 #[cfg(test)]
+impl Ring {
+    /// Memory of a ring with nothing in it.
+    pub fn empty() -> Box<Self> {
+        let bytes: Box<[AtomicU8; ROOM]> =
+            (0..ROOM).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().try_into().expect("ROOM bytes");
+        Box::new(Self { written: AtomicU64::new(0), taken: AtomicU64::new(0), bytes: *bytes })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn ring() -> Box<Ring> {
-        let bytes: Box<[AtomicU8; ROOM]> =
-            (0..ROOM).map(|_| AtomicU8::new(0)).collect::<Vec<_>>().try_into().expect("ROOM bytes");
-        Box::new(Ring { written: AtomicU64::new(0), taken: AtomicU64::new(0), bytes: *bytes })
+        Ring::empty()
     }
 
     #[test]

@@ -137,16 +137,16 @@ impl Stream {
 
     /// The next frame's header; `None`: the connection has ended before it.
     pub fn header(&mut self) -> io::Result<Option<Header>> {
-        while self.end - self.start < HEADER {
+        loop {
+            if let Some(header) = Header::first(&self.bytes[self.start..self.end]).map_err(unreadable)? {
+                self.start += HEADER;
+                return Ok(Some(header));
+            }
             if !self.fill()? {
                 let clean = self.is_empty();
                 return if clean { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
-        let mut bytes = [0; HEADER];
-        bytes.copy_from_slice(&self.bytes[self.start..self.start + HEADER]);
-        self.start += HEADER;
-        Header::parse(bytes).map(Some).map_err(unreadable)
     }
 
     /// Up to `most` bytes of a payload, where they are.

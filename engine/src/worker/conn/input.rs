@@ -25,16 +25,16 @@ pub fn malformed(why: wire::codec::Malformed) -> io::Error {
 impl Conn {
     /// Receives a frame's header. `None`: the connection has ended before it.
     pub fn header(&self, input: &mut Input) -> io::Result<Option<Header>> {
-        while input.end - input.at < HEADER {
+        loop {
+            if let Some(header) = Header::first(&input.bytes[input.at..input.end]).map_err(malformed)? {
+                input.at += HEADER;
+                return Ok(Some(header));
+            }
             if !input.fill(self.fd(), CHUNK)? {
                 let clean = input.is_empty();
                 return if clean { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
         }
-        let mut bytes = [0; HEADER];
-        bytes.copy_from_slice(&input.bytes[input.at..input.at + HEADER]);
-        input.at += HEADER;
-        Header::parse(bytes).map(Some).map_err(malformed)
     }
 
     /// Receives a payload of so many bytes; memory is taken as they come.
