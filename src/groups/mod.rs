@@ -15,7 +15,7 @@ use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use wire::codec::{Writer, hash};
-use wire::scoreboard::{Scoreboard, WorkerSlot};
+use wire::scoreboard::{self, Board, Scoreboard, WorkerSlot};
 use wire::{frame, message};
 
 /// Slots of the scoreboard of a group: of its processes, their successors, and those that drain. So many that another number
@@ -39,8 +39,10 @@ pub struct ProcessGroup {
     /// The file of the scoreboard.
     pub scoreboard_file: RawFd,
     /// The memory by which children find an idle thread.
+    pub board: Board<'static>,
+    /// What of it is of the group.
     pub scoreboard: &'static Scoreboard,
-    /// The places among them.
+    /// What of it is of each worker.
     pub slots: &'static [WorkerSlot],
     /// What only its processes know.
     pub token: [u8; 16],
@@ -137,12 +139,19 @@ pub fn forget_all() {
 }
 
 /// Maps the scoreboard of a group, until [`forget`], or as long as the process lives.
-fn map(file: RawFd, slots: usize) -> std::io::Result<(&'static Scoreboard, &'static [WorkerSlot])> {
-    let scoreboard = os::Mapping::<Scoreboard>::of(file, Scoreboard::size(slots))?.leak();
-    // SAFETY: the mapping has room for so many slots, and stays.
+fn map(file: RawFd, slots: u32, threads: u32) -> std::io::Result<Board<'static>> {
+    let (slots, records) = (slots as usize, scoreboard::records(threads));
+    let group = os::Mapping::<Scoreboard>::of(file, Scoreboard::size(slots, records))?.leak();
+    // SAFETY: the mapping has room for so many slots and records, and stays.
     #[allow(unsafe_code)]
-    let slots = unsafe { scoreboard.slots(slots) };
-    Ok((scoreboard, slots))
+    let board = unsafe { Board::new(group, slots, records) };
+    Ok(board)
+}
+
+/// New memory for a scoreboard of so many slots, for workers of so many threads.
+fn new_scoreboard(slots: u32, threads: u32) -> std::io::Result<OwnedFd> {
+    let size = Scoreboard::size(slots as usize, scoreboard::records(threads));
+    os::empty_memory(c"mod_wsgi scoreboard", size)
 }
 
 /// The configuration of a group goes: what was made of it is not needed any more.
@@ -151,7 +160,7 @@ fn forget(live: &'static ProcessGroup) {
     // SAFETY: `make` has leaked and mapped them. This process has one thread, and keeps no reference beyond a hook; those that it
     // has forked have copies.
     unsafe {
-        os::unmap(live.scoreboard, Scoreboard::size(live.slots.len()));
+        os::unmap(live.scoreboard, live.board.size());
         drop(Box::from_raw(std::ptr::from_ref(live).cast_mut()));
     }
 }
@@ -167,6 +176,7 @@ fn key(group: &GroupOptions, identity: &Account, slots: u32) -> u64 {
         .u32(identity.gid)
         .text(group.chroot.as_deref().unwrap_or_default());
     writer.u32(group.socket_user.unwrap_or(u32::MAX)).u32(slots).u16(*frame::VERSIONS.end());
+    writer.u32(scoreboard::records(group.threads) as u32).u16(scoreboard::LAYOUT);
     hash(&text)
 }
 
@@ -210,7 +220,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
                 }
             },
         };
-        let (scoreboard, slots) = match map(kept_group.scoreboard, kept_group.slots as usize) {
+        let board = match map(kept_group.scoreboard, kept_group.slots, group.threads) {
             Ok(mapped) => mapped,
             Err(error) => {
                 let name = String::from_utf8_lossy(&group.name);
@@ -238,8 +248,9 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             path: kept_group.path,
             listener: kept_group.listener,
             scoreboard_file: kept_group.scoreboard,
-            scoreboard,
-            slots,
+            board,
+            scoreboard: board.group,
+            slots: board.slots,
             token: kept_group.token,
             is_apaches: identity.uid == User::apache().uid,
             identity,
@@ -272,11 +283,11 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
             Err(why) => log::server_message(Some(main), message::SOCKET_FAILED, why),
         }
     }
-    if is_impossible(kept, identity, group.processes.unwrap_or(1), serial)
-        && let Ok(claims) = os::empty_memory(c"wsgi scoreboard", Scoreboard::size(kept.slots as usize))
+    if is_impossible(kept, identity, group, serial)
+        && let Ok(scoreboard) = new_scoreboard(kept.slots, group.threads)
     {
         os::close(kept.scoreboard);
-        kept.scoreboard = claims.into_raw_fd();
+        kept.scoreboard = scoreboard.into_raw_fd();
         say(
             "its scoreboard holds impossible values, so a process has overwritten it; a new scoreboard is created",
         );
@@ -284,21 +295,21 @@ fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut K
 }
 
 /// The scoreboard is in a state that processes of the group never leave it in.
-fn is_impossible(kept: &KeptGroup, identity: &Account, processes: u32, serial: u64) -> bool {
-    let Ok((scoreboard, slots)) = map(kept.scoreboard, kept.slots as usize) else { return true };
-    let served_by = scoreboard.served_by.load(Ordering::SeqCst);
-    let pids = slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
+fn is_impossible(kept: &KeptGroup, identity: &Account, group: &GroupOptions, serial: u64) -> bool {
+    let Ok(board) = map(kept.scoreboard, kept.slots, group.threads) else { return true };
+    let served_by = board.group.served_by.load(Ordering::SeqCst);
+    let pids = board.slots.iter().map(|slot| slot.pid.load(Ordering::SeqCst));
     let mut alive: Vec<u32> = pids.filter(|pid| *pid != 0 && os::is_alive(*pid)).collect();
     #[allow(unsafe_code)]
     // SAFETY: they were mapped here, and nothing of them is used below.
     unsafe {
-        os::unmap(scoreboard, Scoreboard::size(slots.len()));
+        os::unmap(board.group, board.size());
     }
     let free = kept.slots as usize - alive.len();
     alive.sort_unstable();
     let is_stranger = |pid: &u32| os::user_of(*pid).is_some_and(|user| user != identity.uid);
     served_by > serial
-        || free <= processes as usize
+        || free <= group.processes.unwrap_or(1) as usize
         || alive.windows(2).any(|pair| pair[0] == pair[1])
         || (users::is_root() && alive.iter().any(is_stranger))
 }
@@ -350,9 +361,8 @@ fn create(
         ));
     }
     let listener = listen(&path, group)?;
-    let size = Scoreboard::size(slots as usize);
-    let scoreboard = os::empty_memory(c"wsgi scoreboard", size)
-        .map_err(|e| format!("its scoreboard cannot be created: {e}"))?;
+    let scoreboard =
+        new_scoreboard(slots, group.threads).map_err(|e| format!("its scoreboard cannot be created: {e}"))?;
     let token = os::random().map_err(|e| format!("its token cannot be created: {e}"))?;
     Ok(KeptGroup {
         key,
@@ -385,4 +395,31 @@ fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
             String::from_utf8_lossy(&group.name)
         )
     })
+}
+
+#[cfg(test)]
+impl ProcessGroup {
+    /// A group at a socket of this path, with a scoreboard of its own, for as long as the tests run.
+    pub fn of_test(path: &std::path::Path, group: GroupOptions) -> &'static Self {
+        let file = new_scoreboard(2, group.threads).unwrap().into_raw_fd();
+        let board = map(file, 2, group.threads).unwrap();
+        let executable = std::path::PathBuf::new();
+        Box::leak(Box::new(Self {
+            group: Arc::new(group),
+            host: None,
+            server: 0,
+            key: 1,
+            path: path.to_str().unwrap().into(),
+            listener: -1,
+            scoreboard_file: file,
+            board,
+            scoreboard: board.group,
+            slots: board.slots,
+            token: [7; 16],
+            identity: Account { uid: 0, gid: 0, name: None, home: None },
+            is_apaches: true,
+            python: Ok(Python { executable, version: String::new(), prefix: String::new(), library: None }),
+            number: 0,
+        }))
+    }
 }

@@ -14,16 +14,16 @@ const SPOILER: &str = "
     note('load', 'v0')
 
     def write(place, layout, value):
-        'The claims are mapped here, writable.'
+        'The scoreboard is mapped here, writable.'
         with open('/proc/self/maps') as maps:
-            line = next(line for line in maps if 'memfd:wsgi scoreboard' in line)
+            line = next(line for line in maps if 'memfd:mod_wsgi scoreboard' in line)
         with open('/proc/self/mem', 'r+b') as memory:
             memory.seek(int(line.split('-')[0], 16) + place)
             memory.write(struct.pack(layout, value))
 
     def every_place(pids):
         for place, pid in enumerate(pids):
-            write(64 + 2112 * place + 8, '<I', pid)
+            write(64 + 16 * 256 + 64 * place + 8, '<I', pid)
 
     SPOIL = {
         'shutdown': lambda: socket.socket(fileno=os.dup(6)).shutdown(socket.SHUT_RDWR),
@@ -98,7 +98,7 @@ fn restarts_leave_nothing_in_the_parent() {
         let data = status.lines().find_map(|line| line.strip_prefix("VmData:")).expect("VmData");
         let kib: usize = data.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number");
         (
-            maps.lines().filter(|line| line.contains("memfd:wsgi scoreboard")).count(),
+            maps.lines().filter(|line| line.contains("memfd:mod_wsgi scoreboard")).count(),
             maps.lines().count(),
             kib,
         )

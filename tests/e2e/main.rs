@@ -16,6 +16,7 @@ mod daemon_outside;
 mod daemon_pythons;
 mod daemon_reload;
 mod daemon_robust;
+mod daemon_scoreboard;
 mod daemon_scripts;
 mod daemon_slow;
 mod daemon_slow_answers;

@@ -48,7 +48,8 @@ pub type Locked<'a> = MutexGuard<'a, Option<Box<dyn Link>>>;
 
 impl ActiveRequest {
     /// A request that has just arrived, on the thread that serves it.
-    pub fn new(interpreter: Arc<Interpreter>, output: Arc<Output>, link: Box<dyn Link>) -> Arc<Self> {
+    pub fn new(interpreter: Arc<Interpreter>, output: Arc<Output>, mut link: Box<dyn Link>) -> Arc<Self> {
+        link.running();
         Arc::new(Self {
             inside: InterpreterCell::new(interpreter.id(), false),
             interpreter,
@@ -182,6 +183,11 @@ impl ActiveRequest {
             IDLE.store(false, Ordering::SeqCst);
         }
         none
+    }
+
+    /// The request of the thread of this number that is running now.
+    pub fn of_thread(number: usize) -> Option<Arc<Self>> {
+        lock(&RUNNING).get(&number).cloned()
     }
 
     /// The requests that are running now.

@@ -109,7 +109,7 @@ impl Worker {
 
     /// A later supervisor's processes serve, or this one never did.
     fn may_go(&self) -> bool {
-        let served_by = self.scoreboard.served_by.load(Ordering::SeqCst);
+        let served_by = self.reception.board.group.served_by.load(Ordering::SeqCst);
         !self.serving.load(Ordering::SeqCst) || served_by > self.settings.supervisor
     }
 
@@ -173,7 +173,7 @@ impl Worker {
         mut shutdown: Duration,
     ) -> ! {
         let begun = Instant::now();
-        self.stop_accepting();
+        self.reception.close();
         self.changes.drain();
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
@@ -188,24 +188,25 @@ impl Worker {
             }
             limits.look_at_requests();
         }
-        self.send_threads_home();
+        self.reception.send_threads_home();
         let text = format!(
             "process {} of group '{}' ends ({}), after {} requests",
             std::process::id(),
             self.name(),
             reason.name(),
-            self.served.load(Ordering::SeqCst)
+            self.counters().requests
         );
         host::message(msg::WORKER_ENDS, text);
         self.give_up_stale_requests();
         let ended = startup::stop(shutdown);
-        self.slot.clear();
+        self.reception.slot.clear();
         system::end_process(0, ended.quiet)
     }
 
     /// Requests are served or on their way, but for those that have lasted longer than they may.
     fn has_work(&self, at_once: bool) -> bool {
-        let inside = self.slot.claimed().max(self.busy.load(Ordering::SeqCst)) as usize;
+        let busy = self.records().iter().filter(|record| record.is_busy()).count();
+        let inside = busy.max(self.reception.slot.claimed() as usize);
         !at_once && inside > self.stale_requests()
     }
 }

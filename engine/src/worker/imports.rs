@@ -142,7 +142,7 @@ impl Worker {
 
     /// Modules that came with requests are watched too, where that is wanted.
     pub(super) fn look_at_imports(&'static self) {
-        let served = self.served.load(Ordering::SeqCst);
+        let served = self.counters().requests;
         if self.settings.reload == 2 && self.watched.swap(served, Ordering::SeqCst) != served {
             self.in_a_thread(move || {
                 self.watch_imports(false);

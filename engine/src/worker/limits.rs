@@ -1,6 +1,8 @@
-//! The monitor: what has a time or a number that it may not exceed. Each says what it saw before it acts.
+//! The monitor at work: it looks at the scoreboard and the clock, and does what [`super::monitor`] decides. Each action says
+//! what it saw first.
 
 use super::control::limit as seconds;
+use super::monitor::{Monitor, Rules, Running};
 use super::process::Worker;
 use super::system;
 use crate::host;
@@ -12,17 +14,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use wire::control::Reason;
 use wire::message as msg;
+use wire::scoreboard::State;
 
 /// How often requests are looked at while one of their limits is set, and everything else.
 const LOOKS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(250));
 
-/// What the monitor knows.
+/// The monitor of this process.
 pub struct Limits {
     worker: &'static Worker,
     begun: Instant,
-    /// Why a successor was asked for.
-    asked: Option<Reason>,
-    interrupted: Vec<(Arc<ActiveRequest>, Instant)>,
+    monitor: Monitor,
     /// When the helper got the GIL last, milliseconds since the beginning.
     alive: Arc<AtomicI64>,
 }
@@ -30,14 +31,9 @@ pub struct Limits {
 impl Limits {
     /// Begins to watch the limits.
     pub fn new(worker: &'static Worker) -> Self {
-        let limits = Self {
-            worker,
-            begun: Instant::now(),
-            asked: None,
-            interrupted: Vec::new(),
-            alive: Arc::new(AtomicI64::new(0)),
-        };
-        if worker.settings.deadlock_timeout > 0.0 {
+        let monitor = Monitor::new(worker.rules());
+        let limits = Self { worker, begun: Instant::now(), monitor, alive: Arc::new(AtomicI64::new(0)) };
+        if limits.monitor.rules().deadlock.is_some() {
             limits.watch_gil();
         }
         limits
@@ -59,7 +55,7 @@ impl Limits {
 
     /// Until the next look.
     pub fn pause(&self) -> Duration {
-        if self.worker.settings.request_timeout > 0.0 { LOOKS.0 } else { LOOKS.1 }
+        if self.monitor.rules().request.is_some() { LOOKS.0 } else { LOOKS.1 }
     }
 
     /// Looks at all limits, and asks for a successor where one is reached.
@@ -70,75 +66,49 @@ impl Limits {
         self.look_at_requests();
         self.worker.look_at_imports();
         self.look_at_gil();
-        if self.asked.is_some() {
-            return;
-        }
-        let settings = &self.worker.settings;
-        if seconds(settings.restart_interval).is_some_and(|limit| self.begun.elapsed() >= limit) {
-            self.ask(Reason::Interval, format!("it has run for {} s", settings.restart_interval));
-        } else if let Some(idle) = seconds(settings.inactivity_timeout).and_then(|limit| self.is_idle(limit))
-        {
-            self.ask(Reason::Inactivity, format!("no requests for {:.1} s", idle.as_secs_f64()));
+        let idle = self.worker.idle();
+        match self.monitor.replaces(self.begun.elapsed(), idle) {
+            Some(reason @ Reason::Inactivity) => {
+                let text = format!("no requests for {:.1} s", idle.unwrap_or_default().as_secs_f64());
+                self.ask(reason, &text);
+            }
+            Some(reason) => {
+                let text = format!("it has run for {} s", self.worker.settings.restart_interval);
+                self.ask(reason, &text);
+            }
+            None => {}
         }
     }
 
-    /// Checks whether a thread can get the GIL. A deadlock is reported once, even if a successor was requested before
-    /// for another reason: that one may fail to start.
     fn look_at_gil(&mut self) {
-        let Some(limit) = seconds(self.worker.settings.deadlock_timeout) else { return };
         let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);
         let since = Duration::from_millis(since.max(0) as u64);
-        if since >= limit && self.asked != Some(Reason::Deadlock) {
+        if self.monitor.is_deadlocked(since) {
             let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
             system::dump_stacks();
-            self.ask(Reason::Deadlock, text);
-            // Also where nobody is there to hear it.
-            self.asked = Some(Reason::Deadlock);
+            self.ask(Reason::Deadlock, &text);
         }
     }
 
-    fn ask(&mut self, reason: Reason, text: String) {
-        if self.worker.ask_for_successor(reason, &text) {
-            self.asked = Some(reason);
+    fn ask(&mut self, reason: Reason, text: &str) {
+        if self.worker.ask_for_successor(reason, text) {
+            self.monitor.asked(reason);
         }
     }
 
-    /// How long nothing has happened, if that is too long; only once something has.
-    fn is_idle(&self, limit: Duration) -> Option<Duration> {
-        let last = self.worker.activity.load(Ordering::SeqCst);
-        let idle = Duration::from_micros((runtime::clock() - last).max(0) as u64);
-        let busy = self.worker.slot.claimed() as usize > self.worker.stale_requests();
-        (last > 0 && !busy && idle >= limit).then_some(idle)
-    }
-
-    /// Requests beyond request-timeout are interrupted, if interrupt-timeout is set, and those that do not end then have
-    /// the process replaced.
+    /// Looks at the requests that are running.
     pub fn look_at_requests(&mut self) {
-        let Some(limit) = seconds(self.worker.settings.request_timeout) else { return };
-        let interrupt = seconds(self.worker.settings.interrupt_timeout);
-        let running = ActiveRequest::running();
-        self.interrupted.retain(|(call, _)| running.iter().any(|other| Arc::ptr_eq(call, other)));
-        let mut escalate = None;
-        for call in running.iter().filter(|call| call.age() > limit) {
-            let known = self.interrupted.iter().find(|(known, _)| Arc::ptr_eq(known, call));
-            match (interrupt, known) {
-                (Some(_), None) => {
-                    self.interrupted.push((call.clone(), Instant::now()));
-                    let call = call.clone();
-                    let body = move || {
-                        watchdog::interrupt_request(&call, Interrupt::Timeout);
-                        runtime::thread_exit();
-                    };
-                    let _ = std::thread::Builder::new().name("wsgi-interrupt".into()).spawn(body);
-                }
-                (Some(patience), Some((_, since))) if since.elapsed() < patience => {}
-                _ => escalate = Some(call.clone()),
-            }
+        let Some(limit) = self.monitor.rules().request else { return };
+        let verdict = self.monitor.requests(&self.worker.running(), self.begun.elapsed());
+        for call in verdict.interrupt.iter().filter_map(|request| active(request, limit)) {
+            let body = move || {
+                watchdog::interrupt_request(&call, Interrupt::Timeout);
+                runtime::thread_exit();
+            };
+            let _ = std::thread::Builder::new().name("wsgi-interrupt".into()).spawn(body);
         }
-        if let Some(call) = escalate
-            && !matches!(self.asked, Some(Reason::RequestTimeout | Reason::Deadlock))
-        {
+        if let Some(call) = verdict.replace.and_then(|request| active(&request, limit)) {
             let script = String::from_utf8_lossy(call.script()).into_owned();
             let text = format!(
                 "a request of '{script}' has run for {:.1} s; the limit is {:.1} s",
@@ -146,25 +116,64 @@ impl Limits {
                 limit.as_secs_f64()
             );
             watchdog::report(msg::REQUEST_TIMEOUT, &format!("{text}; the stacks of all threads:"));
-            self.ask(Reason::RequestTimeout, text);
+            self.ask(Reason::RequestTimeout, &text);
         }
     }
 }
 
+/// The request that was seen, unless the thread has another one by now, which is younger than `limit`.
+fn active(request: &Running, limit: Duration) -> Option<Arc<ActiveRequest>> {
+    ActiveRequest::of_thread(request.thread).filter(|call| call.age() > limit)
+}
+
 impl Worker {
+    /// Its limits.
+    pub(super) fn rules(&self) -> Rules {
+        let settings = &self.settings;
+        Rules {
+            request: seconds(settings.request_timeout),
+            interrupt: seconds(settings.interrupt_timeout),
+            deadlock: seconds(settings.deadlock_timeout),
+            restart: seconds(settings.restart_interval),
+            inactivity: seconds(settings.inactivity_timeout),
+            requests: settings.maximum_requests,
+        }
+    }
+
+    /// The requests that applications have, as the scoreboard says.
+    fn running(&self) -> Vec<Running> {
+        let now = runtime::clock();
+        let busy = self.records().iter().enumerate().filter(|(_, record)| record.is_busy());
+        let seen = busy.filter_map(|(index, record)| Some((index + 1, record.read()?)));
+        let running = seen.filter(|(_, seen)| seen.state == State::Running);
+        let running = running.map(|(thread, seen)| {
+            let age = Duration::from_micros(now.saturating_sub(seen.since).max(0) as u64);
+            Running { thread, taken: seen.taken, age }
+        });
+        running.collect()
+    }
+
+    /// How long nothing has happened; only once something has, and while nothing does.
+    fn idle(&self) -> Option<Duration> {
+        let last = self.activity.load(Ordering::SeqCst);
+        let is_idle = last > 0 && self.reception.slot.claimed() as usize <= self.stale_requests();
+        is_idle.then(|| Duration::from_micros((runtime::clock() - last).max(0) as u64))
+    }
+
     /// Requests that have lasted longer than they may, and are not waited for any more.
     pub fn stale_requests(&self) -> usize {
-        self.stale().len()
+        self.stale().count()
     }
 
     /// Their clients are told so.
     pub fn give_up_stale_requests(&self) {
-        self.stale().iter().for_each(|call| call.give_up());
+        let limit = self.rules().request.unwrap_or_default();
+        self.stale().filter_map(|request| active(&request, limit)).for_each(|call| call.give_up());
     }
 
-    fn stale(&self) -> Vec<Arc<ActiveRequest>> {
-        let Some(limit) = seconds(self.settings.request_timeout) else { return Vec::new() };
-        let limit = limit + seconds(self.settings.interrupt_timeout).unwrap_or_default();
-        ActiveRequest::running().into_iter().filter(|call| call.age() > limit).collect()
+    fn stale(&self) -> impl Iterator<Item = Running> {
+        let rules = self.rules();
+        let running = if rules.request.is_some() { self.running() } else { Vec::new() };
+        running.into_iter().filter(move |request| rules.is_stale(request.age))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::conn::Conn;
 use crate::requests::{Block, Link};
-use crate::runtime::Log;
+use crate::runtime::{Log, clock};
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,13 +10,17 @@ use std::sync::{MutexGuard, PoisonError};
 use wire::Level;
 use wire::abi::ReadError;
 use wire::frame::{self, Body, Kind};
-use wire::scoreboard::ConnectionSlot;
+use wire::scoreboard::{ConnectionSlot, RequestRecord, State};
 
 /// The way in and out.
 pub struct Remote {
     conn: Arc<Conn>,
     /// Where it is noted that the application has been called.
     entry: Option<&'static ConnectionSlot>,
+    /// Where it is noted what the thread does.
+    record: &'static RequestRecord,
+    /// Bytes of bodies that were read and sent.
+    bytes: (u64, u64),
     /// Whether the beginning of the body arrives without a READ.
     follows: bool,
     /// Bytes of the current BODY frame that were not taken.
@@ -27,8 +31,13 @@ pub struct Remote {
 
 impl Remote {
     /// Makes the link of a request whose frame has been read.
-    pub fn new(conn: Arc<Conn>, entry: Option<&'static ConnectionSlot>, follows: bool) -> Self {
-        Self { conn, entry, follows, left: 0, state: Body::More }
+    pub fn new(
+        conn: Arc<Conn>,
+        entry: Option<&'static ConnectionSlot>,
+        record: &'static RequestRecord,
+        follows: bool,
+    ) -> Self {
+        Self { conn, entry, record, bytes: (0, 0), follows, left: 0, state: Body::More }
     }
 
     fn input(&self) -> MutexGuard<'_, super::conn::Input> {
@@ -45,6 +54,10 @@ impl Remote {
 }
 
 impl Link for Remote {
+    fn running(&mut self) {
+        self.record.enter(State::Running, clock());
+    }
+
     fn started(&mut self) {
         if let Some(entry) = self.entry {
             entry.started.store(1, Ordering::SeqCst);
@@ -67,6 +80,7 @@ impl Link for Remote {
                 let count = self.conn.some(&mut self.input(), &mut into[..room]);
                 let count = count.map_err(|_| ReadError::Disconnected)?;
                 self.left -= count;
+                self.bytes.0 += count as u64;
                 return Ok(count);
             }
             match self.state {
@@ -92,15 +106,18 @@ impl Link for Remote {
     }
 
     fn copy(&mut self, block: &[u8]) {
+        self.bytes.1 += block.len() as u64;
         self.conn.data(block);
     }
 
     fn refer(&mut self, block: Block) {
+        self.bytes.1 += block.bytes.bytes().len() as u64;
         self.conn.block(block);
     }
 
     fn file(&mut self, file: File, offset: i64, len: i64) -> std::io::Result<()> {
         self.conn.file(file.into(), offset, len);
+        self.bytes.1 += u64::try_from(len).unwrap_or(0);
         Ok(())
     }
 
@@ -138,8 +155,9 @@ impl Remote {
 }
 
 impl Drop for Remote {
-    /// The request is over; the next one begins with its own frame.
+    /// The request is over; the next one begins with its own frame. This is the thread of the request, whose record it is.
     fn drop(&mut self) {
+        self.record.count_bytes(self.bytes.0, self.bytes.1);
         let _ = self.skip_body();
     }
 }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::imports::Imports;
-use super::listener::Listener;
+use super::reception::Reception;
 use super::renewal::Changes;
 use super::voice::Voice;
 use crate::runtime;
@@ -10,7 +10,6 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Reason;
 use wire::plan::StartPlan;
-use wire::scoreboard::{Scoreboard, WorkerSlot};
 use wire::worker as told;
 
 /// The state of this worker process.
@@ -21,29 +20,20 @@ pub struct Worker {
     pub(super) settings: told::Worker,
     /// Applications that start with the process, or that requests may ask for.
     pub(super) plans: Vec<told::Plan>,
-    pub(super) token: [u8; 16],
     pub(super) control: OwnedFd,
     pub(super) voice: Voice,
-    pub(super) socket: OwnedFd,
     pub(super) httpd: OwnedFd,
     pub(super) signals: os::Event,
-    pub(super) wake: os::Event,
-    pub(super) scoreboard: &'static Scoreboard,
-    pub(super) slot: &'static WorkerSlot,
-    pub(super) place: u32,
-    pub(super) generation: u32,
-    pub(super) listener: Listener,
+    /// Where requests come in, and the scoreboard, which has what its threads do and have done.
+    pub(super) reception: Reception,
     pub(super) changes: Changes,
     pub(super) imports: Imports,
     pub(super) serving: AtomicBool,
     pub(super) orphan: AtomicBool,
-    pub(super) home: AtomicBool,
+    /// It was said that the process has served enough.
+    pub(super) worn_out: AtomicBool,
     /// Applications that failed to start.
     pub(super) failed: AtomicU32,
-    /// Threads at a request.
-    pub(super) busy: AtomicU32,
-    /// Requests that have ended.
-    pub(super) served: AtomicU64,
     /// When something happened last, microseconds; 0: nothing has.
     pub(super) activity: AtomicI64,
     /// Requests that had ended when it was looked last what has been imported.
@@ -52,8 +42,8 @@ pub struct Worker {
 
 impl Worker {
     /// Name of the group, for messages.
-    pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.common.process.process_group)
+    pub(super) fn name(&self) -> &str {
+        &self.reception.name
     }
 
     /// How many threads serve requests; 0: a service.
@@ -73,10 +63,14 @@ impl Worker {
         }
     }
 
-    pub(super) fn count_request(&self) {
-        let served = self.served.fetch_add(1, Ordering::SeqCst) + 1;
-        if served == self.settings.maximum_requests {
-            let text = format!("it has served {served} requests (maximum-requests)");
+    /// A request has ended: after so many the process is replaced.
+    pub(super) fn note_request(&self) {
+        let maximum = self.settings.maximum_requests;
+        if maximum > 0
+            && self.rules().is_worn_out(self.counters().requests)
+            && !self.worn_out.swap(true, Ordering::SeqCst)
+        {
+            let text = format!("it has served {maximum} requests (maximum-requests)");
             self.ask_for_successor(Reason::Requests, &text);
         }
     }

@@ -19,7 +19,7 @@ impl Worker {
             self.tell(&Message::Ready { failed: 0 });
             self.start_applications();
             DONE.store(true, Ordering::SeqCst);
-            self.wake.wake();
+            self.reception.wake.wake();
         });
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| {
             let shutdown = self.wait_for_the_end(&DONE);
@@ -28,11 +28,11 @@ impl Worker {
                 os::signal_thread(std::process::id() as i32, libc::SIGTERM);
                 let until = Instant::now() + shutdown;
                 while !DONE.load(Ordering::SeqCst) && Instant::now() < until {
-                    os::poll_these([Some(self.wake.as_fd())], Duration::from_millis(20));
+                    os::poll_these([Some(self.reception.wake.as_fd())], Duration::from_millis(20));
                 }
             }
             let ended = startup::stop(shutdown.min(self.shutdown()));
-            self.slot.clear();
+            self.reception.slot.clear();
             system::end_process(0, ended.quiet)
         });
         if let Err(error) = scripts.and(ruler) {
@@ -44,7 +44,7 @@ impl Worker {
     fn wait_for_the_end(&'static self, done: &AtomicBool) -> Duration {
         loop {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
-            let fds = [control, Some(self.httpd.as_fd()), Some(self.wake.as_fd())];
+            let fds = [control, Some(self.httpd.as_fd()), Some(self.reception.wake.as_fd())];
             let pause = if self.is_orphan() { Duration::from_millis(100) } else { FOR_EVER };
             let [told, httpd_ended, woken] = os::poll_these(fds, pause);
             if httpd_ended {
@@ -56,7 +56,7 @@ impl Worker {
             if told && self.hear().is_some() {
                 return self.shutdown();
             }
-            let served_by = self.scoreboard.served_by.load(Ordering::SeqCst);
+            let served_by = self.reception.board.group.served_by.load(Ordering::SeqCst);
             if self.is_orphan() && served_by > self.settings.supervisor {
                 return self.shutdown();
             }

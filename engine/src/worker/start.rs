@@ -4,6 +4,7 @@
 use super::imports::Imports;
 use super::listener::Listener;
 use super::process::Worker;
+use super::reception::Reception;
 use super::renewal::Changes;
 use super::voice::Voice;
 use super::{control, system};
@@ -17,7 +18,7 @@ use os::Signal;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Message;
-use wire::scoreboard::WorkerSlot;
+use wire::scoreboard::RequestRecord;
 use wire::worker::{self as told, descriptor};
 use wire::{Stamp, message};
 
@@ -52,55 +53,67 @@ fn begin() -> Result<&'static Worker, String> {
         os::whole(system::inherited(descriptor::SETTINGS).as_raw_fd()).map_err(|e| failed("settings", e))?;
     let told::Settings { common, worker: settings, plans } =
         told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
-    let (scoreboard, slots) =
-        system::scoreboard(system::inherited(descriptor::SCOREBOARD)).map_err(|e| failed("scoreboard", e))?;
+    let threads = common.process.threads.unsigned_abs();
+    let board = system::scoreboard(system::inherited(descriptor::SCOREBOARD), threads)
+        .map_err(|e| failed("scoreboard", e))?;
     let pid = std::process::id();
-    let free = |slot: &WorkerSlot| {
-        let taken = slot.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst);
-        taken.is_ok()
-    };
     // Not where another one has just been: a child may still look there at what that one noted.
-    let first = pid as usize % slots.len();
-    let mut places = (first..slots.len()).chain(0..first);
-    let place = places.find(|at| free(&slots[*at])).ok_or("the scoreboard of the group has no free slot")?;
+    let first = pid as usize % board.slots.len();
+    let mut places = (first..board.slots.len()).chain(0..first);
+    let place = places
+        .find(|at| board.slots[*at].take(pid, runtime::clock()))
+        .ok_or("the scoreboard of the group has no free slot")?;
+    board.records(place).iter().take(threads as usize).for_each(RequestRecord::clear);
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let generation = (runtime::clock() as u32) | 1;
     system::set_title(&settings.title);
     system::set_locale(&settings.locale);
     // Those of a service are Python's.
     let signals: &[Signal] = if common.process.is_service() { &[] } else { &control::SIGNALS };
-    let worker = Worker {
+    let reception = Reception {
+        name: String::from_utf8_lossy(&common.process.process_group).into_owned(),
+        socket: system::inherited(descriptor::LISTENER),
+        listener: Listener::new().map_err(|e| failed("epoll", e))?,
+        wake: os::Event::new().map_err(|e| failed("eventfd", e))?,
+        home: AtomicBool::new(false),
+        board,
+        place,
+        slot: &board.slots[place],
+        generation,
         token: settings.token[..].try_into().map_err(|_| "the token has the wrong length")?,
+        threads,
+        peer: settings.peer,
+        buffers: (settings.send_buffer, settings.receive_buffer),
+    };
+    let worker = Worker {
+        reception,
         control: system::inherited(descriptor::CONTROL),
         voice: Voice::take().map_err(|e| failed("the memory of its messages", e))?,
-        socket: system::inherited(descriptor::LISTENER),
         httpd: system::inherited(descriptor::HTTPD),
         signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
-        wake: os::Event::new().map_err(|e| failed("eventfd", e))?,
-        scoreboard,
-        slot: &slots[place],
-        place: place as u32,
-        generation,
-        listener: Listener::new().map_err(|e| failed("epoll", e))?,
         changes: Changes::default(),
         imports: Imports::default(),
         serving: AtomicBool::new(false),
         orphan: AtomicBool::new(false),
-        home: AtomicBool::new(false),
+        worn_out: AtomicBool::new(false),
         failed: AtomicU32::new(0),
-        busy: AtomicU32::new(0),
-        served: AtomicU64::new(0),
         activity: AtomicI64::new(0),
         watched: AtomicU64::new(u64::MAX),
         common,
         settings,
         plans,
     };
-    let ours: [&dyn AsRawFd; 6] =
-        [&worker.control, worker.voice.bell(), &worker.socket, &worker.httpd, &worker.signals, &worker.wake];
+    let ours: [&dyn AsRawFd; 6] = [
+        &worker.control,
+        worker.voice.bell(),
+        &worker.reception.socket,
+        &worker.httpd,
+        &worker.signals,
+        &worker.reception.wake,
+    ];
     ours.iter().for_each(|fd| system::watch_descriptor(fd.as_raw_fd(), true));
     system::watch_descriptor(descriptor::REGISTRY, true);
-    system::watch_descriptor(worker.listener.descriptor(), true);
+    system::watch_descriptor(worker.reception.listener.descriptor(), true);
     WORKER.set(worker).map_err(|_| "the worker was started twice".to_owned())?;
     WORKER.get().ok_or_else(|| "the worker was not started".to_owned())
 }

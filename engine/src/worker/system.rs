@@ -7,7 +7,7 @@ use std::mem;
 use std::os::fd::{OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use wire::scoreboard::{Scoreboard, WorkerSlot};
+use wire::scoreboard::{self, Board, Scoreboard};
 
 /// A descriptor that the supervisor left here for us alone, from now on closed in programs that the application starts.
 pub fn inherited(fd: RawFd) -> OwnedFd {
@@ -15,15 +15,17 @@ pub fn inherited(fd: RawFd) -> OwnedFd {
     unsafe { os::inherited(fd) }
 }
 
-/// The scoreboard of the group, mapped for as long as the process lives.
-pub fn scoreboard(fd: OwnedFd) -> io::Result<(&'static Scoreboard, &'static [WorkerSlot])> {
+/// The scoreboard of a group with so many threads, mapped for as long as the process lives.
+pub fn scoreboard(fd: OwnedFd, threads: u32) -> io::Result<Board<'static>> {
     let len = usize::try_from(std::fs::File::from(fd.try_clone()?).metadata()?.len()).unwrap_or(0);
-    if len < Scoreboard::size(1) {
+    let records = scoreboard::records(threads);
+    let slots = Scoreboard::slots_in(len, records);
+    if slots == 0 {
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let scoreboard = os::Mapping::<Scoreboard>::new(&fd, len)?.leak();
+    let group = os::Mapping::<Scoreboard>::new(&fd, len)?.leak();
     // SAFETY: it is mapped for good, as long as the file.
-    Ok((scoreboard, unsafe { scoreboard.slots(Scoreboard::slots_in(len)) }))
+    Ok(unsafe { Board::new(group, slots, records) })
 }
 
 /// Has these signals noted; the event happens when one has come.

@@ -6,12 +6,15 @@
 #![deny(unsafe_code)]
 
 mod ahead;
+mod client;
 mod closing;
 mod eager;
 mod pool;
 mod relay;
 mod stop;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use pool::Pool;
 pub use stop::Stop;
@@ -23,15 +26,13 @@ use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;
 use ahead::Ahead;
-use pool::Problem;
+use client::Visitor;
+use pool::{Problem, Tries};
 use relay::{Relay, Relayed};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 use wire::abi::ReadError;
 use wire::{frame, message as msg, request};
-
-/// Processes that are tried before a request is given up.
-const MOST_TRIES: u32 = 100;
 
 /// Serves a request in a process of its group.
 pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
@@ -105,22 +106,22 @@ fn dispatch<'r>(
         0 => None,
         seconds => Some(begun + (Duration::from_secs(seconds.into()) + reading).saturating_sub(r.age())),
     };
-    let patience = Duration::from_secs(live.group.connect_timeout.max(1).into()) + pool::patience(live, r);
-    for tries in 0..MOST_TRIES {
-        if tries > live.processes() {
-            // Each process has been replaced meanwhile, and what a script says of itself may never be that it is new.
+    let patience = pool::patience(live, r.server().timeout());
+    let until = begun + Duration::from_secs(live.group.connect_timeout.max(1).into()) + patience;
+    let mut tries = Tries::new(until, live.processes());
+    while let Some(as_it_is) = tries.next(Instant::now()) {
+        if as_it_is {
             request::without_reload_check(&mut request);
         }
-        let conn = match pool::of(live).take(live, r, queue_until) {
+        let pool = pool::of(live);
+        let conn = match pool.take(live, patience, queue_until) {
             Ok(conn) => conn,
             Err(problem) => return refuse(r, live, problem),
         };
         ahead.rewind();
-        if let Relayed::Done(status) = Relay::new(context, ahead, live, conn).run(&mut request) {
+        let mut visitor = Visitor { context, ahead };
+        if let Relayed::Done(status) = Relay::new(&mut visitor, pool, live, conn).run(&mut request) {
             return status;
-        }
-        if begun.elapsed() > patience {
-            break;
         }
     }
     refuse(r, live, Problem::Down)
@@ -182,7 +183,7 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
     match problem {
         Problem::Late => {
             let (limit, seconds) = match live.group.queue_timeout {
-                0 => ("socket-timeout", pool::patience(live, r).as_secs()),
+                0 => ("socket-timeout", pool::patience(live, r.server().timeout()).as_secs()),
                 seconds => ("queue-timeout", seconds.into()),
             };
             let text = format!("no thread of process group '{name}' was idle within {limit} ({seconds} s)");

@@ -1,19 +1,21 @@
-//! Connections to the processes of a group, kept open from request to request.
+//! Connections to the processes of a group, kept open from request to request. [`search`] decides, this does.
+
+mod search;
+mod waits;
 
 use super::eager::Eager;
 use super::stream::Stream;
-use crate::apache::Request;
 use crate::groups::{self, ProcessGroup};
 use once_cell::sync::OnceCell;
+pub use search::Tries;
+use search::{Choice, Claim, Failure, Greeting, Limits, Sight, Step, Why};
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use waits::{Place, Waits};
 use wire::frame::{Hello, Kind};
 use wire::scoreboard::{Condition, ConnectionSlot, WorkerSlot};
-
-/// How often a request that waits in the queue looks whether the group has gone down.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The connections of this process to one group.
 #[derive(Default)]
@@ -22,6 +24,8 @@ pub struct Pool {
     idle: Mutex<Vec<Conn>>,
     /// How answers are waited for.
     pub eager: Eager,
+    /// Where it is said how many requests wait.
+    place: Place,
 }
 
 /// A connection to a worker.
@@ -75,37 +79,31 @@ impl Conn {
         self.slot.claimed()
     }
 
-    /// Scoreboard a thread. `None`: the process takes nothing any more.
-    fn claim(&self, more: u32) -> Option<bool> {
-        let entry = self.entry?;
+    /// Claims a thread; `more` than the process has may be claimed.
+    fn claim(&self, more: u32) -> Claim {
+        let Some(entry) = self.entry else { return Claim::Gone };
         let most = self.slot.threads().saturating_add(more);
         entry.started.store(0, Ordering::SeqCst);
         entry.claimed.store(1, Ordering::SeqCst);
-        let claimed = self.slot.claim(self.generation, most);
-        if claimed != Some(true) {
-            entry.claimed.store(0, Ordering::SeqCst);
-        }
-        claimed
+        let claim = match self.slot.claim(self.generation, most) {
+            Some(true) => return Claim::Made,
+            Some(false) => Claim::Busy,
+            None => Claim::Gone,
+        };
+        entry.claimed.store(0, Ordering::SeqCst);
+        claim
+    }
+
+    /// The process that it leads to takes requests.
+    fn is_open(&self) -> bool {
+        self.slot.is_of(self.generation) && self.slot.is_open()
     }
 }
 
-/// Scoreboard beyond its threads that a process may have. Where there is one process, a request that finds no idle thread may as
-/// well wait there as in the queue, unless it must know when that takes too long.
-fn beyond(live: &ProcessGroup) -> u32 {
-    if live.processes() == 1 && live.group.queue_timeout == 0 { live.group.listen_backlog } else { 0 }
-}
-
-/// Connections to a process that are kept while no request is on them.
-fn most_idle(slot: &WorkerSlot) -> usize {
-    /// Whatever the process says of itself.
-    const MOST: usize = 256;
-    (slot.threads() as usize).clamp(1, MOST)
-}
-
-/// How long an answer may take, as far as reading and writing are concerned.
-pub fn patience(live: &ProcessGroup, r: Request<'_>) -> Duration {
+/// How long an answer may take, as far as reading and writing are concerned. `timeout`: that of the server.
+pub fn patience(live: &ProcessGroup, timeout: Duration) -> Duration {
     match live.group.socket_timeout {
-        0 => r.server().timeout(),
+        0 => timeout,
         seconds => Duration::from_secs(seconds.into()),
     }
 }
@@ -121,28 +119,38 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection with a thread behind it. Waits for one in the group's queue, until then.
+    /// A connection with a thread behind it. Waits for one in the group's queue, until then. `patience`: how long the other
+    /// side of a connection may be silent.
     pub fn take(
-        &'static self,
+        &self,
         live: &'static ProcessGroup,
-        r: Request<'_>,
+        patience: Duration,
         until: Option<Instant>,
     ) -> Result<Conn, Problem> {
-        let more = beyond(live);
-        {
-            let mut idle = self.idle();
-            let mut at = idle.len();
-            while at > 0 {
-                at -= 1;
-                match idle[at].claim(more) {
-                    Some(true) => return Ok(idle.remove(at)),
-                    Some(false) => {}
-                    None => drop(idle.remove(at)),
-                }
-            }
+        if let Some(conn) = self.claim_idle(live) {
+            return Ok(conn);
         }
-        let _waits = Waits::begin(live);
-        self.connect(live, r, until)
+        let _waits = Waits::begin(live, &self.place);
+        connect(live, patience, until)
+    }
+
+    /// A connection without a request, and a thread behind it.
+    fn claim_idle(&self, live: &ProcessGroup) -> Option<Conn> {
+        let group = &live.group;
+        let more = search::beyond(live.processes(), group.queue_timeout, group.listen_backlog);
+        let mut idle = self.idle();
+        let mut choice = search::begin(idle.len());
+        loop {
+            choice = match choice {
+                Choice::Claim(place) => place.claimed(idle[place.at].claim(more)),
+                Choice::Close(place) => {
+                    drop(idle.remove(place.at));
+                    place.closed()
+                }
+                Choice::Use(place) => return Some(idle.remove(place.at)),
+                Choice::Queue => return None,
+            };
+        }
     }
 
     /// For the next request.
@@ -151,90 +159,89 @@ impl Pool {
         if conn.entry.is_some() {
             let mut idle = self.idle();
             // Connections to processes that have gone are of no use.
-            idle.retain(|conn| conn.slot.is_of(conn.generation) && conn.slot.is_open());
-            // More of them than a process has threads are of no use either: each overload would leave some.
-            let same = idle.iter().filter(|other| std::ptr::eq(other.slot, conn.slot)).count();
-            if same < most_idle(conn.slot) {
+            idle.retain(Conn::is_open);
+            let others = idle.iter().filter(|other| std::ptr::eq(other.slot, conn.slot)).count();
+            if search::is_kept(others, conn.slot.threads()) {
                 idle.push(conn);
             }
         }
     }
+}
 
-    /// By the queue, in which each connection is taken by a process that has an idle thread.
-    fn connect(
-        &'static self,
-        live: &'static ProcessGroup,
-        r: Request<'_>,
-        until: Option<Instant>,
-    ) -> Result<Conn, Problem> {
-        /// Processes that may die between taking a connection and saying so.
-        const MOST_DEATHS: u32 = 20;
-        let give_up = Instant::now() + patience(live, r);
-        for _ in 0..MOST_DEATHS {
-            match self.try_to_connect(live, r, until, give_up) {
-                Err(Problem::Socket(error)) if is_gone(&error) => {}
-                done => return done,
+/// By the queue, in which each connection is taken by a process that has an idle thread.
+fn connect(live: &'static ProcessGroup, patience: Duration, until: Option<Instant>) -> Result<Conn, Problem> {
+    let limits = Limits {
+        queue: until,
+        give_up: Instant::now() + patience,
+        connect: Duration::from_secs(live.group.connect_timeout.into()),
+    };
+    let (mut stream, mut greeted, mut error) = (None, None, io::Error::from(io::ErrorKind::ConnectionReset));
+    let mut step = search::queue();
+    loop {
+        step = match step {
+            Step::Look(looking) => {
+                let sight = Sight { is_down: is_down(live), is_stopping: super::stop::is_stopping() };
+                looking.seen(sight, &limits, Instant::now())
             }
-        }
-        Err(Problem::Socket(io::ErrorKind::ConnectionReset.into()))
-    }
-
-    fn try_to_connect(
-        &'static self,
-        live: &'static ProcessGroup,
-        r: Request<'_>,
-        until: Option<Instant>,
-        give_up: Instant,
-    ) -> Result<Conn, Problem> {
-        if is_down(live) {
-            return Err(Problem::Down);
-        }
-        let mut wait = Duration::from_secs(live.group.connect_timeout.into());
-        if let Some(until) = until {
-            wait = wait.min(until.saturating_duration_since(Instant::now()));
-        }
-        let late = || until.is_some_and(|until| Instant::now() >= until);
-        let (send, receive) = (live.group.send_buffer_size, live.group.receive_buffer_size);
-        let socket = os::connect(&live.path, wait, send, receive).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock if late() => Problem::Late,
-            io::ErrorKind::WouldBlock => Problem::Full,
-            _ => Problem::Socket(error),
-        })?;
-        let patience = patience(live, r);
-        let mut stream = Stream::new(socket, patience);
-        loop {
-            let now = Instant::now();
-            let end = until.map_or(give_up, |until| until.min(give_up));
-            let rest = end.saturating_duration_since(now);
-            if rest.is_zero() {
-                return Err(Problem::Late);
+            Step::Connect(connecting, within) => {
+                let (send, receive) = (live.group.send_buffer_size, live.group.receive_buffer_size);
+                match os::connect(&live.path, within, send, receive) {
+                    Ok(socket) => {
+                        stream = Some(Stream::new(socket, patience));
+                        connecting.connected(&limits, Instant::now())
+                    }
+                    Err(why) => {
+                        let failure = failure(&why);
+                        error = why;
+                        connecting.failed(failure, &limits, Instant::now())
+                    }
+                }
             }
-            if stream.is_ready(rest.min(LOOK)) {
-                break;
+            Step::Await(waiting, within) => {
+                waiting.waited(stream.as_mut().is_some_and(|stream| stream.is_ready(within)))
             }
-            if is_down(live) || super::stop::is_stopping() {
-                return Err(Problem::Down);
+            Step::Greet(waiting) => match stream.as_mut().map(greeting) {
+                Some(Ok(hello)) => {
+                    let (who, place) = recognise(live, &hello);
+                    greeted = place;
+                    waiting.greeted(who)
+                }
+                Some(Err(why)) => {
+                    let failure = failure(&why);
+                    error = why;
+                    waiting.failed(failure)
+                }
+                None => waiting.failed(Failure::Other),
+            },
+            Step::Adopt => {
+                let ((slot, entry, generation), stream) = greeted.zip(stream).ok_or(Problem::Down)?;
+                return Ok(Conn { stream, slot, entry, generation });
             }
+            Step::Fail(why) => return Err(problem(why, error)),
         }
-        let hello = greeting(&mut stream).map_err(Problem::Socket)?;
-        if !hello.is_understood() || hello.token != live.token {
-            return Err(Problem::Socket(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "another program answers there, or another version of mod_wsgi",
-            )));
-        }
-        let slot = live.slots.get(hello.slot as usize).ok_or(Problem::Down)?;
-        Ok(Conn {
-            stream,
-            slot,
-            entry: slot.connections.get(hello.connection as usize),
-            generation: hello.generation,
-        })
     }
 }
 
-fn is_gone(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+fn failure(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Failure::Timeout,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Failure::Closed,
+        _ => Failure::Other,
+    }
+}
+
+fn problem(why: Why, error: io::Error) -> Problem {
+    match why {
+        Why::Late => Problem::Late,
+        Why::Full => Problem::Full,
+        Why::Down => Problem::Down,
+        Why::Socket => Problem::Socket(error),
+        Why::Deaths => Problem::Socket(io::ErrorKind::ConnectionReset.into()),
+        Why::Stranger => Problem::Socket(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "another program answers there, or another version of mod_wsgi",
+        )),
+    }
 }
 
 /// None serves, and none starts.
@@ -254,19 +261,19 @@ fn greeting(stream: &mut Stream) -> io::Result<Hello> {
     Hello::parse(&payload).map_err(super::stream::unreadable)
 }
 
-/// A request waits in the queue, until this is dropped.
-struct Waits(&'static ProcessGroup);
+/// Where a connection leads: slots of worker and connection, and the worker's generation.
+type Target = (&'static WorkerSlot, Option<&'static ConnectionSlot>, u32);
 
-impl Waits {
-    fn begin(live: &'static ProcessGroup) -> Self {
-        live.scoreboard.queued.fetch_add(1, Ordering::SeqCst);
-        Self(live)
+fn recognise(live: &'static ProcessGroup, hello: &Hello) -> (Greeting, Option<Target>) {
+    if !hello.is_understood() || hello.token != live.token {
+        return (Greeting::Stranger, None);
     }
-}
-
-impl Drop for Waits {
-    fn drop(&mut self) {
-        let queued = &self.0.scoreboard.queued;
-        let _ = queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
+    match live.slots.get(hello.slot as usize) {
+        Some(slot) => {
+            let connections = live.board.connections(hello.slot as usize);
+            let entry = connections.get(hello.connection as usize);
+            (Greeting::Worker, Some((slot, entry, hello.generation)))
+        }
+        None => (Greeting::Nowhere, None),
     }
 }

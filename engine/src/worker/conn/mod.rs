@@ -27,10 +27,6 @@ pub struct Conn {
     /// Log lines, as frames, that another thread could not send because one was at it.
     lines: Mutex<Vec<u8>>,
     broken: AtomicBool,
-    /// Threads wait for it in the epoll.
-    pub is_waited_for: AtomicBool,
-    /// A thread is claimed for it, where it has no place among the claims.
-    pub holds: AtomicBool,
     /// Something of the answer has been sent.
     has_sent: AtomicBool,
 }
@@ -50,8 +46,6 @@ impl Conn {
             out: Mutex::default(),
             lines: Mutex::default(),
             broken: AtomicBool::new(false),
-            is_waited_for: AtomicBool::new(false),
-            holds: AtomicBool::new(false),
             has_sent: AtomicBool::new(false),
         }
     }

@@ -1,6 +1,6 @@
 //! The answer behind its head: its bytes, the files it is made of, and when the client gets it.
 
-use super::{BLOCK, Relay, malformed, unreadable};
+use super::{BLOCK, Client, Relay, malformed, unreadable};
 use std::io;
 use std::time::Instant;
 use wire::abi::COPY_LIMIT;
@@ -11,11 +11,11 @@ const BUFFER_LIMIT: u64 = 8 << 20;
 /// Files that may be in one answer: an application returns one.
 const MOST_FILES: u32 = 8;
 
-impl Relay<'_, '_> {
+impl<C: Client> Relay<'_, C> {
     /// False: the client has gone, or gets no body.
     pub(super) fn data(&mut self, len: usize) -> io::Result<bool> {
         self.take(len as u64)?;
-        let wanted = self.instead.is_none() && !self.context.drops_body();
+        let wanted = self.instead.is_none() && !self.client.drops_body();
         let mut left = len;
         while left > 0 {
             if !wanted {
@@ -24,15 +24,15 @@ impl Relay<'_, '_> {
             }
             if len <= COPY_LIMIT {
                 let part = self.conn.stream.some(left)?;
-                self.context.answer.copy(part);
+                self.client.copy(part);
                 left -= part.len();
             } else {
                 let mut block = vec![0; left.min(BLOCK)];
                 self.conn.stream.block(&mut block)?;
                 left -= block.len();
-                self.context.answer.refer(block);
+                self.client.append(block);
             }
-            if self.context.answer.held() >= self.limit() && !self.make_room()? {
+            if self.client.held() >= self.limit() && !self.make_room()? {
                 return Ok(false);
             }
         }
@@ -60,8 +60,8 @@ impl Relay<'_, '_> {
         if self.files > MOST_FILES {
             return Err(malformed("more files than an answer may have"));
         }
-        if self.instead.is_none() && !self.context.drops_body() {
-            self.context.append_file(file, offset, len)?;
+        if self.instead.is_none() && !self.client.drops_body() {
+            self.client.append_file(file, offset, len)?;
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Relay<'_, '_> {
         if !acknowledge && (waits || self.conn.stream.is_ready(self.delay())) {
             self.put_off.get_or_insert_with(Instant::now);
             // The head goes with the first block all the same: it must not look as if this were the whole answer.
-            return Ok(self.context.answer.is_passed() || self.context.begin());
+            return Ok(self.client.is_passed() || self.client.begin());
         }
         if !acknowledge {
             return Ok(self.flush_now());
@@ -94,7 +94,7 @@ impl Relay<'_, '_> {
         if self.files == 0 {
             return Ok(self.flush_now());
         }
-        let fits = self.context.answer.held() <= self.limit() && self.context.answer.take_in();
+        let fits = self.client.held() <= self.limit() && self.client.take_in();
         Ok(self.flush_now() && (fits || self.drain(0)?))
     }
 

@@ -1,20 +1,20 @@
 //! The body of the request, as the application asks for it.
 
-use super::{BLOCK, Relay, unreadable};
+use super::{BLOCK, Client, Relay, unreadable};
 use std::io;
 use std::time::Duration;
 use wire::frame::{self, Header, Kind};
 
-impl Relay<'_, '_> {
+impl<C: Client> Relay<'_, C> {
     /// The application reads the body: unless that was read before, this is what has the client send it. False: the client has gone, or gets no body.
     pub(super) fn read(&mut self, len: usize) -> io::Result<bool> {
         let payload = self.conn.stream.payload(len)?;
         let want = frame::parse_read(&payload).map_err(unreadable)?;
-        if !self.ahead.is_there() && !self.await_body()? {
+        if !self.client.has_body() && !self.await_body()? {
             return Ok(false);
         }
         let mut bytes = vec![0; want.clamp(1, BLOCK)];
-        let (count, state) = self.ahead.next(&mut self.context.body, &mut bytes);
+        let (count, state) = self.client.read(&mut bytes);
         let header = Header { kind: Kind::Body, flag: state.flag(), len: count };
         self.conn.stream.send_frame(header, &bytes[..count])?;
         Ok(true)
@@ -30,13 +30,13 @@ impl Relay<'_, '_> {
             if !self.drain(self.limit())? {
                 return Ok(false);
             }
-            if self.owes.is_some() && self.context.body.is_there() {
+            if self.owes.is_some() && self.client.sends() {
                 // It sends, so it is there.
                 self.owes = Some(self.new_debt());
                 break;
             }
-            let client = self.context.answer.client().map(|(client, _)| client);
-            if !self.await_client(client, Duration::MAX)? {
+            let socket = self.client.socket().map(|(socket, _)| socket);
+            if !self.await_client(socket, Duration::MAX)? {
                 return Ok(false);
             }
         }

@@ -1,9 +1,7 @@
 //! The head of an answer. The process may be any program by now: what frames the answer on the wire is looked at here.
 
-use super::{Instead, Relay, malformed, unreadable};
+use super::{Client, Instead, Relay, malformed, unreadable};
 use crate::apache::Status;
-use crate::config::RequestExt;
-use crate::serve::context::Head;
 use std::io;
 use wire::abi::{MOST_HEAD, MOST_HEADERS};
 use wire::frame::Answer;
@@ -55,7 +53,7 @@ fn declared(answer: &Answer<'_>) -> io::Result<Option<u64>> {
     Ok(declared)
 }
 
-impl Relay<'_, '_> {
+impl<C: Client> Relay<'_, C> {
     pub(super) fn head(&mut self, len: usize) -> io::Result<()> {
         /// The one that is sent, and the error page's instead.
         const MOST_HEADS: u32 = 2;
@@ -65,24 +63,22 @@ impl Relay<'_, '_> {
         }
         let payload = self.conn.stream.payload(len)?;
         let answer = Answer::parse(&payload).map_err(unreadable)?;
-        let r = self.request();
         let limit = match self.live.group.header_buffer_size {
             0 => HEADER_LIMIT,
             size => size as usize,
         };
         if let Some(text) = excess(&answer, limit) {
-            r.log(msg::HEADER_TOO_LONG, text);
+            self.client.log(msg::HEADER_TOO_LONG, &text);
             self.instead = Some(Instead::Page(Status(500)));
             return Ok(());
         }
         self.left = declared(&answer)?;
-        self.has_body = !r.head_only() && !BODILESS.contains(&answer.status);
+        self.has_body = !self.client.head_only() && !BODILESS.contains(&answer.status);
         let status = i32::from(answer.status);
         let is = |wanted: &'static [u8]| move |header: &(&[u8], &[u8])| header.0.eq_ignore_ascii_case(wanted);
-        if status >= 400 && r.dir_config().error_override == Some(true) {
+        if status >= 400 && self.client.error_override() {
             for (_, value) in answer.headers().filter(is(b"WWW-Authenticate")) {
-                let pool = r.pool();
-                r.err_headers_out().add(c"WWW-Authenticate", pool.c_string(value));
+                self.client.authenticate(value);
             }
             self.instead = Some(Instead::Page(Status(status)));
         } else if let Some((_, location)) = answer.headers().find(is(b"Location"))
@@ -91,7 +87,7 @@ impl Relay<'_, '_> {
         {
             self.instead = Some(Instead::Redirect(location.to_vec()));
         } else {
-            self.context.head = Some(Head::new(r, status, answer.line, answer.headers()));
+            self.client.head(&answer);
         }
         Ok(())
     }

@@ -1,26 +1,25 @@
 //! A process that has gone in the middle of a request, or does not answer.
 
-use super::{Relay, Relayed};
+use super::{Client, Relay, Relayed};
 use crate::apache::Status;
 use crate::serve::daemon::pool::{self, Progress};
 use std::io;
 use wire::message as msg;
 
-impl Relay<'_, '_> {
+impl<'e, C: Client> Relay<'e, C> {
     /// The process has gone, or does not answer.
-    pub(super) fn lost(self, error: io::Error) -> Relayed {
-        let r = self.request();
+    pub(super) fn lost(self, error: io::Error) -> (&'e mut C, Relayed) {
         let name = self.live.name();
         let late = error.kind() == io::ErrorKind::WouldBlock;
         let progress = self.conn.progress();
         if !late && error.kind() != io::ErrorKind::InvalidData && progress == Progress::None && !self.touched
         {
-            return Relayed::Elsewhere;
+            return (self.client, Relayed::Elsewhere);
         }
-        let sent = self.context.answer.is_passed();
+        let sent = self.client.is_passed();
         let then = if sent { "the connection to the client is cut" } else { "the client gets an error page" };
         let (message, status, text) = if late {
-            let seconds = pool::patience(self.live, r).as_secs();
+            let seconds = pool::patience(self.live, self.client.timeout()).as_secs();
             let text = format!(
                 "a process of group '{name}' has sent nothing for {seconds} s (socket-timeout); {then}"
             );
@@ -45,14 +44,16 @@ impl Relay<'_, '_> {
             let text = format!("a process of group '{name}' ended in the middle of the request; {then}");
             (msg::ANSWER_LOST, 502, text)
         };
-        r.log(message, text);
+        let client = self.client;
+        client.log(message, &text);
         if sent {
-            return Relayed::Done(self.context.fail());
+            let status = client.fail();
+            return (client, Relayed::Done(status));
         }
-        self.context.answer.clear();
+        client.clear();
         if status == 504 {
-            r.retry_after(10);
+            client.retry_after(10);
         }
-        Relayed::Done(Status(status))
+        (client, Relayed::Done(Status(status)))
     }
 }

@@ -2,18 +2,19 @@
 
 mod answer;
 mod body;
+mod client;
 mod head;
 mod lost;
 mod slow;
 
-use super::ahead::Ahead;
+pub use client::Client;
+
 use super::eager::is_alone;
-use super::pool::{self, Conn};
+use super::pool::{Conn, Pool};
 use super::stop::Using;
 use super::stream::unreadable;
-use crate::apache::{Request, Status, log};
+use crate::apache::Status;
 use crate::groups::ProcessGroup;
-use crate::serve::context::RequestContext;
 use slow::Debt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -33,10 +34,9 @@ pub enum Relayed {
 }
 
 /// A request on its way.
-pub struct Relay<'e, 'r> {
-    context: &'e mut RequestContext<'r>,
-    /// What was read of the body before.
-    ahead: &'e mut Ahead<'r>,
+pub struct Relay<'e, C> {
+    client: &'e mut C,
+    pool: &'e Pool,
     live: &'static ProcessGroup,
     conn: Conn,
     /// What the end of the answer is to be instead of what comes.
@@ -67,17 +67,12 @@ fn malformed(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-impl<'e, 'r> Relay<'e, 'r> {
-    /// Over a connection that a thread waits behind.
-    pub fn new(
-        context: &'e mut RequestContext<'r>,
-        ahead: &'e mut Ahead<'r>,
-        live: &'static ProcessGroup,
-        conn: Conn,
-    ) -> Self {
+impl<'e, C: Client> Relay<'e, C> {
+    /// Over a connection that a thread waits behind, and which goes back to the pool.
+    pub fn new(client: &'e mut C, pool: &'e Pool, live: &'static ProcessGroup, conn: Conn) -> Self {
         Self {
-            context,
-            ahead,
+            client,
+            pool,
             live,
             conn,
             instead: None,
@@ -91,28 +86,22 @@ impl<'e, 'r> Relay<'e, 'r> {
         }
     }
 
-    fn request(&self) -> Request<'r> {
-        self.context.request
-    }
-
     /// Sends the request's frames, and does what it is told until the end.
     pub fn run(mut self, request: &mut Vec<u8>) -> Relayed {
         let timeout = self.live.group.response_socket_timeout;
-        let before = (timeout > 0)
-            .then(|| self.request().set_client_timeout(Duration::from_secs(timeout.into())))
-            .flatten();
-        let r = self.request();
+        let before =
+            (timeout > 0).then(|| self.client.set_timeout(Duration::from_secs(timeout.into()))).flatten();
         let using = Using::begin(self.conn.stream.fd());
         let conversed = self.ask(request, &using).and_then(|()| self.converse(request));
         drop(using);
-        let relayed = match conversed {
+        let (client, relayed) = match conversed {
             Ok(Some(outcome)) => self.end(outcome),
             // Nobody waits for more: the connection goes, by which the application hears of it.
-            Ok(None) => Relayed::Done(self.context.abandon()),
+            Ok(None) => self.abandon(),
             Err(error) => self.lost(error),
         };
         if let Some(before) = before {
-            r.set_client_timeout(before);
+            client.set_timeout(before);
         }
         relayed
     }
@@ -121,7 +110,7 @@ impl<'e, 'r> Relay<'e, 'r> {
     fn ask(&mut self, request: &[u8], using: &Using) -> io::Result<()> {
         self.conn.stream.send(request)?;
         let is_alone = is_alone(self.live, using, self.conn.claimed());
-        pool::of(self.live).eager.await_answer(is_alone, &mut self.conn.stream)
+        self.pool.eager.await_answer(is_alone, &mut self.conn.stream)
     }
 
     /// Does what the process asks for; the request goes as soon as no other process may get it. `None`: the client has gone, or
@@ -157,7 +146,7 @@ impl<'e, 'r> Relay<'e, 'r> {
                 }
                 Kind::Log => {
                     let line = self.conn.stream.payload(header.len)?;
-                    log::request(self.request(), Level::of(header.flag), &line);
+                    self.client.log_line(Level::of(header.flag), &line);
                 }
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;
@@ -183,25 +172,31 @@ impl<'e, 'r> Relay<'e, 'r> {
     }
 
     /// The process is done with the request, and its thread free for another one, before the client has the answer.
-    fn end(self, outcome: Outcome) -> Relayed {
+    fn end(self, outcome: Outcome) -> (&'e mut C, Relayed) {
         let short = self.is_short();
-        let Self { context, ahead, conn, live, instead, .. } = self;
+        let Self { client, pool, conn, instead, .. } = self;
         if outcome.end != End::Elsewhere {
-            ahead.forget();
+            client.forget_body();
         }
         if conn.stream.is_at_rest() {
-            pool::of(live).give_back(conn);
+            pool.give_back(conn);
         }
-        let r = context.request;
-        Relayed::Done(match (outcome.end, instead) {
-            (End::Elsewhere, _) => return Relayed::Elsewhere,
-            (End::Error, _) => context.refuse(outcome),
+        let status = match (outcome.end, instead) {
+            (End::Elsewhere, _) => return (client, Relayed::Elsewhere),
+            (End::Error, _) => client.refuse(outcome),
             (_, Some(Instead::Page(status))) => status,
-            (_, Some(Instead::Redirect(url))) => r.redirect_internally(&url, &context.body),
-            (End::Short, None) => context.end_short(),
-            (End::Complete, None) if short => context.end_short(),
-            (End::Complete, None) => context.finish(),
-            (End::Truncated | End::Exit, None) => context.fail(),
-        })
+            (_, Some(Instead::Redirect(url))) => client.redirect(&url),
+            (End::Short, None) => client.end_short(),
+            (End::Complete, None) if short => client.end_short(),
+            (End::Complete, None) => client.finish(),
+            (End::Truncated | End::Exit, None) => client.fail(),
+        };
+        (client, Relayed::Done(status))
+    }
+
+    /// The client has gone, or gets no body.
+    fn abandon(self) -> (&'e mut C, Relayed) {
+        let status = self.client.abandon();
+        (self.client, Relayed::Done(status))
     }
 }

@@ -1,6 +1,6 @@
 //! A client that takes its answer slowly: what it has not taken is held, up to response-buffer-size, and the process goes on.
 
-use super::Relay;
+use super::{Client, Relay};
 use crate::apache::client::Taken;
 use std::io;
 use std::os::fd::RawFd;
@@ -16,11 +16,11 @@ pub(super) struct Debt {
     taken: u64,
 }
 
-impl Relay<'_, '_> {
+impl<C: Client> Relay<'_, C> {
     /// Sends what is there as far as the client takes it at once. False: it has gone, or gets no body.
     pub(super) fn flush_now(&mut self) -> bool {
         self.put_off = None;
-        let taken = self.context.offer();
+        let taken = self.client.offer();
         self.owes = (taken == Taken::Part).then(|| self.debt());
         taken != Taken::Gone
     }
@@ -50,7 +50,7 @@ impl Relay<'_, '_> {
 
     /// One that begins now.
     pub(super) fn new_debt(&self) -> Debt {
-        Debt { since: Instant::now(), taken: self.context.answer.acknowledged() }
+        Debt { since: Instant::now(), taken: self.client.acknowledged() }
     }
 
     /// Sends what the client takes until the process has something to say. False: the client has gone.
@@ -73,7 +73,7 @@ impl Relay<'_, '_> {
 
     /// Waits until less than so many bytes are held, or, if that is 0, until the client has taken all. False: it has gone.
     pub(super) fn drain(&mut self, below: u64) -> io::Result<bool> {
-        while self.owes.is_some() && self.context.answer.held() >= below {
+        while self.owes.is_some() && self.client.held() >= below {
             if !self.await_client(None, Duration::MAX)? {
                 return Ok(false);
             }
@@ -84,7 +84,7 @@ impl Relay<'_, '_> {
     /// Waits until the client takes more, or something can be read there, or for that long. False: the client has gone, or has
     /// taken nothing for too long.
     pub(super) fn await_client(&mut self, other: Option<RawFd>, most: Duration) -> io::Result<bool> {
-        let (Some((client, patience)), Some(debt)) = (self.context.answer.client(), self.owes) else {
+        let (Some((client, patience)), Some(debt)) = (self.client.socket(), self.owes) else {
             return Ok(true);
         };
         let left = patience.map(|patience| patience.saturating_sub(debt.since.elapsed()));
@@ -111,7 +111,7 @@ impl Relay<'_, '_> {
             "the client has taken nothing of the answer for {} s (response-socket-timeout); the connection to it is cut",
             patience.as_secs()
         );
-        self.request().log(msg::CLIENT_STUCK, text);
-        self.context.answer.give_up();
+        self.client.log(msg::CLIENT_STUCK, &text);
+        self.client.give_up();
     }
 }
