@@ -7,6 +7,7 @@
 
 mod conn;
 mod control;
+mod exchange;
 mod imports;
 mod limits;
 mod link;

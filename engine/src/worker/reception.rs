@@ -2,30 +2,26 @@
 //!
 //! A thread is claimed before a request is sent ([`wire::scoreboard`]), so a request that comes finds one. A thread that has
 //! nothing to do claims itself when a connection waits at the listening socket, which all workers of the group share;
-//! one that has just served takes the next connection of that queue before it lets others claim it. [`turn`] decides.
+//! one that has just served takes the next connection of that queue before it lets others claim it (see [`super::exchange`]).
 #![forbid(unsafe_code)]
 
 use super::conn::Conn;
 use super::listener::Listener;
-use super::turn::{self, Origin, Sight, Step};
+use super::turn::Origin;
 use crate::host;
-use crate::runtime::{clock, is_copy, leave_copy};
+use crate::runtime::clock;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use wire::abi::Outcome;
-use wire::frame::{self, Kind};
+use wire::frame;
 use wire::message;
 use wire::scoreboard::{Board, ConnectionSlot, WorkerSlot};
 
 const LISTENER: u64 = u64::MAX;
 const WAKE: u64 = u64::MAX - 1;
-
-/// What of an answer is sent together with its end: more may not fit into a socket's buffer as the system has it.
-const AT_ONCE: usize = 96 << 10;
 
 /// What a worker has that takes requests.
 pub struct Reception {
@@ -208,123 +204,4 @@ impl Reception {
         conn.send();
         conn
     }
-
-    /// Serves one request on a connection. True: the thread keeps its claim, for a connection waits in the queue.
-    pub(super) fn exchange(
-        &self,
-        conn: &Arc<Conn>,
-        origin: Origin,
-        payload: &mut Vec<u8>,
-        service: &mut dyn Service,
-    ) -> bool {
-        let (mut step, mut outcome) = (turn::begin(origin), None);
-        loop {
-            step = match step {
-                Step::Read(reading) => match read(conn, payload) {
-                    Ok(true) => reading.requested(),
-                    Ok(false) => reading.ended(),
-                    Err(error) => {
-                        self.complain(&error);
-                        reading.ended()
-                    }
-                },
-                Step::Serve(serving) => {
-                    // A fault of the engine costs the request, not the thread: the panic's own lines are in the log.
-                    let served = catch_unwind(AssertUnwindSafe(|| service.serve(conn, payload)))
-                        .unwrap_or_else(|_| {
-                            if is_copy() {
-                                leave_copy(1);
-                            }
-                            Ok(None)
-                        });
-                    outcome = served.unwrap_or_else(|error| {
-                        self.complain(&error);
-                        None
-                    });
-                    match outcome {
-                        Some(_) => {
-                            let sight = self.look(conn);
-                            self.entry(conn).inspect(|entry| entry.claimed.store(0, Ordering::SeqCst));
-                            serving.served(sight)
-                        }
-                        None => {
-                            service.ended(None);
-                            serving.broken()
-                        }
-                    }
-                }
-                Step::Release(releasing) => {
-                    self.slot.release(self.generation);
-                    releasing.released()
-                }
-                Step::End(ending) => {
-                    conn.put(|out| outcome.iter().for_each(|outcome| frame::put_end(out, *outcome)));
-                    conn.send();
-                    service.ended(outcome);
-                    ending.sent(!conn.is_broken() && conn.is_at_rest())
-                }
-                Step::Arm(arming) => {
-                    // Not before: a connection that ends while it is served is the business of the thread that serves it.
-                    let is_known = arming.origin == Origin::Epoll;
-                    let armed = self.listener.epoll.add_once(conn.socket(), conn.index as u64, is_known);
-                    arming.armed(armed.is_ok())
-                }
-                Step::Forget(forgetting) => {
-                    self.forget(conn, forgetting.holds);
-                    forgetting.forgotten()
-                }
-                Step::Done { takes_queue } => return takes_queue,
-            };
-        }
-    }
-
-    fn complain(&self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::InvalidData {
-            let text = format!(
-                "invalid data on a connection to process group '{}': {error}; connection closed",
-                self.name
-            );
-            host::message(message::LINK_BROKEN, text);
-        }
-    }
-
-    fn look(&self, conn: &Conn) -> Sight {
-        let room = match self.buffers.0 as usize {
-            0 => AT_ONCE,
-            size => AT_ONCE.min(size / 2),
-        };
-        Sight {
-            fits: conn.fits(room),
-            queued: self.board.group.queued.load(Ordering::SeqCst) > 0,
-            is_open: self.slot.is_open(),
-        }
-    }
-
-    /// The connection has ended. A claim that its child made for it is taken back; so is the thread's own (`holds`), where the
-    /// connection has no place to note that.
-    fn forget(&self, conn: &Conn, holds: bool) {
-        self.listener.epoll.remove(conn.socket());
-        os::shut_down(conn.fd());
-        let claimed = match self.entry(conn) {
-            Some(entry) => entry.claimed.swap(0, Ordering::SeqCst) != 0,
-            None => holds,
-        };
-        if claimed {
-            self.slot.release(self.generation);
-        }
-        if let Some(place) = self.listener.conns().get_mut(conn.index) {
-            *place = None;
-        }
-    }
-}
-
-/// Reads the next request; false: the connection has ended.
-fn read(conn: &Conn, payload: &mut Vec<u8>) -> io::Result<bool> {
-    let mut input = conn.input.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(header) = conn.header(&mut input)? else { return Ok(false) };
-    if header.kind != Kind::Request {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a request was expected"));
-    }
-    conn.payload(&mut input, header.len, payload)?;
-    Ok(true)
 }

@@ -61,7 +61,8 @@ impl Service for Thread {
         let is_failure = |outcome: Outcome| match outcome.end {
             End::Error => outcome.status >= 500,
             End::Truncated | End::Exit => true,
-            End::Complete | End::Short | End::Elsewhere => false,
+            // A page of the worker's own about a start that has failed has its number.
+            End::Complete | End::Short | End::Elsewhere => outcome.id != 0,
         };
         self.record.end(clock(), outcome.is_none_or(is_failure));
         self.worker.note_request();
