@@ -134,3 +134,18 @@ fn a_child_that_reads_nothing_more() {
     drop(child);
     worker.await_claimed(0);
 }
+
+/// Memory is taken as bytes come, not as a length says.
+#[test]
+fn a_length_without_its_bytes_takes_no_memory() {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let conn = Conn::new(ours.into(), 0);
+    let announced = Header { kind: Kind::Request, flag: 0, len: Kind::Request.limit() };
+    theirs.write_all(&[&announced.bytes()[..], b"ten bytes."].concat()).unwrap();
+    drop(theirs);
+    let (mut input, mut payload) = (Default::default(), Vec::new());
+    let header = conn.header(&mut input).unwrap().unwrap();
+    let error = conn.payload(&mut input, header.len, &mut payload).unwrap_err();
+    assert_eq!((error.kind(), &payload[..]), (io::ErrorKind::UnexpectedEof, &b"ten bytes."[..]));
+    assert!(payload.capacity() < 1000, "{}", payload.capacity());
+}
