@@ -110,4 +110,13 @@ impl Epoll {
         let count = self.0.wait(&mut events, EpollTimeout::NONE).ok()?;
         (count == 1).then(|| events[0].data())
     }
+
+    /// Waits until something happens, or for that long; adds the tokens of many that have, each once.
+    pub fn wait_for_many(&self, most: Duration, tokens: &mut Vec<u64>) {
+        const MANY: usize = 1024;
+        let mut events = [EpollEvent::empty(); MANY];
+        let timeout = EpollTimeout::try_from(milliseconds(most)).unwrap_or(EpollTimeout::MAX);
+        let count = self.0.wait(&mut events, timeout).unwrap_or(0);
+        tokens.extend(events[..count].iter().map(EpollEvent::data));
+    }
 }

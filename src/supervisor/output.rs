@@ -2,8 +2,10 @@
 //! an application starts. It comes through a pipe, and goes into the error log from here. So no process has the log's
 //! own description, which is httpd's too: it could empty the file, or change how httpd writes to it.
 
+use super::events::{Events, Source, Watched};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 /// What is read at a time: nobody else waits for longer than that takes.
 const CHUNK: usize = 64 * 1024;
@@ -14,22 +16,17 @@ const LONGEST: usize = 8 * 1024;
 
 /// The supervisor's end.
 pub struct Output {
-    pipe: OwnedFd,
+    pipe: Watched<OwnedFd>,
     log: RawFd,
     /// The beginning of a line.
     rest: Vec<u8>,
 }
 
 impl Output {
-    /// Output that goes to this log, and the end for the process.
-    pub fn new(log: RawFd) -> io::Result<(Self, OwnedFd)> {
+    /// Output that goes to this log, and the end for the process. `source`: something has come, or everybody has closed it.
+    pub fn new(log: RawFd, events: &Rc<Events>, source: Source) -> io::Result<(Self, OwnedFd)> {
         let (pipe, theirs) = os::pipe()?;
-        Ok((Self { pipe, log, rest: Vec::new() }, theirs))
-    }
-
-    /// Can be read when something has come, or everybody has closed it.
-    pub fn fd(&self) -> RawFd {
-        self.pipe.as_raw_fd()
+        Ok((Self { pipe: events.watch(pipe, source)?, log, rest: Vec::new() }, theirs))
     }
 
     /// Writes what has come into the log. False: nothing more will.
@@ -79,7 +76,8 @@ mod tests {
     #[test]
     fn lines_come_whole_and_nothing_is_lost() {
         let (log, log_end) = os::pipe().unwrap();
-        let (mut output, theirs) = Output::new(log_end.as_raw_fd()).unwrap();
+        let events = Events::new().unwrap();
+        let (mut output, theirs) = Output::new(log_end.as_raw_fd(), &events, Source::Channel).unwrap();
         let logged = || {
             let mut buffer = vec![0; 1 << 16];
             let count = os::read(log.as_raw_fd(), &mut buffer).unwrap_or(0);

@@ -1,9 +1,11 @@
 //! What a process has started and left behind. Each leads a session of its own, of which its copies and programs are, unless they
 //! make another (`setsid`, `start_new_session=True`).
 
+use super::events::{Events, Source, Watched, WorkerId};
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 /// Members that are known of a session, at most.
 const MOST: usize = 256;
@@ -29,36 +31,31 @@ impl Sessions {
 pub struct Remains {
     session: u32,
     /// By them it is known that the session is still the same: its number is given away again when all members have gone.
-    members: Vec<OwnedFd>,
+    members: Vec<(u32, Watched<OwnedFd>)>,
 }
 
 impl Remains {
-    /// The processes of the session of a process that has ended and was not reaped yet, so that its number is still
+    /// The processes of the session of a worker that has ended and was not reaped yet, so that its number is still
     /// its own. `None`: no process is left.
-    pub fn of(session: u32, sessions: &Sessions) -> Option<Self> {
+    pub fn of(id: WorkerId, session: u32, sessions: &Sessions, events: &Rc<Events>) -> Option<Self> {
         let open = |pid: &u32| {
-            let process = os::process(*pid).ok()?;
+            let process = events.watch(os::process(*pid).ok()?, Source::Remains(id, *pid)).ok()?;
             // Its number may have been given away since they were listed.
-            (session_of(*pid) == Some(session)).then_some(process)
+            (session_of(*pid) == Some(session)).then_some((*pid, process))
         };
-        let members: Vec<OwnedFd> = sessions.members(session).iter().take(MOST).filter_map(open).collect();
+        let members: Vec<_> = sessions.members(session).iter().take(MOST).filter_map(open).collect();
         (!members.is_empty()).then_some(Self { session, members })
     }
 
-    /// Descriptors that can be read when a member has ended.
-    pub fn descriptors(&self, into: &mut Vec<RawFd>) {
-        into.extend(self.members.iter().map(AsRawFd::as_raw_fd));
-    }
-
-    /// Forgets members that have ended; false: none is left.
-    pub fn are_left(&mut self, ready: impl Fn(RawFd) -> bool) -> bool {
-        self.members.retain(|member| !ready(member.as_raw_fd()));
+    /// Forgets a member that has ended; false: none is left.
+    pub fn are_left_without(&mut self, pid: u32) -> bool {
+        self.members.retain(|(member, _)| *member != pid);
         !self.members.is_empty()
     }
 
     /// Ends them; answers how many there were.
     pub fn kill(&self) -> usize {
-        let fds: Vec<RawFd> = self.members.iter().map(AsRawFd::as_raw_fd).collect();
+        let fds: Vec<RawFd> = self.members.iter().map(|(_, process)| process.as_raw_fd()).collect();
         let is_same = os::poll(&fds, std::time::Duration::ZERO).contains(&false);
         if is_same { kill(self.session) } else { 0 }
     }
@@ -133,28 +130,31 @@ mod tests {
         (child, pid)
     }
 
-    fn of(session: u32) -> Option<Remains> {
-        Remains::of(session, &Sessions::default())
-    }
-
     #[test]
     fn what_is_left_of_a_session_is_found_and_ended() {
         let (mut child, session) = left_behind();
         child.wait().unwrap();
+        let events = Events::new().unwrap();
+        let id = WorkerId { group: 0, serial: 1 };
+        let of = || Remains::of(id, session, &Sessions::default(), &events);
         let until = Instant::now() + Duration::from_secs(5);
-        let mut remains = of(session).expect("two programs");
+        let mut remains = of().expect("two programs");
         while remains.members.len() != 2 && Instant::now() < until {
-            remains = of(session).expect("two programs");
+            remains = of().expect("two programs");
         }
         assert_eq!(remains.members.len(), 2);
-        assert!(remains.are_left(|_| false));
+        assert!(remains.are_left_without(session));
         assert_eq!(remains.kill(), 2);
-        let mut fds = Vec::new();
-        remains.descriptors(&mut fds);
-        let until = Instant::now() + Duration::from_secs(5);
-        while os::poll(&fds, Duration::from_millis(10)).contains(&false) && Instant::now() < until {}
+        let mut are_left = true;
+        while are_left && Instant::now() < until {
+            for source in events.wait() {
+                let Source::Remains(of, pid) = source else { panic!("{source:?}") };
+                assert_eq!(of, id);
+                are_left = remains.are_left_without(pid);
+            }
+        }
+        assert!(!are_left);
         assert_eq!(remains.kill(), 0);
-        assert!(!remains.are_left(|_| true));
-        assert!(of(session).is_none());
+        assert!(of().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! What a process is told: the group's options and the server's, and the applications that it starts.
 
-use super::Context;
+use super::context::Context;
 use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
 use crate::config::daemon::Reload;

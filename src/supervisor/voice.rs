@@ -1,22 +1,25 @@
 //! What a worker says, in memory that is shared with it, and the bell by which it has its supervisor look.
 
+use super::events::{Events, Source, Watched};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
 use wire::ring::{Reader, Ring};
 
 /// The supervisor's end.
 pub struct Voice {
     ring: os::Mapping<Ring>,
     reader: Reader,
-    bell: os::Event,
+    bell: Watched<os::Event>,
 }
 
 impl Voice {
-    /// That of a process that is about to be forked, and the file of the memory.
-    pub fn new() -> io::Result<(Self, OwnedFd)> {
+    /// That of a process that is about to be forked, and the file of the memory. `source`: its bell has rung.
+    pub fn new(events: &Rc<Events>, source: Source) -> io::Result<(Self, OwnedFd)> {
         let file = os::empty_memory(c"wsgi voice", size_of::<Ring>())?;
         let ring = os::Mapping::new(&file, size_of::<Ring>())?;
-        Ok((Self { ring, reader: Reader::default(), bell: os::Event::new()? }, file))
+        let bell = events.watch(os::Event::new()?, source)?;
+        Ok((Self { ring, reader: Reader::default(), bell }, file))
     }
 
     /// The memory.
@@ -24,7 +27,7 @@ impl Voice {
         &self.ring
     }
 
-    /// The descriptor that can be read when the bell has rung.
+    /// The bell's descriptor, for the process.
     pub fn bell(&self) -> RawFd {
         self.bell.as_raw_fd()
     }

@@ -54,6 +54,11 @@ pub fn with_unsafe(root: &Path, name: &str, found: &mut Vec<String>) {
     }
 }
 
+/// The words and signs of a source, with a blank between them; tests, comments and texts aside.
+pub fn code(text: &str) -> String {
+    without_tests(words(text)).join(" ")
+}
+
 /// The floor of a file, and the entry of the list that it belongs to: the longest that fits.
 fn place<'a>(file: &str, floors: &[&[&'a str]]) -> Option<(usize, &'a str)> {
     let entries =

@@ -155,3 +155,23 @@ fn unsafe_stands_in_few_files() {
     found.retain(|file| !UNSAFE.iter().chain(&also).any(|allowed| file.starts_with(allowed)));
     assert_eq!(found, [""; 0], "unsafe code stands in a file that is not listed");
 }
+
+/// The folder whose files decide and do nothing, and what they must not name: the system, the log and the clock.
+const PURE: &str = "src/supervisor/state";
+const OUTSIDE: [&str; 9] =
+    ["os ::", "libc ::", "log ::", "fs ::", "io ::", "fd ::", "thread ::", "Instant :: now", "SystemTime"];
+
+#[test]
+fn decisions_about_groups_are_made_without_io() {
+    let mut read = 0;
+    for entry in std::fs::read_dir(repository().join(PURE)).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            read += 1;
+            let code = format!(" {}", layers::code(&std::fs::read_to_string(&path).expect("a source")));
+            let found: Vec<_> = OUTSIDE.iter().filter(|word| code.contains(&format!(" {word}"))).collect();
+            assert_eq!(found, [&""; 0], "{}", path.display());
+        }
+    }
+    assert!(read > 5, "{read} files");
+}

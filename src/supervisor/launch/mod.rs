@@ -2,7 +2,8 @@
 
 mod execute;
 
-use super::Context;
+use super::context::Context;
+use super::events::{Source, WorkerId};
 use super::output::Output;
 use super::process::Process;
 use super::voice::Voice;
@@ -46,18 +47,20 @@ struct Plan<'a> {
 /// Forks a worker of a group.
 pub fn launch(
     context: &Context,
+    id: WorkerId,
     live: &'static ProcessGroup,
     settings: &Settings,
 ) -> Result<Process, String> {
     let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
+    let events = &context.events;
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
-    let (voice, memory) = Voice::new().map_err(failed("memfd or eventfd"))?;
+    let (voice, memory) = Voice::new(events, Source::Bell(id)).map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
     let board = context.registries.of(live.identity.uid).map_err(failed("start registry"))?;
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
-    let (output, written) = Output::new(log).map_err(failed("pipe"))?;
+    let (output, written) = Output::new(log, events, Source::Output(id)).map_err(failed("pipe"))?;
     let config = context.main.config();
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];
     arguments.extend(options::arguments(config));
@@ -92,8 +95,9 @@ pub fn launch(
         os::end(1)
     });
     let pid = pid.map_err(failed("fork"))?;
-    let ended = os::process(pid).map_err(failed("pidfd_open"))?;
-    Ok(Process::new(pid, ended, ours, voice, Some(output)))
+    let ended = os::process(pid).and_then(|process| events.watch(process, Source::Ended(id)));
+    let ended = ended.map_err(failed("pidfd_open"))?;
+    Ok(Process::new(pid, ended, ours, voice, output))
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {

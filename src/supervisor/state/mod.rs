@@ -1,0 +1,255 @@
+//! The decisions about a group: which process is started, replaced, told to finish and killed, and when.
+//!
+//! All of it is a function of what was known and what happens: nothing here reads a clock, a descriptor or the scoreboard, or
+//! writes a line. [`Group::on`] takes an [`Event`] and answers with [`Action`]s, which `supervisor::group` carries out.
+//!
+//! Each place has a process that serves, and for a while its successor beside it. Whatever the reason, a replacement is the
+//! same move: the successor is started, it says that it is ready, it serves, and the predecessor takes nothing more,
+//! finishes what it has, and ends; one place after another. A successor that cannot serve is ended instead, and the
+//! predecessor keeps serving.
+
+mod change;
+mod death;
+mod end;
+mod event;
+mod lines;
+mod place;
+mod start;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use event::{Action, End, Event};
+pub use lines::Line;
+
+use place::Place;
+use std::time::{Duration, Instant};
+use wire::control::Message;
+use wire::scoreboard::Condition;
+use worker::{Draining, Serving, Starting, Terms, Worker};
+
+/// A process that lived so long did not die of its start.
+const GREW_OLD: Duration = Duration::from_secs(10);
+/// Requests wait for a process that is started within that time.
+const SOON: Duration = Duration::from_secs(3);
+/// Files are often written in several steps.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// What the options of a group say about its processes. A time of `None` is no bound.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// `threads=0`: a process is started only when the one before it has ended.
+    pub service: bool,
+    /// `reload=imports`
+    pub reload_imports: bool,
+    /// `graceful-timeout=`
+    pub graceful: Option<Duration>,
+    /// `eviction-timeout=`
+    pub eviction: Option<Duration>,
+    /// `shutdown-timeout=`
+    pub shutdown: Option<Duration>,
+}
+
+/// What is known of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    rules: Rules,
+    phase: Phase,
+    places: Vec<Place>,
+    /// Processes that finish what they have.
+    draining: Vec<Draining>,
+    /// When a script, or a file that was imported, was last found changed.
+    changed: Option<Instant>,
+    /// Earlier supervisors know that it serves.
+    told: bool,
+    /// The process that died last, and how.
+    died: Option<(u32, String)>,
+    /// The application that processes died at, and how many in a row.
+    died_at: Option<(String, u32)>,
+}
+
+/// Whether processes are started.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    /// They are.
+    Running,
+    /// A later supervisor has the group: they finish what they have.
+    Leaving(Terms),
+    /// The same, and what they have started ends with them.
+    Ending(Terms),
+}
+
+/// A process that was taken out of the group, from where it was: an index is that of its place.
+enum Removed {
+    Current(usize, Serving),
+    Successor(usize, Starting),
+    Draining(Draining),
+}
+
+impl Group {
+    /// A group without a process.
+    pub fn new(rules: Rules, places: usize) -> Self {
+        Self {
+            rules,
+            phase: Phase::Running,
+            places: vec![Place::default(); places],
+            draining: Vec::new(),
+            changed: None,
+            told: false,
+            died: None,
+            died_at: None,
+        }
+    }
+
+    /// Something happens at `now`; what is to be done about it. What is said of a process that is not known means nothing.
+    pub fn on(&mut self, event: Event, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let into = &mut actions;
+        match event {
+            Event::Tick => self.tick(now, into),
+            Event::Seen { open } if !self.is_leaving() => self.tell_condition(open, now, into),
+            Event::Seen { .. } => {}
+            Event::Started { place, pid, limit } => {
+                self.started(place, Starting::new(pid, limit, now), now, into)
+            }
+            Event::StartFailed { place, why } => self.start_failed(place, why, now, into),
+            Event::Occupied { place } => self.occupied(place, now, into),
+            Event::Ready { pid, failed, others } => self.is_ready(pid, failed, others, now, into),
+            Event::GaveUp { pid, why } => self.gave_up(pid, why, into),
+            Event::Ends { pid, words } => {
+                self.worker(pid).into_iter().for_each(|worker| worker.last_words.clone_from(&words));
+            }
+            Event::Starts { pid, script } => {
+                self.worker(pid).into_iter().for_each(|worker| worker.starts.clone_from(&script));
+            }
+            Event::ReplaceAsked { pid, reason, text } => self.replace(pid, reason, text, now, into),
+            Event::Watch { pid, files } if self.starting(pid).is_some() => {
+                // Serving processes watch what a failed successor has imported: a change may fix it.
+                let currents = self.places.iter().filter_map(|place| place.seat.current());
+                let told = currents.map(|current| (current.worker.pid, Message::Watch(files.clone())));
+                into.extend(told.map(|(pid, message)| Action::Tell(pid, message)));
+            }
+            Event::Watch { .. } => {}
+            Event::Ended { pid } => self.ended(pid, into),
+            Event::Died { pid, end, open } => self.died(pid, end, open, now, into),
+            Event::Leave => self.leave(now, into),
+            Event::EndForGood => self.end_for_good(now, into),
+            Event::Stop { limit } => self.stop(limit, now, into),
+            Event::Over => self.over(now, into),
+        }
+        actions
+    }
+
+    /// No process is left.
+    pub fn is_gone(&self) -> bool {
+        let empty = |place: &Place| place.seat.current().is_none() && !place.seat.has_successor();
+        self.draining.is_empty() && self.places.iter().all(empty)
+    }
+
+    /// No process is started any more.
+    pub fn is_leaving(&self) -> bool {
+        self.phase != Phase::Running
+    }
+
+    /// A process starts its applications, for it said nothing else yet and was not told to finish.
+    pub fn is_starting(&self, pid: u32) -> bool {
+        self.starting(pid).is_some()
+    }
+
+    /// What is due is done: processes that have taken too long are killed, and those that are to be started are.
+    fn tick(&mut self, now: Instant, into: &mut Vec<Action>) {
+        for process in &mut self.draining {
+            if process.deadline.expire(now) {
+                into.push(Action::Kill(process.worker.pid));
+            }
+        }
+        if matches!(self.phase, Phase::Ending(_)) && self.is_gone() {
+            into.push(Action::EndRemains);
+        }
+        if self.is_leaving() {
+            return;
+        }
+        let mut any_starts = self.any_starts();
+        for index in 0..self.places.len() {
+            let place = &mut self.places[index];
+            if let Some(starting) = place.seat.starting_mut()
+                && starting.deadline.expire(now)
+            {
+                into.push(Action::Kill(starting.worker.pid));
+            }
+            if place.may_start(any_starts) && place.next.is_none_or(|at| at <= now) {
+                self.start(index, now, into);
+                any_starts |= self.places[index].seat.has_successor();
+            }
+        }
+    }
+
+    /// When there is something to do again, if nothing happens before. `None`: never.
+    pub fn wakes_at(&self, now: Instant) -> Option<Instant> {
+        let draining = self.draining.iter().filter_map(|process| process.deadline.at());
+        if self.is_leaving() {
+            return draining.min();
+        }
+        let any_starts = self.any_starts();
+        let starting = self.places.iter().filter_map(|place| place.seat.starting()?.deadline.at());
+        let starts = self.places.iter().filter(|place| place.may_start(any_starts));
+        draining.chain(starting).chain(starts.map(|place| place.next.unwrap_or(now))).min()
+    }
+
+    /// A process is being started.
+    fn any_starts(&self) -> bool {
+        self.places.iter().any(|place| place.seat.has_successor())
+    }
+
+    /// Says on the scoreboard whether it serves. `open`: a process of any generation takes requests.
+    fn tell_condition(&self, open: bool, now: Instant, into: &mut Vec<Action>) {
+        let serves = open || self.places.iter().any(|place| place.seat.current().is_some());
+        // A process that has died is replaced soon; one that does not start may never do.
+        let soon = |place: &Place| place.failures == 0 && place.next.is_none_or(|at| at <= now + SOON);
+        let starts = self.places.iter().any(soon);
+        let condition = match (serves, starts) {
+            (true, _) => Condition::Serving,
+            (false, true) => Condition::Starting,
+            (false, false) => Condition::Down,
+        };
+        let next = self.places.iter().filter_map(|place| place.next).min();
+        into.push(Action::SetNextStart(next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))));
+        into.push(Action::SetCondition(condition));
+    }
+
+    /// The place where a process serves.
+    fn serving(&self, pid: u32) -> Option<usize> {
+        let is_it = |place: &Place| place.seat.current().is_some_and(|current| current.worker.pid == pid);
+        self.places.iter().position(is_it)
+    }
+
+    /// The place where a process starts.
+    fn starting(&self, pid: u32) -> Option<usize> {
+        let is_it = |place: &Place| place.seat.starting().is_some_and(|starting| starting.worker.pid == pid);
+        self.places.iter().position(is_it)
+    }
+
+    /// What is known of a process.
+    fn worker(&mut self, pid: u32) -> Option<&mut Worker> {
+        if let Some(index) = self.serving(pid) {
+            return self.places[index].seat.current_mut().map(|current| &mut current.worker);
+        }
+        if let Some(index) = self.starting(pid) {
+            return self.places[index].seat.starting_mut().map(|starting| &mut starting.worker);
+        }
+        self.draining.iter_mut().map(|process| &mut process.worker).find(|worker| worker.pid == pid)
+    }
+
+    /// Takes a process out.
+    fn remove(&mut self, pid: u32) -> Option<Removed> {
+        if let Some(index) = self.serving(pid) {
+            return self.places[index].seat.take_current().map(|current| Removed::Current(index, current));
+        }
+        if let Some(index) = self.starting(pid) {
+            let starting = self.places[index].seat.take_starting();
+            return starting.map(|starting| Removed::Successor(index, starting));
+        }
+        let at = self.draining.iter().position(|process| process.worker.pid == pid)?;
+        Some(Removed::Draining(self.draining.remove(at)))
+    }
+}
