@@ -13,6 +13,7 @@ use std::ptr::NonNull;
 use std::time::Duration;
 use wire::abi::{self as table, Ask, End, Ended, Engine, Outcome, Request, Target, VERSION};
 use wire::plan::StartPlan;
+use wire::settings::Settings as Told;
 use wire::{Slice, message};
 
 static HOST: OnceCell<&'static table::Host> = OnceCell::new();
@@ -30,7 +31,7 @@ static ENGINE: Engine = Engine {
 /// What the bootstrap calls: meets the Apache half and gives python-main to the engine.
 ///
 /// # Safety
-/// `host` is the table of the process, of whatever version, which lives as long.
+/// `host` is the table of the process, of whatever version, which lives as long. No other thread uses the environment.
 pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()> {
     // SAFETY: says the caller; version and size stand first in every version.
     let host: &'static table::Host = unsafe { host.as_ref() };
@@ -46,22 +47,17 @@ pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()
     host::set(Box::new(Apache(host)));
     std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
     let result = python::initialise().and_then(|()| {
-        let settings = settings(host.settings.get())?;
-        wsgi::start(py, settings, || (host.ready)(Some(&ENGINE), Slice::EMPTY))
+        let told = Told::parse(host.settings.get()).map_err(|error| error.to_string())?;
+        if told.process.hide_hash_seed {
+            // SAFETY: says the caller. Python has read the variable.
+            unsafe { std::env::remove_var("PYTHONHASHSEED") };
+        }
+        wsgi::start(py, Settings::of(told), || (host.ready)(Some(&ENGINE), Slice::EMPTY))
     });
     result.map_err(|why| {
         (host.ready)(None, Slice::of(why.as_bytes()));
         Problem::Runtime.raise(py, why)
     })
-}
-
-fn settings(encoded: &[u8]) -> Result<Settings, String> {
-    let told = wire::settings::Settings::parse(encoded).map_err(|error| error.to_string())?;
-    if told.process.hide_hash_seed {
-        // SAFETY: python-main is the only thread that runs; Python has read the variable.
-        unsafe { std::env::remove_var("PYTHONHASHSEED") };
-    }
-    Ok(Settings::of(told))
 }
 
 /// No panic crosses the interface: it is logged where it happens, by the hook.

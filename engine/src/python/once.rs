@@ -14,7 +14,7 @@ pub trait Entry {
     /// In an Apache child.
     ///
     /// # Safety
-    /// `host` is the table of the process, which lives as long.
+    /// `host` is the table of the process, which lives as long. No other thread uses the environment.
     unsafe fn embed(py: Py<'_>, host: NonNull<Self::Host>) -> Result<()>;
     /// In a process of our own.
     fn work(py: Py<'_>) -> Result<()>;
@@ -44,7 +44,8 @@ extern "C" fn embed<E: Entry>(_: *mut ffi::PyObject, address: *mut ffi::PyObject
         once(py)?;
         let host = NonNull::new(address as usize as *mut E::Host)
             .ok_or_else(|| Problem::Value.raise(py, "no table at address 0"))?;
-        // SAFETY: the first call is the bootstrap's, into which the Apache half put the address of its table.
+        // SAFETY: the first call is the bootstrap's, into which the Apache half put the address of its table. Its other threads
+        // wait for this one.
         unsafe { E::embed(py, host)? };
         Ok(Bound::none(py))
     })

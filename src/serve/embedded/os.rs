@@ -34,7 +34,10 @@ fn dl_error() -> String {
 }
 
 /// Starts Python on a thread of its own, exactly as `python -c` would. The engine answers through the table.
-pub fn start_python(
+///
+/// # Safety
+/// Until the engine has answered no thread of the process uses the environment.
+pub unsafe fn start_python(
     python: &Python,
     host: &'static Host,
     options: &[Vec<u8>],
@@ -60,7 +63,7 @@ pub fn start_python(
         std::mem::transmute::<*mut c_void, BytesMain>(main)
     };
     for (name, value) in variables {
-        // SAFETY: the child has one thread still.
+        // SAFETY: says the caller.
         unsafe { std::env::set_var(name, value) };
     }
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];

@@ -62,8 +62,10 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
         signals::hold_stop_signals(stop::end).map_err(Refusal::Failed)?;
     }
     let host = Box::leak(Box::new(abi::host(settings(config).bytes().leak())));
-    os::start_python(&python, host, &options::arguments(config), options::variables(config))
-        .map_err(Refusal::Failed)?;
+    let (arguments, variables) = (options::arguments(config), options::variables(config));
+    // SAFETY: the child has no other thread than this one, which waits, and maybe one that waits for a signal.
+    #[allow(unsafe_code)]
+    unsafe { os::start_python(&python, host, &arguments, variables) }.map_err(Refusal::Failed)?;
     let engine = engine::wait_for(START_DEADLINE)?;
     let text = format!(
         "Python {} from {} started in {} ms",
