@@ -1,7 +1,7 @@
 //! Starting an application is a step of its own: done once, alone, before any request, with its outcome known, told and
 //! acted upon.
 //!
-//! * [`App`] is an application, and [`progress`] says where its start stands; [`start`] has it started, as [`decision`] says.
+//! * [`App`] is an application, and [`progress`] says where its start stands; [`start()`] has it started, as [`decision`] says.
 //! * An [`Attempt`] has a permit of the [`registry`] that processes share, runs on python-main, in an interpreter that no
 //!   failed attempt has spoiled, and writes its [`verdict`] down for all processes ([`record`]).
 //! * Requests wait for the start, and run one at a time at first ([`first`]).
