@@ -3,7 +3,7 @@
 //! * [`run`] gives python-main to the [`loader`], the queue of what it does; [`Runtime`] is what there is then.
 //! * An [`Interpreter`] is one of Python's with the engine's objects in it: the sources in Python, the log streams, what the
 //!   protocol of its applications needs ([`Fit`]).
-//! * Requests pass the [`gate`], which is closed when the process ends ([`ending`]).
+//! * Requests pass the [`gate`](mod@gate), which is closed when the process ends ([`ending`]).
 //! * What is printed goes to the [`Output`] that the calling thread works for.
 #![deny(unsafe_code)]
 
