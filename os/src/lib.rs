@@ -1,8 +1,10 @@
 //! What both halves of mod_wsgi ask of the operating system, each call in one place. On `nix` where it has the call, on `libc`
 //! where it has not, or where a request would pay for an allocation.
 //!
-//! Nothing here takes a lock or starts a thread, so all of it may be called in a process that was forked of one thread.
+//! Nothing here starts a thread, and nothing but [`homes`] and [`lock`] with its kind takes a lock, so all else may be called
+//! in a process that was forked of one thread.
 
+mod apart;
 mod clock;
 mod event;
 mod locks;
@@ -10,23 +12,27 @@ mod memory;
 mod process;
 mod signals;
 mod socket;
+mod sync;
 mod transfer;
+mod users;
 mod wait;
 
+pub use apart::fork_apart;
 pub use clock::monotonic;
 pub use event::{Event, wake};
 pub use locks::LockFile;
 pub use memory::{Mapping, empty_memory, file_system, memory, opened_anew, unmap, whole};
 pub use nix::errno::Errno;
 pub use nix::sys::inotify;
+pub use nix::sys::prctl;
 pub use nix::sys::resource::Resource;
 pub use nix::sys::signal::SigSet;
 pub use nix::sys::signal::Signal;
 pub use nix::{Result, unistd};
 pub use process::{
     become_supervisor, close, close_on_exec, end, fork, inherited, is_alive, keep_descriptors_apart, kill,
-    kill_exactly, limit, parent, place_descriptors, process, random, reap, set_locale, signal_thread,
-    user_of,
+    kill_exactly, kill_own_group, limit, lower_limit, parent, place_descriptors, process, random, reap,
+    reap_any, set_locale, signal_thread, user_of,
 };
 pub use signals::{
     everything, has_come, is_default, note, nothing, reset as reset_signals, set_mask, unblock,
@@ -35,5 +41,7 @@ pub use socket::{
     LONGEST_PATH, accept, connect, is_shut, is_socket, listen, one_way, pair, pipe, receive_datagram,
     send_datagram, set_backlog, set_buffers, set_nonblocking, set_send_timeout, shut_down,
 };
+pub use sync::{lock, read_lock, write_lock};
 pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};
+pub use users::homes;
 pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};

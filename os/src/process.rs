@@ -2,8 +2,9 @@
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid, setsid};
 use std::ffi::CStr;
 use std::io;
@@ -127,6 +128,13 @@ pub fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     Ok(setrlimit(resource, soft, hard)?)
 }
 
+/// Lowers a limit of this process for good; one that is lower stays.
+pub fn lower_limit(resource: Resource, most: u64) -> io::Result<()> {
+    let (_, hard) = getrlimit(resource)?;
+    let most = hard.min(most);
+    limit(resource, most, most)
+}
+
 /// Forks; `child` is what the new process does, which ends with it, even by a panic: nothing of it may come back to where
 /// its parent goes on.
 ///
@@ -142,6 +150,20 @@ pub unsafe fn fork(child: impl FnOnce()) -> io::Result<u32> {
             end(101)
         }
     }
+}
+
+/// Reaps any child that has ended; whether one had. `None`: there are no children.
+pub fn reap_any() -> Option<bool> {
+    match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        Ok(WaitStatus::StillAlive) => Some(false),
+        Ok(_) | Err(Errno::EINTR) => Some(true),
+        Err(_) => None,
+    }
+}
+
+/// Ends all processes of the own process group at once, this one too.
+pub fn kill_own_group() {
+    let _ = signal::kill(Pid::from_raw(0), Signal::SIGKILL);
 }
 
 /// This process becomes a supervisor: a session of its own, and signals as a process has them, but for those that are

@@ -1,9 +1,7 @@
 //! Users and groups of the system, wherever it keeps them (files, LDAP, …).
 
 use os::unistd::{Group, Uid, User, getegid, geteuid};
-use std::ffi::{CStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
 
 /// A user, as far as a process needs to know to become it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,24 +39,6 @@ fn asked<T>(ask: impl Fn() -> os::Result<Option<T>>) -> Option<T> {
 
 fn text(name: &[u8]) -> Option<&str> {
     std::str::from_utf8(name).ok().filter(|name| !name.contains('\0'))
-}
-
-/// The home directories of all users that the system lists.
-pub fn homes() -> Vec<PathBuf> {
-    let mut homes = Vec::new();
-    // SAFETY: the list is walked while the configuration is read, when this process has one thread; each record is read
-    // before the next call, and its home is null or a C string.
-    unsafe {
-        libc::setpwent();
-        while let Some(entry) = libc::getpwent().as_ref() {
-            if !entry.pw_dir.is_null() {
-                let home = CStr::from_ptr(entry.pw_dir).to_bytes().to_vec();
-                homes.push(PathBuf::from(OsString::from_vec(home)));
-            }
-        }
-        libc::endpwent();
-    }
-    homes
 }
 
 /// The number of the group of this name.

@@ -7,8 +7,9 @@ pub mod copies;
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerExt;
 use crate::config::{Alias, Kind, ServerConfig};
-use crate::python::{self, Python, Unusable};
+use crate::python::{self, Unusable};
 use crate::{groups, process};
+use pythons::Python;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::{Message, message};
 
@@ -83,7 +84,7 @@ fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
             format!("{} is missing: install it beside mod_wsgi.so ('make install' does)", file.display());
         return Err((message::PYTHON_UNUSABLE, why));
     }
-    if let Some(path) = python::other_libpython() {
+    if let Some(path) = pythons::other_libpython() {
         let why = format!(
             "another module has loaded {path} into Apache, and two Pythons cannot share a process; remove that \
              module (a LoadModule or LoadFile of mod_python, the original mod_wsgi, ...)"
@@ -91,7 +92,7 @@ fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
         return Err((message::OTHER_PYTHON, why));
     }
     python::find(config.python.home.as_deref())
-        .map_err(|why| (message::PYTHON_UNUSABLE, located(&config.python.home_location, why)))
+        .map_err(|(number, why)| (number, located(&config.python.home_location, why)))
 }
 
 /// Puts `file:line` in front, where a directive is what has to be changed.

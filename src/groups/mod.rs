@@ -9,8 +9,9 @@ use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::daemon::{self, GroupOptions};
 use crate::config::{ServerConfig, ServerExt};
-use crate::python::{Python, User};
+use crate::python::apache_user;
 use kept::{Kept, KeptGroup};
+use pythons::Python;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +59,7 @@ pub struct ProcessGroup {
 
 /// User and groups of a group's processes: Apache's own user and group, except for what the options say.
 pub fn identity(group: &GroupOptions) -> Account {
-    let apache = User::apache();
+    let apache = apache_user();
     let gid = group.group.unwrap_or(apache.gid);
     match &group.user {
         Some(user) => Account { gid, ..user.clone() },
@@ -252,7 +253,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             scoreboard: board.group,
             slots: board.slots,
             token: kept_group.token,
-            is_apaches: identity.uid == User::apache().uid,
+            is_apaches: identity.uid == apache_user().uid,
             identity,
             python,
             number: groups.len(),
@@ -349,10 +350,10 @@ fn create(
             os::LONGEST_PATH
         ));
     }
-    let apache = User::apache();
+    let apache = apache_user();
     let place = std::path::Path::new(&*shown);
     if place.parent().is_some_and(std::path::Path::is_dir)
-        && let Some(obstacle) = crate::python::obstacle(place, &apache)
+        && let Some(obstacle) = pythons::obstacle(place, &apache)
     {
         return Err(format!(
             "the socket '{shown}' of process group '{}' could not be reached: {}",
@@ -377,7 +378,7 @@ fn create(
 /// Listens at a path, in the place of whatever is there.
 fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
     let shown = String::from_utf8_lossy(path);
-    let owner = users::is_root().then_some(group.socket_user.unwrap_or(User::apache().uid));
+    let owner = users::is_root().then_some(group.socket_user.unwrap_or(apache_user().uid));
     let _ = std::fs::remove_file(&*shown);
     os::listen(path, owner, group.listen_backlog).map_err(|(what, error)| {
         let remedy = match error.kind() {

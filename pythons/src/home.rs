@@ -1,7 +1,8 @@
 //! What the path of a WSGIPythonHome or a python-home= leads to: a python, or a sentence that says what is wrong with it.
 
-use super::access::{self, User};
-use super::find;
+use crate::problem::{Kind, Problem};
+use crate::user::User;
+use crate::{access, system};
 use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -24,11 +25,17 @@ impl fmt::Display for Home<'_> {
 impl Home<'_> {
     /// The python: that of the root of a virtual environment or an installation. Its `bin`, or the python itself, are
     /// understood as well.
-    pub fn executable(&self, user: &User) -> Result<PathBuf, String> {
-        let home = self.path;
-        if let Some(obstacle) = access::obstacle(home, user) {
-            return Err(format!("{self}: {}", obstacle.or(MAKE_ELSEWHERE)));
+    pub fn executable(&self, user: &User) -> Result<PathBuf, Problem> {
+        if let Some(obstacle) = access::obstacle(self.path, user) {
+            let text = format!("{self}: {}", obstacle.or(MAKE_ELSEWHERE));
+            return Err(Problem::new(Kind::Unreachable, text));
         }
+        self.python().map_err(|text| Problem::new(Kind::Missing, text))
+    }
+
+    /// The python, where it can be reached.
+    fn python(&self) -> Result<PathBuf, String> {
+        let home = self.path;
         if home.symlink_metadata().is_err() {
             let missing = || {
                 format!(
@@ -61,7 +68,7 @@ impl Home<'_> {
     pub fn remedy(&self, python: &Path) -> String {
         match python.parent().and_then(Path::parent).filter(|root| is_environment(root)) {
             Some(root) => {
-                let base = find::default_python().unwrap_or_else(|| "python3".into());
+                let base = system::default_python().unwrap_or_else(|| "python3".into());
                 format!(
                     "create the environment again with a python from elsewhere ({} -m venv --clear {})",
                     base.display(),

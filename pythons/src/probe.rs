@@ -1,14 +1,47 @@
 //! Runs a candidate python once and hears from it what it is.
 
-use super::find::Python;
-use super::{access::User, apart};
+use crate::apart;
+use crate::problem::{Kind, Problem};
+use crate::user::User;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-/// How long a python may take to say what it is. A cold start from a slow disk takes a second or two.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// A python that was tried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Python {
+    /// What `sys.executable` will be.
+    pub executable: PathBuf,
+    /// `3.11.2`
+    pub version: String,
+    /// `sys.prefix`
+    pub prefix: String,
+    /// The shared library, if it is to be loaded.
+    pub library: Option<PathBuf>,
+}
+
+impl Python {
+    /// The python must be there as well inside a directory that its processes are confined to (chroot(2)).
+    pub fn inside(&self, root: &Path) -> Result<(), Problem> {
+        let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));
+        let shown = root.display();
+        let outside = |text: String| Err(Problem::new(Kind::OutsideRoot, text));
+        if !below(&self.executable).is_file() {
+            return outside(format!(
+                "chroot={shown} has no {}: the python must be executable at this path inside the chroot directory; or \
+                 remove chroot= (mod_wsgi itself advises against it)",
+                self.executable.display()
+            ));
+        }
+        if !below(Path::new("/proc/self")).exists() {
+            return outside(format!(
+                "chroot={shown} has no /proc, which processes need to load mod_wsgi: run 'mount -t proc proc {shown}/proc'"
+            ));
+        }
+        Ok(())
+    }
+}
 
 /// What the candidate is asked. It runs with `-P`, as the bootstrap does, and prints `name=value` lines.
 const QUESTION: &str = r#"
@@ -32,14 +65,22 @@ if sys.version_info >= (3, 11):
     say("wanted", get("INSTSONAME") or get("LDLIBRARY"))
 "#;
 
-/// What `executable` is, or what is wrong with it; and its shared library, or why it cannot be embedded.
-pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, String>), String> {
+/// A python, and its shared library or why it cannot be embedded.
+pub type Answer = (Python, Result<PathBuf, Problem>);
+
+/// What `executable` is, or what is wrong with it.
+pub fn run(executable: &Path, user: &User, deadline: Duration) -> Result<Answer, Problem> {
     let shown = executable.display();
-    let answer = apart::execute(executable, &["-P", "-c", QUESTION], user, DEADLINE).map_err(|why| {
+    let answer = apart::execute(executable, &["-P", "-c", QUESTION], user, deadline).map_err(|why| {
         if why.raw_os_error() == Some(libc::ENOEXEC) {
-            return format!("{shown} is not a program ({why}); name the root of a virtual environment");
+            let text = format!("{shown} is not a program ({why}); name the root of a virtual environment");
+            return Problem::new(Kind::Unusable, text);
         }
-        format!("{shown} cannot be run as the Apache user {user}: {why}; try 'sudo -u {user} {shown} -V'")
+        let kind = if apart::is_late(&why) { Kind::TooSlow } else { Kind::Unusable };
+        let text = format!(
+            "{shown} cannot be run as the Apache user {user}: {why}; try 'sudo -u {user} {shown} -V'"
+        );
+        Problem::new(kind, text)
     })?;
     let [stdout, stderr] = [&answer.stdout, &answer.stderr].map(|bytes| String::from_utf8_lossy(bytes));
     let facts: Vec<(&str, &str)> = stdout.lines().filter_map(fact_of).collect();
@@ -49,20 +90,21 @@ pub fn run(executable: &Path, user: &User) -> Result<(Python, Result<PathBuf, St
     else {
         return Err(silent(executable, answer.status, &stderr, user));
     };
+    let unsupported = |text: String| Err(Problem::new(Kind::Unsupported, text));
     if *implementation != "cpython" {
-        return Err(format!(
+        return unsupported(format!(
             "{shown} is {}, but only CPython can be embedded; name a CPython 3.11 or later",
             cut(implementation)
         ));
     }
     if !at_least_3_11(version) {
-        return Err(format!(
+        return unsupported(format!(
             "{shown} is Python {version}, but 3.11 is the oldest supported version; create the environment with a later \
              Python"
         ));
     }
     if fact.get("free_threaded").is_some_and(|value| *value != "0") {
-        return Err(format!(
+        return unsupported(format!(
             "{shown} is a free-threaded build of Python {version}, which is not supported; name a build with the GIL"
         ));
     }
@@ -100,40 +142,45 @@ fn at_least_3_11(version: &str) -> bool {
     (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (3, 11)
 }
 
-fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> String {
+fn no_library(executable: &Path, fact: &HashMap<&str, &str>) -> Problem {
     let shown = executable.display();
     let minor = fact.get("minor").copied().filter(|text| is_version(text)).unwrap_or("3");
     if fact.get("shared") == Some(&"1") {
         let wanted = cut(fact.get("wanted").copied().unwrap_or("libpython"));
-        return format!(
+        let text = format!(
             "{shown} has no shared library {wanted}, which embedded mode needs; install it (apt install \
              libpython{minor})"
         );
+        return Problem::new(Kind::NoLibrary, text);
     }
-    format!(
+    let text = format!(
         "{shown} was built without a shared libpython, which embedded mode needs; use a Python configured with \
          --enable-shared (Debian's python{minor} has one: apt install libpython{minor})"
-    )
+    );
+    Problem::new(Kind::NoLibrary, text)
 }
 
 /// The message for a program that ran, but did not answer like a python.
-fn silent(executable: &Path, status: ExitStatus, stderr: &str, user: &User) -> String {
+fn silent(executable: &Path, status: ExitStatus, stderr: &str, user: &User) -> Problem {
     let shown = executable.display();
     let last = stderr.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no output").trim();
     let last = cut(last);
     if stderr.contains("Unknown option: -P") || stderr.contains("unknown option -P") {
-        return format!(
-            "{shown} is older than Python 3.11, the oldest supported; create the environment with a later Python"
-        );
+        let text =
+            "is older than Python 3.11, the oldest supported; create the environment with a later Python";
+        return Problem::new(Kind::Unsupported, format!("{shown} {text}"));
     }
     if stderr.contains("No module named 'encodings'") {
-        return format!(
+        let text = format!(
             "{shown} does not find its standard library (No module named 'encodings'): its base installation is \
              gone, or the Apache user {user} may not read it; create the virtual environment again with a python that this user \
              can run"
         );
+        return Problem::new(Kind::Unusable, text);
     }
-    format!("{shown} is not a usable python ({status}: {last}); name the root of a virtual environment")
+    let text =
+        format!("{shown} is not a usable python ({status}: {last}); name the root of a virtual environment");
+    Problem::new(Kind::Unusable, text)
 }
 
 #[cfg(test)]

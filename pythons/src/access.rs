@@ -1,10 +1,10 @@
 //! Whether a user can reach a file, asked as that user.
 
-use super::apart;
-use crate::apache::{mpm, users};
+use crate::apart;
+use crate::user::User;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
@@ -12,34 +12,6 @@ use std::time::Duration;
 
 /// How long a question about files may take: they may be on a file system that never answers.
 const DEADLINE: Duration = Duration::from_secs(5);
-
-/// Whom a process runs as.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-    /// Name, if the id has one.
-    pub name: Option<String>,
-}
-
-impl User {
-    /// The user of Apache's children.
-    pub fn apache() -> Self {
-        let (uid, gid, name) = mpm::unixd_user();
-        Self { uid, gid, name }
-    }
-}
-
-impl std::fmt::Display for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => f.write_str(name),
-            None => write!(f, "#{}", self.uid),
-        }
-    }
-}
 
 /// A part of the way to a file that the user cannot take.
 pub struct Obstacle {
@@ -56,7 +28,7 @@ impl Obstacle {
         let Self { place, fact, is_closed } = self;
         if !is_closed {
             format!("{fact}, or {remedy}")
-        } else if is_private(place, &users::homes()) {
+        } else if is_private(place, &os::homes()) {
             format!("{fact}; {remedy}")
         } else {
             format!("{fact}; run 'chmod o+x {}', or {remedy}", place.display())
@@ -116,8 +88,7 @@ fn advice(errno: i32) -> &'static str {
 pub fn obstacle(file: &Path, user: &User) -> Option<Obstacle> {
     let look = || {
         let Some((place, errno)) = first_error(file) else { return Ok(0) };
-        let mut out = io::stdout();
-        out.write_all(place.as_os_str().as_bytes()).and_then(|()| out.flush())?;
+        os::write_all(libc::STDOUT_FILENO, place.as_os_str().as_bytes());
         Ok(u8::try_from(errno).unwrap_or(u8::MAX))
     };
     let answer = match apart::run(user, DEADLINE, look) {
@@ -156,7 +127,7 @@ pub fn read(file: &Path, user: &User) -> Option<String> {
         }
         let mut bytes = Vec::new();
         file.take(8 << 10).read_to_end(&mut bytes)?;
-        io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush())?;
+        os::write_all(libc::STDOUT_FILENO, &bytes);
         Ok(0)
     };
     let answer = apart::run(user, DEADLINE, copy).ok().filter(|answer| answer.status.success())?;
