@@ -19,6 +19,8 @@ pub enum Problem {
     Runtime,
     /// `OSError`
     Os,
+    /// `ImportError`
+    Import,
 }
 
 impl Problem {
@@ -32,6 +34,7 @@ impl Problem {
                 Self::Value => ffi::PyExc_ValueError,
                 Self::Runtime => ffi::PyExc_RuntimeError,
                 Self::Os => ffi::PyExc_OSError,
+                Self::Import => ffi::PyExc_ImportError,
             };
             ffi::PyErr_SetString(class, text.as_ptr());
         }

@@ -1,4 +1,4 @@
-//! What ends the process from inside (`exits.py`): whether an application may, and which one it was.
+//! What ends the process from inside (`_exits.py`): whether an application may, and which one it was.
 
 use super::output::Output;
 use super::settings::Settings;
@@ -29,7 +29,7 @@ impl ExitRule {
     }
 }
 
-/// What an application is about to do. `exits.py` has the same numbers.
+/// What an application is about to do. `_exits.py` has the same numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
     /// The call ends the process.

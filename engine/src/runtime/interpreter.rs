@@ -1,12 +1,11 @@
 //! An interpreter with the engine's objects in it: classes, cached strings, loaded scripts.
 
 use super::forks;
-use super::native::{self, Native};
 use super::output::{Output, Stream};
+use super::package;
 use super::settings::Settings;
 use super::text::TextStreams;
 use crate::host;
-use crate::python::class;
 use crate::python::{
     Bound, InterpreterCell, InterpreterId, InterpreterState, Owned, Py, Raised, Result, Standing,
     delete_states_of_this_thread,
@@ -29,8 +28,8 @@ pub struct Interpreter {
     pub imports_seen: InterpreterCell<Option<Owned>>,
 }
 
-/// What makes the objects that the protocol of the applications needs in an interpreter: it is given the module of
-/// `prepare.py`. [`Interpreter::of_protocol`] has them.
+/// What makes the objects that the protocol of the applications needs in an interpreter: it is given the module
+/// `_engine.py`. [`Interpreter::of_protocol`] has them.
 pub type Fit = fn(Py<'_>, &Settings, &Bound<'_>) -> Result<Box<dyn Any + Send + Sync>>;
 
 /// Objects of the interpreter.
@@ -40,7 +39,7 @@ struct Contents {
     request_timeout: Owned,
     /// What [`Fit`] made.
     of_protocol: Box<dyn Any + Send + Sync>,
-    /// The module of `prepare.py` and of `report.py`.
+    /// `mod_wsgi._engine`
     support: Owned,
     /// What `import builtins` answers: frames tell by it which interpreter they are of.
     builtins: Owned,
@@ -73,10 +72,7 @@ impl Interpreter {
     }
 
     fn fill(self: &Arc<Self>, py: Py<'_>, settings: &Settings, fit: Fit) -> Result<Contents> {
-        let support = Bound::module(py, c"_mod_wsgi_support")?;
-        support.set_attr(c"__file__", &Bound::str(py, "<mod_wsgi>")?)?;
-        support.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
-        native::run_sources(&support)?;
+        let support = package::load(py)?;
         let streams = TextStreams::new(py)?;
         let config = settings.config(py, &self.name)?;
         let (stderr, stdout) = (streams.standard(py, Stream::Stderr)?, streams.standard(py, Stream::Stdout)?);
@@ -160,14 +156,9 @@ impl Interpreter {
         (!*ended).then(|| self.attach(work))
     }
 
-    /// Calls a function of `prepare.py` or `report.py`.
+    /// Calls a function that `_engine.py` names.
     pub fn ask<'py>(&self, py: Py<'py>, name: &CStr, arguments: &[&Bound<'py>]) -> Result<Bound<'py>> {
         self.contents().support.get(py).attr(name)?.call(arguments)
-    }
-
-    /// A class that `prepare.py` defines.
-    pub fn class<'py>(&self, py: Py<'py>, name: &CStr) -> Result<Bound<'py>> {
-        self.contents().support.get(py).attr(name)
     }
 
     /// This frame is one of the interpreter's.

@@ -18,6 +18,7 @@ pub mod loader;
 mod log;
 mod native;
 mod output;
+mod package;
 mod process;
 mod settings;
 mod stream;

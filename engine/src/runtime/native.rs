@@ -1,59 +1,14 @@
-//! The Python that every interpreter is given (`prepare.py` and its kind), and what it may ask of the engine.
+//! What the package `mod_wsgi` may ask of the engine: its module `_native`.
 
 use super::exits::{self, Act, Ruling};
 use super::output::Output;
+use super::package;
 use crate::host;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Bound, Py, Result, interrupt};
-use once_cell::sync::OnceCell;
+use crate::python::{Bound, Problem, interrupt};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use wire::Level;
-
-/// What every interpreter runs first: what it is given, and what tells where threads stand.
-static SOURCES: [Source; 7] = [
-    Source::new(concat!(include_str!("prepare.py"), "\0")),
-    Source::new(concat!(include_str!("exits.py"), "\0")),
-    Source::new(concat!(include_str!("forks.py"), "\0")),
-    Source::new(concat!(include_str!("shared.py"), "\0")),
-    Source::new(concat!(include_str!("attempt.py"), "\0")),
-    Source::new(concat!(include_str!("ending.py"), "\0")),
-    Source::new(concat!(include_str!("report.py"), "\0")),
-];
-/// The source of `mod_wsgi.django`, run when it is first used.
-const DJANGO: &str = include_str!("django.py");
-/// What its frames are called in tracebacks, which leave them out.
-const PREPARE_FILE: &CStr = c"<mod_wsgi>";
-
-/// A Python source of the engine, compiled by the first interpreter for all of them: compiling takes longer than making an
-/// interpreter.
-struct Source {
-    text: &'static str,
-    marshalled: OnceCell<Vec<u8>>,
-}
-
-impl Source {
-    const fn new(text: &'static str) -> Self {
-        Self { text, marshalled: OnceCell::new() }
-    }
-
-    fn code<'py>(&self, py: Py<'py>) -> Result<Bound<'py>> {
-        let marshal = Bound::import(py, c"marshal")?;
-        if let Some(bytes) = self.marshalled.get() {
-            return marshal.attr(c"loads")?.call(&[&Bound::bytes(py, bytes)?]);
-        }
-        let text = CStr::from_bytes_with_nul(self.text.as_bytes()).unwrap_or_default();
-        let code = Bound::compile(py, text, PREPARE_FILE)?;
-        let bytes = marshal.attr(c"dumps")?.call(&[&code])?;
-        let _ = self.marshalled.set(bytes.as_bytes().unwrap_or_default().to_vec());
-        Ok(code)
-    }
-}
-
-/// Runs all sources in a module.
-pub fn run_sources(module: &Bound<'_>) -> Result<()> {
-    SOURCES.iter().try_for_each(|source| module.run(&source.code(module.py())?))
-}
+use wire::{Level, message};
 
 /// Number of interpreters, including those that are left behind.
 static INTERPRETERS: AtomicI64 = AtomicI64::new(1);
@@ -63,7 +18,15 @@ pub fn count_interpreter() {
     INTERPRETERS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What `prepare.py` calls `native`.
+/// Logs a line of the package's, where the output of the calling thread goes.
+fn log(level: Level, line: &[u8]) {
+    match Output::current() {
+        Some(output) => output.log(level, line),
+        None => host::log(level, line),
+    }
+}
+
+/// The object behind `mod_wsgi._native`, whose functions are its methods. `_native.pyi` describes them.
 pub struct Native;
 
 impl Class for Native {
@@ -77,11 +40,18 @@ impl Class for Native {
             let known = [Level::Warning, Level::Info];
             let level = known.into_iter().find(|known| *known as i64 == level).unwrap_or(Level::Error);
             if let Some(text) = args.get(1) {
-                match Output::current() {
-                    Some(output) => output.log(level, &text.lossy()),
-                    None => host::log(level, &text.lossy()),
-                }
+                log(level, &text.lossy());
             }
+            Ok(Bound::none(py))
+        });
+        members.method(c"message", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(2, 2)?;
+            let (Some(number), Some(text)) = (args.get(0), args.get(1)) else { return Ok(Bound::none(py)) };
+            let number = number.text()?;
+            let Some(message) = message::ALL.iter().find(|message| message.to_string() == number) else {
+                return Err(Problem::Value.raise(py, format_args!("{number} is no message")));
+            };
+            log(message.level(), &[number.as_bytes(), b": ", &text.lossy()].concat());
             Ok(Bound::none(py))
         });
         members.method(c"may_end", |py, _: &Native, args: Args<'_, '_>| {
@@ -109,9 +79,13 @@ impl Class for Native {
             }
             Ok(Bound::none(py))
         });
-        members.method(c"django_source", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(0, 0)?;
-            Bound::str(py, DJANGO)
+        members.method(c"code", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(1, 1)?;
+            package::module(py, args.get(0))?.code(py)
+        });
+        members.method(c"source", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(1, 1)?;
+            Bound::str(py, package::module(py, args.get(0))?.text())
         });
         members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;

@@ -57,7 +57,7 @@ impl Settings {
         if self.process.daemon { threads } else { threads / 2 }.max(1)
     }
 
-    /// The dict that `prepare.py` is given for an interpreter: each setting by its name.
+    /// The dict that `_prepare.py` is given for an interpreter: each setting by its name. `_settings.pyi` describes it.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
         let set = |name: &str, value: Bound<'py>| config.dict_set(&Bound::str(py, name)?, &value);

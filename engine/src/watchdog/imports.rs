@@ -173,11 +173,7 @@ fn heal(py: Py<'_>, interpreter: &Arc<Interpreter>, stuck: &Stuck) {
     let Some(call) = request else { return };
     // Set first: the thread may end before `interrupt` returns.
     call.set_interrupted(Some(Interrupt::ImportDeadlock));
-    let interrupt = || -> Result<bool> {
-        let class = interpreter.class(py, c"ImportDeadlock")?;
-        let native = interpreter.class(py, c"native")?.attr(c"interrupt")?;
-        interpreter.ask(py, c"interrupt", &[&Bound::int(py, stuck.waiting)?, &class, &native])?.is_true()
-    };
+    let interrupt = || interpreter.ask(py, c"interrupt", &[&Bound::int(py, stuck.waiting)?])?.is_true();
     let interrupted = interrupt().unwrap_or_else(|raised| forget(py, raised));
     call.set_interrupted(interrupted.then_some(Interrupt::ImportDeadlock));
 }

@@ -44,7 +44,7 @@ pub struct Names {
     pub daemon_start: Owned,
 }
 
-/// Makes the objects of an interpreter; `support` is the module of `prepare.py`.
+/// Makes the objects of an interpreter; `support` is `mod_wsgi._engine`.
 pub fn fit(py: Py<'_>, settings: &Settings, support: &Bound<'_>) -> Result<Box<dyn Any + Send + Sync>> {
     let interned = |name: &str| Bound::interned(py, name.as_bytes()).map(Bound::keep);
     let io = Bound::import(py, c"_io")?;

@@ -1,17 +1,24 @@
-"""Copies that cannot live: CPython ends the other interpreters in a copy, and up to 3.13 hangs or crashes at that.
+"""Copies that cannot live: CPython ends the other interpreters in a copy, and up to 3.13 hangs or crashes at that."""
 
-Runs in the same namespace as prepare.py, which comes first.
-"""
+import os
+import sys
+
+from . import _native as native
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
-def refuse_hopeless_forks():
+def refuse_hopeless_forks() -> None:
     """From another than the main interpreter there is nothing to refuse: the copy ends at once, and says why."""
     if sys.version_info >= (3, 14):
         return
-    told = []
+    told: list[bool] = []
 
-    def guarded_fork(name, fork):
-        def guarded():
+    def guarded_fork(name: str, fork: "Callable[[], Any]") -> "Callable[[], Any]":
+        def guarded() -> "Any":
             count = native.interpreters()
             if count < 2:
                 return fork()
@@ -23,7 +30,7 @@ def refuse_hopeless_forks():
             )
             if not told:
                 told.append(True)
-                native.log(ERROR, f"WSGI1087: {text}")
+                native.message("WSGI1087", text)
             raise RuntimeError(text)
 
         guarded.__name__ = guarded.__qualname__ = name

@@ -1,42 +1,52 @@
 """What ends the process from inside: refused where others would lose by it, named where it is allowed
-(WSGIRestrictExit). A process that the application forks may end as it likes.
+(WSGIRestrictExit). A process that the application forks may end as it likes."""
 
-Runs in the same namespace as prepare.py, which comes first.
-"""
+import os
+import sys
+
+from . import _native as native
+from ._exceptions import ExitRefused
+from ._levels import ERROR
+from ._stand_in import StandIn
+from ._tracebacks import OURS, frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+    # What a call would do, and its number: a signal.
+    Act = tuple[int, int]
+    Judge = Callable[..., Act | None]
 
 # What native.may_end() is asked about; exits.rs has the same numbers.
 END, SIGNAL, GROUP, REPLACE, INTERRUPT = range(5)
 
 
-class ExitRefused(RuntimeError):
-    """The application wanted to end the process, which serves others too (WSGIRestrictExit)."""
-
-    __module__ = "mod_wsgi"
-
-
-def at_kill(pid, number, /):
+def at_kill(pid: int, number: int, /) -> "Act | None":
     if pid == os.getpid():
         return SIGNAL, int(number)
     if pid in (0, -1) or pid == -os.getpgrp():
         return GROUP, int(number)
+    return None
 
 
-def at_killpg(group, number, /):
-    if group in (0, os.getpgrp()):
-        return GROUP, int(number)
+def at_killpg(group: int, number: int, /) -> "Act | None":
+    return (GROUP, int(number)) if group in (0, os.getpgrp()) else None
 
 
-def at_pidfd(pidfd, number, info=None, flags=0, /):
+def at_pidfd(pidfd: int, number: int, info: object = None, flags: int = 0, /) -> "Act | None":
     with open(f"/proc/self/fdinfo/{pidfd}") as file:
         if f"Pid:\t{os.getpid()}\n" in file:
             return SIGNAL, int(number)
+    return None
 
 
-def at_traceback(timeout, repeat=False, file=None, exit=False):
+def at_traceback(timeout: float, repeat: bool = False, file: object = None, exit: bool = False) -> "Act | None":
     return (END, 0) if exit else None
 
 
-ENDS = {
+ENDS: "dict[str, dict[str, Judge]]" = {
     "posix": {
         "_exit": lambda status: (END, 0),
         "abort": lambda: (END, 0),
@@ -64,12 +74,12 @@ ENDS = {
 }  # fmt: skip
 
 
-def guard_exits():
+def guard_exits() -> None:
     """Each of them is replaced wherever it is bound by now: in its module, in `os` and `signal`, and in what a .pth file
     or sitecustomize has imported."""
     from importlib import import_module
 
-    guards = {}
+    guards: dict[int, tuple[Any, StandIn]] = {}
     for module, functions in ENDS.items():
         namespace = vars(import_module(module))
         public = {"posix": "os", "_signal": "signal"}.get(module, module)
@@ -77,19 +87,21 @@ def guard_exits():
             if name in namespace:
                 original = namespace[name]
                 guards[id(original)] = original, guarded(original, f"{public}.{name}", judge)
-    for module in list(sys.modules.values()):
-        namespace = getattr(module, "__dict__", None)
-        for name, value in list(namespace.items()) if isinstance(namespace, dict) else ():
+    for holder in list(sys.modules.values()):
+        names: Any = getattr(holder, "__dict__", None)
+        if not isinstance(names, dict) or guards.keys().isdisjoint(map(id, names.values())):
+            continue
+        for name, value in list(names.items()):
             if id(value) in guards:
-                namespace[name] = guards[id(value)][1]
+                names[name] = guards[id(value)][1]
     for known in (os.supports_fd, os.supports_dir_fd, os.supports_effective_ids, os.supports_follow_symlinks):
         known.update([guard for original, guard in guards.values() if original in known])
 
 
-def guarded(original, label, judge):
+def guarded(original: "Callable[..., Any]", label: str, judge: "Judge") -> StandIn:
     process = os.getpid()
 
-    def guard(*args, **keywords):
+    def guard(*args: "Any", **keywords: "Any") -> "Any":
         if os.getpid() != process:
             return original(*args, **keywords)
         try:
@@ -97,7 +109,7 @@ def guarded(original, label, judge):
         except Exception:
             act = None  # the function itself says what is wrong with the arguments
         verdict = act and native.may_end(*act)
-        if not verdict:
+        if not act or not verdict:
             return original(*args, **keywords)
         # Of a program the path alone: its environment may hold secrets.
         shown = [repr(value)[:60] for value in [*args, *keywords.values()][: 1 if act[0] == REPLACE else 2]]
@@ -117,13 +129,13 @@ def guarded(original, label, judge):
     return StandIn(original, guard)
 
 
-def refuse_exit(call, reason):
+def refuse_exit(call: str, reason: str) -> "NoReturn":
     import traceback
 
     text = f"{call} refused: {reason}; see WSGIRestrictExit"
-    native.log(ERROR, f"WSGI1022: {text} (called by {caller()})")
+    native.message("WSGI1022", f"{text} (called by {caller()})")
     stack = traceback.extract_stack()
-    stack[:] = [frame for frame in stack if not frame.filename.startswith("<mod_wsgi")]
+    stack[:] = [frame for frame in stack if not frame.filename.startswith(OURS)]
     if stack and stack[0].filename == "<string>":
         del stack[0]  # what python-main began with
     for line in "".join(stack.format()).splitlines():
@@ -131,22 +143,14 @@ def refuse_exit(call, reason):
     raise ExitRefused(text)
 
 
-def frames():
-    frame = sys._getframe(1)
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith("<mod_wsgi"):
-            yield frame
-        frame = frame.f_back
-
-
-def place_of_call():
+def place_of_call() -> str:
     for frame in frames():
         code = frame.f_code
         return f"{code.co_filename}:{frame.f_lineno}, in {getattr(code, 'co_qualname', code.co_name)}"
     return "a place without a Python frame"
 
 
-def caller():
+def caller() -> str:
     """The application that the calling thread works for; of one that it has started itself the frames may tell."""
     script = native.application()
     if script is None:

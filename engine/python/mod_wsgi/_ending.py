@@ -1,12 +1,23 @@
-"""The end of an interpreter. Runs in the same namespace as prepare.py, which comes first."""
+"""The end of an interpreter."""
+
+import _thread
+import atexit
+import sys
+import threading
+from time import monotonic
+
+from . import _native as native
+from ._levels import ERROR
+from ._streams import LOGS
+from ._tracebacks import format_exception
 
 
-def end(seconds):
+def end(seconds: float) -> list[str]:
     """The end of the process: waits for the application's threads and runs its exit functions, as Python does, but
     for no longer than that. Returns the names of threads that are left."""
     deadline = monotonic() + seconds
 
-    def left(daemons):
+    def left(daemons: bool) -> list[threading.Thread]:
         return [
             thread
             for thread in threading.enumerate()
@@ -15,14 +26,13 @@ def end(seconds):
             and thread.daemon <= daemons
         ]
 
-    def wait():
+    def wait() -> None:
         # What threading._shutdown does; it cannot be given a time limit.
         for function in reversed(list(getattr(threading, "_threading_atexits", ()))):
             try:
                 function()
             except BaseException as exception:
-                for line in ["WSGI0098: a threading exit function raised an exception", *format_exception(exception)]:
-                    native.log(ERROR, line)
+                log_failure("a threading exit function raised an exception", exception)
         for thread in left(daemons=False):
             thread.join()
         waited.release()
@@ -38,10 +48,9 @@ def end(seconds):
     try:
         atexit._run_exitfuncs()
     except SystemExit:
-        native.log(ERROR, "WSGI0097: an exit function raised SystemExit")
+        native.message("WSGI0097", "an exit function raised SystemExit")
     except BaseException as exception:
-        for line in ["WSGI0098: an exit function raised an exception", *format_exception(exception)]:
-            native.log(ERROR, line)
+        log_failure("an exit function raised an exception", exception)
     if not ended:
         waited.acquire(timeout=max(0.0, deadline - monotonic()))
     for stream in (sys.stdout, sys.stderr):
@@ -52,3 +61,9 @@ def end(seconds):
     for log in LOGS:
         log._flush_all()
     return [thread.name + " (daemon)" * thread.daemon for thread in left(daemons=True)]
+
+
+def log_failure(text: str, exception: BaseException) -> None:
+    native.message("WSGI0098", text)
+    for line in format_exception(exception):
+        native.log(ERROR, line)

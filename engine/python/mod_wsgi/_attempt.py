@@ -1,26 +1,35 @@
-"""An attempt to start an application: running its script, telling why it failed, and forgetting what it imported.
+"""An attempt to start an application: telling why it failed, and forgetting what it imported."""
 
-Runs in the same namespace as prepare.py, which comes first.
-"""
+import _thread
+import os
+import sys
 
-import stat
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
+from ._tracebacks import format_exception
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+    # Modules, sys.path and os.environ as they were, and what notes the imports.
+    Before = tuple[set[str], list[str], dict[str, str], "Imported"]
 
 
 class Imported:
     """Notes which modules one thread imports. It finds none itself."""
 
-    def __init__(self):
-        self.thread, self.names = _thread.get_ident(), set()
+    def __init__(self) -> None:
+        self.thread = _thread.get_ident()
+        self.names: set[str] = set()
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, fullname: str, path: "Sequence[str] | None" = None, target: "ModuleType | None" = None, /
+    ) -> None:
         if _thread.get_ident() == self.thread:
-            self.names.add(name)
-        return None
+            self.names.add(fullname)
 
 
-def begin_attempt(seconds, dump):
+def begin_attempt(seconds: float, dump: int) -> "Before":
     """An attempt to start an application begins. If it lasts longer than `seconds`, the stacks of all threads are
     written to the descriptor `dump` by a thread that needs no GIL. Returns what `roll_back` goes back to."""
     import faulthandler
@@ -33,79 +42,23 @@ def begin_attempt(seconds, dump):
     return set(sys.modules), list(sys.path), dict(os.environ), imported
 
 
-def end_attempt(before):
+def end_attempt(before: "Before") -> None:
     cancel_dump()
     if before[3] in sys.meta_path:
         sys.meta_path.remove(before[3])
 
 
-def cancel_dump():
+def cancel_dump() -> None:
     import faulthandler
 
     faulthandler.cancel_dump_traceback_later()
 
 
-def compile_script(path, opened):
-    """The code of a script, read from a descriptor if it has been opened already."""
-
-    def opener(path, flags):
-        # To open a pipe would be to wait for who writes to it.
-        return os.open(path, flags | os.O_NONBLOCK)
-
-    with open(path, "rb", opener=opener) if opened is None else open(opened, "rb", closefd=False) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(f"{path!r} is not a regular file")
-        source = file.read()
-    return compile(source, path, "exec", dont_inherit=True)
-
-
-class ScriptLoader(SourceFileLoader):
-    """What a script's module names as its loader: source and data files are found by it. The file has any extension."""
-
-    __module__ = "mod_wsgi"
-
-    def _cache_bytecode(self, *args, **kwargs):
-        """Nothing is written beside a script."""
-
-
-def module_of(name, path):
-    """The module of a script, not executed yet. A script called __init__.py is a package, as everywhere in Python."""
-    module = module_from_spec(spec_from_file_location(name, path, loader=ScriptLoader(name, path)))
-    module.__cached__ = None
-    return module
-
-
-def execute_script(code, path, name, modified):
-    """Runs a script, or starts a Django project (`code` is a tuple then), as a module of its own; one that fails leaves
-    no module behind."""
-    if STOP_ASKED:
-        raise SystemExit(0)
-    module = module_of(name, path)
-    module.__mtime__ = modified
-    old = sys.modules.get(name)
-    sys.modules[name] = module
-    try:
-        if isinstance(code, tuple):
-            from mod_wsgi.django import get_application
-
-            project, url, settings, checks, finders = code
-            static = "finders" if finders else None
-            module.application = get_application(project, settings or None, checks=checks, static=static, url=url)
-        else:
-            exec(code, vars(module))
-    except BaseException:
-        sys.modules.pop(name, None)
-        if old is not None:
-            sys.modules[name] = old  # requests may still be at it
-        raise
-    return module
-
-
-def examine(path, exception):
+def examine(path: str, exception: BaseException) -> tuple[list[str], list[str], list[str]]:
     """Why an attempt failed: ([class, text], lines of the traceback, files whose change may fix it)."""
     name = type(exception).__name__
     text = " ".join(str(exception).split())
-    files = [path]
+    files: list[str | None] = [path]
     trace = exception.__traceback__
     while trace is not None:
         files.append(trace.tb_frame.f_code.co_filename)
@@ -115,18 +68,18 @@ def examine(path, exception):
     if isinstance(exception, ModuleNotFoundError) and exception.name:
         files += where_missing(exception.name)
     files += own_files(path)
-    files = [file for file in dict.fromkeys(files) if isinstance(file, str) and os.path.isabs(file)]
-    return [name, text], format_exception(exception), files
+    absolute = [file for file in dict.fromkeys(files) if isinstance(file, str) and os.path.isabs(file)]
+    return [name, text], format_exception(exception), absolute
 
 
-def where_missing(name):
+def where_missing(name: str) -> list[str]:
     """The files and directories, one of which a missing module would be."""
     parent, _, child = name.rpartition(".")
     places = getattr(sys.modules.get(parent), "__path__", ()) if parent else sys.path
     return [os.path.join(place, child + end) for place in list(places) if isinstance(place, str) for end in ("", ".py")]
 
 
-def own_files(path):
+def own_files(path: str) -> list[str]:
     """Files of modules that are neither Python's own nor installed: the application's."""
     others = (os.path.dirname(os.__file__) + os.sep, "site-packages", "dist-packages")
     # Scripts of other applications are none of its business.
@@ -134,9 +87,9 @@ def own_files(path):
     return [path, *(f for f in files if isinstance(f, str) and os.path.isabs(f) and not any(o in f for o in others))]
 
 
-def new_packages(before, alone):
+def new_packages(before: "Before", alone: bool) -> dict[str, list[str]]:
     """The top-level packages that the attempt began to import, with the names of their new modules."""
-    packages = {}
+    packages: dict[str, list[str]] = {}
     for name in set(sys.modules) - before[0]:
         packages.setdefault(name.partition(".")[0], []).append(name)
     others = {*sys.stdlib_module_names, "mod_wsgi", "apache"}
@@ -146,7 +99,7 @@ def new_packages(before, alone):
     return {top: names for top, names in packages.items() if top not in others}
 
 
-def file_of(module):
+def file_of(module: object) -> object:
     """The file of what is in sys.modules, which may be any object: nothing of it is run."""
     try:
         return object.__getattribute__(module, "__dict__").get("__file__")
@@ -154,11 +107,11 @@ def file_of(module):
         return None
 
 
-def is_extension(module):
+def is_extension(module: object) -> bool:
     return str(file_of(module)).endswith(".so")
 
 
-def has_extensions():
+def has_extensions() -> bool:
     """Extension modules that are not Python's own are loaded."""
     modules = list(sys.modules.items())
     return any(
@@ -166,7 +119,7 @@ def has_extensions():
     )
 
 
-def roll_back(before, alone):
+def roll_back(before: "Before", alone: bool) -> None:
     """Forgets what an attempt imported, so that the next one begins anew. What holds an extension module stays: most
     of those cannot be loaded twice. If the attempt was not alone in the interpreter, what others import stays too."""
     modules, path, environ, _ = before

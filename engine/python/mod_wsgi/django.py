@@ -1,8 +1,8 @@
 """mod_wsgi.django: starts a Django project as `manage.py runserver` starts it, and yields its WSGI application.
 
-WSGIDjangoAlias calls get_application(); a WSGI script may call it as well. The engine executes this source at the
-first import of the module in an interpreter, with `log(level, text)` among its globals. Not here: reloading (a
-project's files are watched by the loader) and files that Apache serves itself (static=URL:DIR).
+WSGIDjangoAlias calls get_application(); a WSGI script may call it as well. This runs when something of it is used first in
+an interpreter. Not here: reloading (a project's files are watched by the loader) and files that Apache serves itself
+(static=URL:DIR).
 """
 
 import ast
@@ -10,11 +10,22 @@ import os
 import sys
 from importlib import import_module
 
-ERROR, WARNING, INFO = 3, 4, 6
+from . import _native as native
+from ._levels import ERROR, INFO, WARNING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Literal
+
+    Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
 VARIABLE = "DJANGO_SETTINGS_MODULE"
 DATABASE_SECONDS = 10  # after that long the start goes on without knowing which migrations are applied
 
-started = None  # (Django's settings object, project directory): Django keeps one project in an interpreter
+started: "tuple[object, str] | None" = (
+    None  # (Django's settings object, project directory): Django keeps one project in an interpreter
+)
 running = False
 
 
@@ -22,7 +33,14 @@ class ProjectError(Exception):
     """What to change in Apache's configuration or in the project, in one sentence."""
 
 
-def get_application(project_dir, settings=None, *, checks="error", static=None, url=None):
+def get_application(
+    project_dir: "str | bytes | os.PathLike[str]",
+    settings: str | None = None,
+    *,
+    checks: 'Literal["error", "warning", "off"]' = "error",
+    static: 'Literal["finders"] | None' = None,
+    url: str | None = None,
+) -> "Application":
     """The WSGI application of the project whose manage.py is in `project_dir`.
 
     settings: the settings module; without it, the one manage.py names.
@@ -46,30 +64,30 @@ def get_application(project_dir, settings=None, *, checks="error", static=None, 
         sys.path[:] = [project, *(path for path in sys.path if path != project)]
         os.environ[VARIABLE] = module
         import_settings(project, module)
-        from django.conf import settings
+        from django.conf import settings as configured
         from django.db import connections
 
-        started = (settings, project)
-        set_up(settings, url)
+        started = (configured, project)
+        set_up(configured, url)
         try:
             if checks != "off":
                 check(module, checks)
-            if not settings.DEBUG and not settings.ALLOWED_HOSTS:
+            if not configured.DEBUG and not configured.ALLOWED_HOSTS:
                 say(WARNING, f"ALLOWED_HOSTS of {module!r} is empty and DEBUG is off: every request will get 400")
-            warn_of_migrations(settings, project)
-            load_urls(settings)
-            return with_static_files(configured_application(settings), static)
+            warn_of_migrations(configured, project)
+            load_urls(configured)
+            return with_static_files(configured_application(configured), static)
         finally:
             connections.close_all()  # of this thread, which serves no requests
             if url is None:
                 # They were cached for an application at "/"; the first request knows better.
                 for name in ("STATIC_URL", "MEDIA_URL"):
-                    vars(settings).pop(name, None)
+                    vars(configured).pop(name, None)
     finally:
         running = False
 
 
-def readable_directory(project_dir):
+def readable_directory(project_dir: "str | bytes | os.PathLike[str]") -> str:
     project = os.fsdecode(project_dir)
     if not os.path.isabs(project):
         raise ProjectError(f"{project!r} is not an absolute path: write the whole path of the project's directory")
@@ -94,7 +112,7 @@ def readable_directory(project_dir):
     return project
 
 
-def user():
+def user() -> str:
     import pwd
 
     try:
@@ -103,7 +121,7 @@ def user():
         return f"number {os.geteuid()}"
 
 
-def settings_of_manage_py(project):
+def settings_of_manage_py(project: str) -> str:
     """The settings module that manage.py sets, read from its text: running it would do what it is told by sys.argv."""
     path = os.path.join(project, "manage.py")
     remedy = "write settings=MODULE, such as settings=mysite.settings"
@@ -116,7 +134,7 @@ def settings_of_manage_py(project):
         raise ProjectError(f"{project!r} has no manage.py that names the settings: {meant}{remedy}") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise ProjectError(f"{path!r} cannot be read ({error}): repair it, or {remedy}") from None
-    found = set()
+    found: set[str] = set()
     for node in ast.walk(tree):
         match node:
             case ast.Call(
@@ -133,7 +151,7 @@ def settings_of_manage_py(project):
     return found.pop()
 
 
-def refuse_second_project(project, module):
+def refuse_second_project(project: str, module: str) -> None:
     conf = sys.modules.get("django.conf")
     if conf is None or not conf.settings.configured:
         return
@@ -147,7 +165,7 @@ def refuse_second_project(project, module):
         )
 
 
-def import_settings(project, module):
+def import_settings(project: str, module: str) -> None:
     """The two mistakes of a first configuration, told apart from errors inside the settings."""
     try:
         import_module("django")
@@ -172,7 +190,7 @@ def import_settings(project, module):
         ) from None
 
 
-def set_up(settings, url):
+def set_up(settings: "Any", url: str | None) -> None:
     """What setting up does: TIME_ZONE (when the settings are read), logging, applications and their models."""
     import django
     from django.urls import set_script_prefix
@@ -187,7 +205,7 @@ def set_up(settings, url):
         translation.activate(settings.LANGUAGE_CODE)
 
 
-def check(module, fail_from):
+def check(module: str, fail_from: str) -> None:
     from django.core import checks
 
     messages = checks.run_checks()
@@ -206,15 +224,15 @@ def check(module, fail_from):
         )
 
 
-def warn_of_migrations(settings, project):
+def warn_of_migrations(settings: "Any", project: str) -> None:
     """A database that does not answer must not hold up the start, so another thread asks it."""
     import threading
 
     if not settings.DATABASES.get("default", {}).get("ENGINE", "").replace("django.db.backends.dummy", ""):
         return
-    result = []
+    result: list[list[str] | BaseException] = []
 
-    def ask():
+    def ask() -> None:
         from django.db import connections
         from django.db.migrations.executor import MigrationExecutor
 
@@ -243,7 +261,7 @@ def warn_of_migrations(settings, project):
         )
 
 
-def load_urls(settings):
+def load_urls(settings: "Any") -> None:
     """Errors in modules of views come now, not with the first visitor."""
     if getattr(settings, "ROOT_URLCONF", None):
         from django.urls import get_resolver
@@ -251,20 +269,22 @@ def load_urls(settings):
         get_resolver().url_patterns  # noqa: B018 (a property that imports)
 
 
-def wsgi_handler():
+def wsgi_handler() -> "Application":
     from django.core.wsgi import get_wsgi_application
 
-    return get_wsgi_application()
+    application: Application = get_wsgi_application()
+    return application
 
 
-def configured_application(settings):
+def configured_application(settings: "Any") -> "Application":
     name = getattr(settings, "WSGI_APPLICATION", None)
     if name is None:
         return wsgi_handler()
     from django.utils.module_loading import import_string
 
     try:
-        return import_string(name)
+        application: Application = import_string(name)
+        return application
     except ModuleNotFoundError as error:
         if error.name != name.rpartition(".")[0]:
             raise
@@ -274,7 +294,7 @@ def configured_application(settings):
         ) from None
 
 
-def with_static_files(application, static):
+def with_static_files(application: "Application", static: str | None) -> "Application":
     if static is None:
         return application
     from django.apps import apps
@@ -288,23 +308,28 @@ def with_static_files(application, static):
     from django.core.handlers.wsgi import get_path_info, get_script_name
     from django.urls import set_script_prefix
 
-    class StaticFiles(StaticFilesHandler):
+    handler: Any = StaticFilesHandler
+
+    class StaticFiles(handler):  # type: ignore[misc]
         """Below any URL: Django's own expects an application at "/"."""
 
         base_url = property(lambda self: urlparse(settings.STATIC_URL), lambda self, value: None)
 
-        def __call__(self, environ, start_response):
+        def __call__(self, environ: "dict[str, Any]", start_response: "Callable[..., Any]") -> "Iterable[bytes]":
             script = get_script_name(environ)
             set_script_prefix(script)  # which a relative STATIC_URL is relative to
             if self._should_handle(script.rstrip("/") + get_path_info(environ)):
-                return super(StaticFilesHandler, self).__call__(environ, start_response)
-            return self.application(environ, start_response)
+                blocks: Iterable[bytes] = super(StaticFilesHandler, self).__call__(environ, start_response)
+            else:
+                blocks = self.application(environ, start_response)
+            return blocks
 
-    return StaticFiles(application)
+    static_files: Application = StaticFiles(application)
+    return static_files
 
 
-def say(level, text):
+def say(level: int, text: str) -> None:
     first, *rest = text.splitlines()
-    log(level, f"WSGI1025: {first}")
+    native.log(level, f"WSGI1025: {first}")
     for line in rest:
-        log(level, line)
+        native.log(level, line)

@@ -1,0 +1,17 @@
+"""Apache's side, for the applications it runs."""
+
+from ._exceptions import ClientDisconnected, ExitRefused, ImportDeadlock, RequestTimeout
+from ._files import FileWrapper
+from ._script import ScriptLoader
+
+__all__ = [
+    "ClientDisconnected", "ExitRefused", "FileWrapper", "ImportDeadlock", "RequestTimeout", "ScriptLoader",
+    "application_group", "maximum_processes", "process_group", "threads_per_process", "version",
+]  # fmt: skip
+
+# _prepare.py sets these in each interpreter.
+version: tuple[int, int, int]
+process_group: str
+application_group: str
+maximum_processes: int
+threads_per_process: int

@@ -1,0 +1,31 @@
+"""What the engine does for this package (engine/src/runtime/native.rs)."""
+
+from types import CodeType
+
+def log(level: int, text: str, /) -> None:
+    """Logs a line at a level of Apache's; see _levels."""
+
+def message(number: str, text: str, /) -> None:
+    """Logs a line with a number of the catalogue (`WSGI0091`), at the level that it has there. The number must exist."""
+
+def may_end(kind: int, number: int, /) -> bool | str | None:
+    """Whether an act (the kinds in _exits) may happen. `None`: it ends nothing. True: it ends the process, which is allowed. A
+    text: why it is refused."""
+
+def ends(text: str, /) -> None:
+    """Who ends the process, for the log; empty: it has not ended."""
+
+def application() -> str | None:
+    """The script that this thread works for."""
+
+def interpreters() -> int:
+    """Number of interpreters in the process."""
+
+def interrupt(thread: int, exception: type[BaseException], /) -> int:
+    """Has a thread raise; the number of threads that will (0 or 1)."""
+
+def code(module: str, /) -> CodeType:
+    """The compiled source of a module of this package."""
+
+def source(module: str, /) -> str:
+    """Its text."""

@@ -1,0 +1,75 @@
+"""What is known of the threads of an interpreter: where they stand, and which imports they wait for.
+
+The engine calls this from the watchdog's thread, maybe while imports hang: nothing here, in _report.py and in _imports.py
+imports anything when it is called, nor takes a lock that an application's thread can keep.
+"""
+
+import _frozen_importlib
+import _weakref
+import gc
+import sys
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any
+
+    # ident, native id, name, daemon
+    Thread = tuple[int, int | None, str, bool]
+    # waiting ident, name of the module, ident of who imports it
+    Wait = tuple[int, str, int | None]
+
+bootstrap: "Any" = _frozen_importlib
+
+
+def threads() -> "list[Thread]":
+    """The threads that this interpreter's `threading` knows."""
+    known: list[Thread] = []
+    active: dict[int, Any] = vars(threading)["_active"]
+    for ident, thread in active.copy().items():
+        native, name, daemon = (getattr(thread, key, None) for key in ("_native_id", "_name", "_daemonic"))
+        known.append((ident, native, str(name), bool(daemon)))
+    return known
+
+
+def blocking() -> "dict[int, Any]":
+    """The module lock that each thread is about to take, by ident. 3.11: a dict of locks; 3.12.0: of lists, the
+    innermost import last; later: of weak references to such lists."""
+    table = getattr(bootstrap._blocking_on, "data", bootstrap._blocking_on)
+    found: dict[int, Any] = {}
+    for ident, entry in table.copy().items():
+        if isinstance(entry, _weakref.ref):
+            entry = entry()
+        last = entry[-1:] if isinstance(entry, list) else [entry]
+        if last and hasattr(last[0], "wakeup"):
+            found[ident] = last[0]
+    return found
+
+
+def import_waits() -> "list[Wait]":
+    """Who waits for which import in this interpreter."""
+    waits: list[Wait] = [(ident, lock.name, lock.owner) for ident, lock in blocking().items()]
+    return [wait for wait in waits if wait[0] != wait[2]]
+
+
+def current_frame(ident: int) -> "FrameType | None":
+    """A thread's innermost frame. Before 3.11.5 a garbage collection in _current_frames() can block all threads."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames().get(ident)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def current_frames() -> "list[tuple[int, FrameType]]":
+    """The innermost frame of all threads, of whichever interpreter."""
+    enabled = gc.isenabled()
+    gc.disable()  # as in current_frame
+    try:
+        return list(sys._current_frames().items())
+    finally:
+        if enabled:
+            gc.enable()
