@@ -67,6 +67,16 @@ fn django() {
 }
 
 #[test]
+fn typed() {
+    let s = example("typed", &["typed"]).start();
+    let (status, text) = ask(&s, "typed", "/");
+    assert!(status == 404 && text.contains("5 threads of Apache 2.4."), "{text}");
+    let r = s.request("PUT", "/").header("Host", "typed.example.org").body("some bytes").send();
+    assert_eq!(r.status, 204);
+    assert_eq!(ask(&s, "typed", "/"), (200, "some bytes".into()));
+}
+
+#[test]
 fn two_sites() {
     let s = example("two-sites", &["shop", "blog"]).start();
     for site in ["shop", "blog"] {

@@ -94,3 +94,33 @@ pub fn load<'py>(py: Py<'py>) -> Result<Bound<'py>> {
 
 /// The name of the module that loads the others.
 const LOADER: &CStr = c"mod_wsgi._loader";
+
+#[cfg(test)]
+mod tests {
+    use super::MODULES;
+    use wire::message;
+
+    /// Messages that are logged at the level of what they report.
+    const OF_ANY_LEVEL: [&str; 1] = ["WSGI1025"];
+
+    #[test]
+    fn numbers_of_messages_are_those_of_the_catalogue() {
+        let mut count = 0;
+        for module in &MODULES {
+            let numbers = module.text.match_indices("WSGI").filter_map(|(at, _)| module.text.get(at..at + 8));
+            for number in numbers.filter(|number| number[4..].bytes().all(|byte| byte.is_ascii_digit())) {
+                count += 1;
+                let known = message::ALL.iter().any(|message| message.to_string() == number);
+                assert!(known, "{}.py: {number} is not in the catalogue", module.name);
+                // `message` takes the level from there.
+                let logged = module.text.contains(&format!("native.message(\"{number}\", "));
+                assert!(
+                    logged || OF_ANY_LEVEL.contains(&number),
+                    "{}.py: {number} is logged with a level",
+                    module.name
+                );
+            }
+        }
+        assert!(count >= 7, "{count} found");
+    }
+}

@@ -103,3 +103,32 @@ fn version(py: Py<'_>, numbers: [u32; 3]) -> Result<Bound<'_>> {
     let [major, minor, patch] = numbers.map(|number| Bound::int(py, number.into()));
     Bound::tuple(py, &[&major?, &minor?, &patch?])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_of_the_settings_are_those_that_python_gets() {
+        const TYPES: &str = include_str!("../../python/mod_wsgi/_settings.pyi");
+        let (process, interpreter) = (Process::default(), Interpreter::default());
+        let fields = process.fields().chain(interpreter.fields()).map(|(name, value)| {
+            let kind = match value {
+                Value::Text(_) | Value::Path(_) => "str",
+                Value::Flag(_) => "bool",
+                Value::Number(_) => "int",
+                Value::Real(_) => "float",
+                Value::Version(_) => "tuple[int, int, int]",
+            };
+            format!("    {name}: {kind}")
+        });
+        let told: Vec<&str> =
+            TYPES.lines().filter(|line| line.starts_with("    ") && line.contains(": ")).collect();
+        let expected: Vec<String> = fields.collect();
+        assert_eq!(told[..expected.len()], expected, "wire/src/settings.rs has others");
+        let added = ["main", "application_group", "service", "version", "environ"];
+        let names: Vec<_> =
+            told[expected.len()..].iter().filter_map(|line| line.trim().split(':').next()).collect();
+        assert_eq!(names, added, "`config` adds others");
+    }
+}

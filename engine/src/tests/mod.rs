@@ -20,6 +20,7 @@ mod heads;
 mod input;
 mod interpreters;
 mod overlap;
+mod package;
 mod panics;
 mod reload;
 mod response;

@@ -1,0 +1,60 @@
+"""Apache's side, for the applications it runs: what `import mod_wsgi` gives inside the server."""
+
+from importlib.machinery import SourceFileLoader
+from typing import Any, Self
+
+__all__ = [
+    "ClientDisconnected",
+    "ExitRefused",
+    "FileWrapper",
+    "ImportDeadlock",
+    "RequestTimeout",
+    "ScriptLoader",
+    "application_group",
+    "maximum_processes",
+    "process_group",
+    "threads_per_process",
+    "version",
+]
+
+version: tuple[int, int, int]
+"""The version of mod_wsgi whose interface this is."""
+
+process_group: str
+"""Name of the process group; empty in embedded mode."""
+
+application_group: str
+"""Name of the interpreter; empty: the main one."""
+
+maximum_processes: int
+"""Processes of the process group; in embedded mode the most that Apache starts."""
+
+threads_per_process: int
+"""Threads of each that serve requests."""
+
+class FileWrapper:
+    """wsgi.file_wrapper (PEP 3333): an iterator over the blocks of a file, which Apache sends itself where it can."""
+
+    def __init__(self, filelike: Any, blksize: int = 8192) -> None: ...
+    @property
+    def filelike(self) -> Any: ...
+    @property
+    def blksize(self) -> int: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> bytes: ...
+    def close(self) -> None: ...
+
+class ClientDisconnected(OSError):
+    """The client closed the connection while the application read from it or wrote to it."""
+
+class ExitRefused(RuntimeError):
+    """The application wanted to end the process, which serves others too (WSGIRestrictExit)."""
+
+class ImportDeadlock(BaseException):
+    """The request waited for a blocked import and is interrupted (WSGIImportTimeout)."""
+
+class RequestTimeout(BaseException):
+    """The request has lasted longer than request-timeout allows and is interrupted (interrupt-timeout)."""
+
+class ScriptLoader(SourceFileLoader):
+    """The loader of a script's module."""
