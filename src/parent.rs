@@ -62,9 +62,9 @@ impl hook::Configured for Prepare {
 
 fn remember(kept: &Kept) {
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
-    *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = all;
+    *os::lock(&SUPERVISORS) = all;
     let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]).collect();
-    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sockets;
+    *os::lock(&SOCKETS) = sockets;
 }
 
 /// Forks a supervisor for the groups of the configuration.
@@ -137,7 +137,7 @@ struct Ending;
 
 impl crate::apache::AtEnd for Ending {
     fn run() {
-        let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let all = std::mem::take(&mut *os::lock(&SUPERVISORS));
         let mut left: Vec<_> = all
             .into_iter()
             .filter_map(|(pid, channel)| {
@@ -167,10 +167,10 @@ impl crate::apache::AtEnd for Forget {
 
 /// The configuration goes, and the module with it: supervisors that no other one succeeds are on their own.
 fn leave() {
-    let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+    let all = std::mem::take(&mut *os::lock(&SUPERVISORS));
     tell(&all, &Message::Leaving);
     // It is not left behind when httpd unloads the module.
-    *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Vec::new();
+    *os::lock(&SOCKETS) = Vec::new();
 }
 
 /// The module is loaded, to make another configuration.
@@ -190,9 +190,9 @@ pub struct LeaveParent;
 
 impl hook::ChildStart for LeaveParent {
     fn run(_: Pool<'static>, _: Server<'static>) {
-        let all = std::mem::take(&mut *SUPERVISORS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let all = std::mem::take(&mut *os::lock(&SUPERVISORS));
         all.into_iter().for_each(|(_, channel)| os::close(channel));
-        let all = std::mem::take(&mut *SOCKETS.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let all = std::mem::take(&mut *os::lock(&SOCKETS));
         all.into_iter().for_each(os::close);
     }
 }

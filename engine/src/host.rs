@@ -95,6 +95,6 @@ pub fn logs(level: Level) -> bool {
 /// Writes a message of the catalogue to the process's error log.
 pub fn message(message: Message, text: impl Display) {
     if logs(message.level()) {
-        log(message.level(), format!("{message}: {text}").as_bytes());
+        log(message.level(), message.line(text).as_bytes());
     }
 }

@@ -41,7 +41,7 @@ pub use socket::{
     LONGEST_PATH, accept, connect, is_shut, is_socket, listen, one_way, pair, pipe, receive_datagram,
     send_datagram, set_backlog, set_buffers, set_nonblocking, set_send_timeout, shut_down,
 };
-pub use sync::{lock, read_lock, write_lock};
+pub use sync::{lock, read_lock, wait, wait_for, write_lock};
 pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};
 pub use users::homes;
 pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};

@@ -131,7 +131,7 @@ pub fn read(file: &Path, user: &User) -> Option<String> {
         Ok(0)
     };
     let answer = apart::run(user, DEADLINE, copy).ok().filter(|answer| answer.status.success())?;
-    Some(String::from_utf8_lossy(&answer.stdout).into_owned())
+    Some(wire::shown(&answer.stdout).into_owned())
 }
 
 /// To open this directory would be to open somebody's home: it is one, or lies above one, or inside one where people have

@@ -82,7 +82,7 @@ pub fn run(executable: &Path, user: &User, deadline: Duration) -> Result<Answer,
         );
         Problem::new(kind, text)
     })?;
-    let [stdout, stderr] = [&answer.stdout, &answer.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    let [stdout, stderr] = [&answer.stdout, &answer.stderr].map(|bytes| wire::shown(bytes));
     let facts: Vec<(&str, &str)> = stdout.lines().filter_map(fact_of).collect();
     let fact: HashMap<&str, &str> = facts.iter().rev().copied().collect();
     let (Some(implementation), Some(version)) =

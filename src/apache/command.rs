@@ -122,7 +122,7 @@ impl<'a> Place<'a> {
         // SAFETY: a live command; its directive is null or live.
         unsafe {
             let Some(directive) = (*self.command).directive.as_ref() else { return String::new() };
-            format!("{}:{}", String::from_utf8_lossy(super::text(directive.filename)), directive.line_num)
+            format!("{}:{}", wire::shown(super::text(directive.filename)), directive.line_num)
         }
     }
 

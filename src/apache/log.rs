@@ -95,12 +95,12 @@ pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8]) {
 
 /// Writes a message of the catalogue for a request.
 pub fn message(r: Request<'_>, message: Message, text: impl std::fmt::Display) {
-    request(r, message.level(), format!("{message}: {text}").as_bytes());
+    request(r, message.level(), message.line(text).as_bytes());
 }
 
 /// Writes a message of the catalogue for a server.
 pub fn server_message(s: Option<Server<'_>>, message: Message, text: impl std::fmt::Display) {
-    server(s, message.level(), format!("{message}: {text}").as_bytes());
+    server(s, message.level(), message.line(text).as_bytes());
 }
 
 /// Panics are logged, with their place, when they happen: the guard that catches them has lost it.

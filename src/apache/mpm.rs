@@ -85,7 +85,7 @@ pub fn unixd_user() -> (u32, u32, Option<String>) {
     unsafe {
         let record = &raw const sys::ap_unixd_config;
         let name = super::text((*record).user_name);
-        let name = (!name.is_empty()).then(|| String::from_utf8_lossy(name).into_owned());
+        let name = (!name.is_empty()).then(|| wire::shown(name).into_owned());
         ((*record).user_id, (*record).group_id, name)
     }
 }

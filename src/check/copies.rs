@@ -19,9 +19,9 @@ pub fn refusal(pool: Pool<'_>, main: Server<'_>) -> Option<String> {
         .find(|(server, alias)| is_embedded(pool, *server, alias))?;
     let place = match alias.sample() {
         Some(url) => {
-            format!("'{}' of {}", String::from_utf8_lossy(url), String::from_utf8_lossy(server.name()))
+            format!("'{}' of {}", wire::shown(url), wire::shown(server.name()))
         }
-        None => format!("'{}'", String::from_utf8_lossy(&alias.target)),
+        None => format!("'{}'", wire::shown(&alias.target)),
     };
     Some(format!(
         "mpm_itk serves each connection in a forked copy of an Apache child, where Python cannot run; {place} would run there \

@@ -35,11 +35,11 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut files = None;
     while let Some(setting) = words.setting() {
         let unknown = |word: &[u8]| {
-            let word = String::from_utf8_lossy(word);
+            let word = wire::shown(word);
             format!("Invalid option to {}. '{word}' is not one of {OPTIONS}", place.name)
         };
         let setting = setting.map_err(|word| unknown(&word))?;
-        let value = String::from_utf8_lossy(&setting.value).into_owned();
+        let value = wire::shown(&setting.value).into_owned();
         match &setting.name[..] {
             b"settings" if value.is_empty() => {
                 return Err(
@@ -101,7 +101,7 @@ fn target(django: &Django) -> Result<Vec<u8>, String> {
         ));
     }
     // Named settings first: with others it is another application.
-    let settings = String::from_utf8_lossy(&django.settings).replace('.', "/");
+    let settings = wire::shown(&django.settings).replace('.', "/");
     let named = [format!("{settings}.py"), format!("{settings}/__init__.py")];
     let named = named.into_iter().filter(|_| !settings.is_empty());
     let mut files = named.chain(["manage.py".into()]).map(|file| project.join(file));

@@ -12,7 +12,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let (mut process, mut application) = (None, None);
     while let Some(setting) = words.setting() {
         let invalid = |word: &[u8]| {
-            let word = String::from_utf8_lossy(word);
+            let word = wire::shown(word);
             format!(
                 "Invalid option to WSGI import script definition. '{word}' is neither process-group= nor application-group="
             )

@@ -33,7 +33,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String
 }
 
 fn unknown(word: &[u8], known: &str) -> String {
-    let word = String::from_utf8_lossy(word);
+    let word = wire::shown(word);
     format!("Invalid option to WSGI script alias definition. '{word}' is not one of {known}")
 }
 
@@ -43,13 +43,13 @@ pub fn check(alias: &Alias, place: &Place<'_>) -> Result<(), String> {
         daemon::require(place, process)?;
     }
     let Some(path) = alias.warm_ups.iter().find(|path| !alias.covers(path)) else { return Ok(()) };
-    let path = String::from_utf8_lossy(path);
+    let path = wire::shown(path);
     Err(match &alias.url {
         Url::Match(_) | Url::Nothing => {
             "warmup= works with a URL path, not with a regular expression.".into()
         }
         Url::Prefix(url) => {
-            let url = String::from_utf8_lossy(url);
+            let url = wire::shown(url);
             format!(
                 "warmup={path} must be a URL path as visitors use it, at or below '{url}', such as warmup={url}"
             )

@@ -8,7 +8,7 @@ const MUTEXES: [&str; 6] = ["default", "flock", "fcntl", "sysvsem", "posixsem", 
 /// The setter of WSGISocketPrefix.
 pub fn set_prefix(place: &mut Place<'_>, value: &[u8]) -> Result<(), String> {
     let prefix = place.httpd.absolute(value).filter(|_| !value.is_empty()).ok_or_else(|| {
-        let value = String::from_utf8_lossy(value);
+        let value = wire::shown(value);
         format!(
             "Invalid WSGISocketPrefix '{value}'. It must be a path: the names of the sockets begin with it"
         )
@@ -24,7 +24,7 @@ pub fn check_mutex(value: &[u8]) -> Result<(), String> {
     }
     Err(format!(
         "Accept mutex lock mechanism '{}' is invalid. Valid accept mutex mechanisms for this platform are: {}.",
-        String::from_utf8_lossy(value),
+        wire::shown(value),
         MUTEXES.join(", ")
     ))
 }

@@ -14,7 +14,7 @@ use kept::{Kept, KeptGroup};
 use pythons::Python;
 use std::os::fd::{IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use wire::codec::{Writer, hash};
 use wire::scoreboard::{self, Board, Scoreboard, WorkerSlot};
 use wire::{frame, message};
@@ -83,7 +83,7 @@ impl ProcessGroup {
 
     /// The group's name, for messages.
     pub fn name(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.group.name)
+        wire::shown(&self.group.name)
     }
 }
 
@@ -95,12 +95,12 @@ static MAKER: AtomicU32 = AtomicU32::new(0);
 
 /// All groups.
 pub fn all() -> Vec<&'static ProcessGroup> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    os::lock(&GROUPS).clone()
 }
 
 /// The group of this name.
 pub fn find(name: &[u8]) -> Option<&'static ProcessGroup> {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).iter().find(|live| live.group.name == name).copied()
+    os::lock(&GROUPS).iter().find(|live| live.group.name == name).copied()
 }
 
 /// Clears the places of processes that have ended without anybody to see it.
@@ -126,12 +126,12 @@ pub fn longest_shutdown() -> std::time::Duration {
 
 /// Whether there are no process groups.
 pub fn none() -> bool {
-    GROUPS.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    os::lock(&GROUPS).is_empty()
 }
 
 /// Forgets them all, when the configuration goes.
 pub fn forget_all() {
-    let groups = std::mem::take(&mut *GROUPS.lock().unwrap_or_else(PoisonError::into_inner));
+    let groups = std::mem::take(&mut *os::lock(&GROUPS));
     python::forget();
     // Children of the parent that end have a copy of its pools, and perhaps threads that look there yet.
     if MAKER.swap(0, Ordering::Relaxed) == std::process::id() {
@@ -224,7 +224,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         let board = match map(kept_group.scoreboard, kept_group.slots, group.threads) {
             Ok(mapped) => mapped,
             Err(error) => {
-                let name = String::from_utf8_lossy(&group.name);
+                let name = wire::shown(&group.name);
                 let text = format!(
                     "the scoreboard of process group '{name}' cannot be mapped: {error}; restart Apache"
                 );
@@ -237,7 +237,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         if let Err(why) = &python {
             let text = format!(
                 "the python of process group '{}' cannot be used: {why}; processes of the group that are running keep serving",
-                String::from_utf8_lossy(&group.name)
+                wire::shown(&group.name)
             );
             log::server_message(Some(main), message::GROUP_UNUSABLE, text);
         }
@@ -260,14 +260,14 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
         })));
     }
     MAKER.store(std::process::id(), Ordering::Relaxed);
-    *GROUPS.lock().unwrap_or_else(PoisonError::into_inner) = groups;
+    *os::lock(&GROUPS) = groups;
     hook::Outcome::Go
 }
 
 /// Processes of a group hold its socket and its scoreboard, and any code in them can spoil both: what could not be used is made anew.
 fn heal(main: Server<'_>, group: &GroupOptions, identity: &Account, kept: &mut KeptGroup, serial: u64) {
     let say = |what: &str| {
-        let name = String::from_utf8_lossy(&group.name);
+        let name = wire::shown(&group.name);
         log::server_message(
             Some(main),
             message::GROUP_HEALED,
@@ -340,12 +340,12 @@ fn create(
         path.truncate(path.len() - ".sock".len());
         path.extend_from_slice(another.as_bytes());
     }
-    let shown = String::from_utf8_lossy(&path).into_owned();
+    let shown = wire::shown(&path).into_owned();
     if path.len() > os::LONGEST_PATH {
         return Err(format!(
             "the socket of process group '{}' cannot be created: its path '{shown}' has {} characters and the limit is {}; \
              shorten WSGISocketPrefix",
-            String::from_utf8_lossy(&group.name),
+            wire::shown(&group.name),
             path.len(),
             os::LONGEST_PATH
         ));
@@ -357,7 +357,7 @@ fn create(
     {
         return Err(format!(
             "the socket '{shown}' of process group '{}' could not be reached: {}",
-            String::from_utf8_lossy(&group.name),
+            wire::shown(&group.name),
             obstacle.or("move it with WSGISocketPrefix")
         ));
     }
@@ -377,7 +377,7 @@ fn create(
 
 /// Listens at a path, in the place of whatever is there.
 fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
-    let shown = String::from_utf8_lossy(path);
+    let shown = wire::shown(path);
     let owner = users::is_root().then_some(group.socket_user.unwrap_or(apache_user().uid));
     let _ = std::fs::remove_file(&*shown);
     os::listen(path, owner, group.listen_backlog).map_err(|(what, error)| {
@@ -393,7 +393,7 @@ fn listen(path: &[u8], group: &GroupOptions) -> Result<OwnedFd, String> {
         };
         format!(
             "the socket '{shown}' of process group '{}' cannot be created: {what} ({error}); {remedy}",
-            String::from_utf8_lossy(&group.name)
+            wire::shown(&group.name)
         )
     })
 }

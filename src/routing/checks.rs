@@ -8,7 +8,7 @@ use wire::message as msg;
 /// The checks in their order; the first that fails answers the request.
 pub fn run(r: Request<'_>, alias: Option<&Alias>) -> Result<(), Status> {
     let config = r.dir_config();
-    let script = String::from_utf8_lossy(r.filename());
+    let script = wire::shown(r.filename());
     if alias.is_none() && !r.may_execute() {
         r.log(msg::EXEC_CGI_OFF, format_args!("Options ExecCGI is off in this directory: {script}"));
         return Err(Status(403));
@@ -47,7 +47,7 @@ fn body(r: Request<'_>, config: &DirConfig) -> Result<(), Status> {
     let headers = r.headers_in();
     if let Some(coding) = headers.get(c"Transfer-Encoding") {
         if !coding.eq_ignore_ascii_case(b"chunked") {
-            let coding = String::from_utf8_lossy(coding);
+            let coding = wire::shown(coding);
             r.log(
                 msg::TRANSFER_ENCODING,
                 format_args!("Unexpected value for Transfer-Encoding of '{coding}' supplied."),
@@ -62,7 +62,7 @@ fn body(r: Request<'_>, config: &DirConfig) -> Result<(), Status> {
         let Some(length) =
             std::str::from_utf8(length).ok().and_then(|text| text.parse::<i64>().ok()).filter(|l| *l >= 0)
         else {
-            let length = String::from_utf8_lossy(length);
+            let length = wire::shown(length);
             r.log(
                 msg::CONTENT_LENGTH_BAD,
                 format_args!("Invalid Content-Length header value of '{length}' was supplied."),

@@ -38,7 +38,7 @@ impl hook::Handle for Handler {
         if let Some(allowed) = &config.restrict_process
             && !allowed.iter().any(|name| **name == *route.process_group)
         {
-            let group = String::from_utf8_lossy(&route.process_group);
+            let group = wire::shown(&route.process_group);
             let text = format!(
                 "Daemon process called '{group}' cannot be accessed by this WSGI application: see WSGIRestrictProcess"
             );

@@ -8,6 +8,7 @@
 //! starts. No I/O happens here, but that [`scripts`] looks at files.
 
 pub mod abi;
+pub mod backoff;
 pub mod codec;
 pub mod control;
 pub mod exit_rule;
@@ -32,6 +33,11 @@ pub use level::Level;
 pub use message::Message;
 pub use slice::{Buffer, Pair, Slice};
 pub use stamp::Stamp;
+
+/// Bytes as a log line shows them: what is no UTF-8 becomes U+FFFD.
+pub fn shown(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
 
 /// Bytes of a start registry, whose size is fixed by whoever makes it; what stands where is the engine's.
 pub const REGISTRY_SIZE: u64 = 17 << 20;

@@ -31,6 +31,11 @@ impl Message {
         self.0.level
     }
 
+    /// A line of the log: the number, and what is to be said.
+    pub fn line(self, text: impl fmt::Display) -> String {
+        format!("{self}: {text}")
+    }
+
     /// What happened, what follows from it, and what to do.
     pub fn explanation(self) -> [&'static str; 3] {
         [self.0.when, self.0.then, self.0.remedy]

@@ -125,7 +125,7 @@ impl InterpreterState {
     /// Has a reference given back by the next thread that attaches. May be called detached. Answers how many bytes
     /// wait; `size` is this one's.
     pub fn release_later(&self, object: super::Owned, size: usize) -> usize {
-        self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(object);
+        os::lock(&self.pending).push(object);
         self.pending_bytes.fetch_add(size, Ordering::Relaxed) + size
     }
 
@@ -136,8 +136,7 @@ impl InterpreterState {
         }
         assert!(py.interpreter() == self.id(), "objects of another interpreter");
         self.pending_bytes.store(0, Ordering::Relaxed);
-        let pending =
-            std::mem::take(&mut *self.pending.lock().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        let pending = std::mem::take(&mut *os::lock(&self.pending));
         for object in pending {
             object.release(py);
         }

@@ -2,7 +2,8 @@
 
 use super::link::Link;
 use crate::python::{InterpreterCell, Py, native_id, thread_ident, thread_number};
-use crate::runtime::{Interpreter, Output, alarm, lock};
+use crate::runtime::{Interpreter, Output, alarm};
+use os::lock;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};

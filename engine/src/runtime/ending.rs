@@ -4,8 +4,8 @@
 use super::forks;
 use super::loader::Task;
 use super::process::Runtime;
-use super::sync::lock;
 use crate::host;
+use os::lock;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};

@@ -150,7 +150,7 @@ pub fn rule(act: Act) -> Ruling {
 
 /// The script of the application that the calling thread works for.
 pub fn caller() -> Option<String> {
-    let current = || Output::current().map(|output| String::from_utf8_lossy(&output.script).into_owned());
+    let current = || Output::current().map(|output| wire::shown(&output.script).into_owned());
     let only = || {
         let scripts = RULES.get()?.tenants.scripts();
         if let [only] = &scripts[..] { Some(only.clone()) } else { None }

@@ -1,7 +1,7 @@
 //! The gate that every request passes: closed once, when the process ends.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 static GATE: Gate = Gate::new();
@@ -55,7 +55,7 @@ impl Gate {
     /// Closes the gate and waits until everybody has left, up to a time; answers how many are still inside.
     pub fn close(&self, until: Instant) -> usize {
         self.closed.store(true, Ordering::SeqCst);
-        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lock = os::lock(&self.lock);
         loop {
             let inside = self.inside.load(Ordering::SeqCst);
             let rest = until.saturating_duration_since(Instant::now());
@@ -64,7 +64,7 @@ impl Gate {
             }
             // Woken by the last to leave; the time is a bound on a wake-up that came between the two lines above.
             let pause = rest.min(Duration::from_millis(20));
-            lock = self.left.wait_timeout(lock, pause).unwrap_or_else(PoisonError::into_inner).0;
+            lock = os::wait_for(&self.left, lock, pause);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::python::{
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ffi::CStr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use wire::Message;
 
 /// A Python interpreter with the objects that the engine keeps in it.
@@ -121,7 +121,7 @@ impl Interpreter {
         if self.name.is_empty() {
             return format!("main interpreter {}", host::place());
         }
-        format!("sub-interpreter '{}' {}", String::from_utf8_lossy(&self.name), host::place())
+        format!("sub-interpreter '{}' {}", wire::shown(&self.name), host::place())
     }
 
     /// Has an object of so many bytes released by the next thread that attaches here.
@@ -142,7 +142,7 @@ impl Interpreter {
     /// Ends the interpreter if no other thread has a state in it. On a loader, not attached; nothing may use the interpreter
     /// afterwards.
     pub fn end_if_alone(&self) -> bool {
-        let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = os::write_lock(&self.ended);
         if !*ended && self.attach(|py| self.state.is_alone(py)) {
             self.state.end();
             *ended = true;
@@ -152,7 +152,7 @@ impl Interpreter {
 
     /// Attaches like [`Interpreter::attach`], for a thread from outside; `None`: the interpreter has ended.
     pub fn visit<T>(&self, work: impl FnOnce(Py<'_>) -> T) -> Option<T> {
-        let ended = self.ended.read().unwrap_or_else(PoisonError::into_inner);
+        let ended = os::read_lock(&self.ended);
         (!*ended).then(|| self.attach(work))
     }
 
@@ -215,7 +215,7 @@ impl Interpreter {
         text: impl std::fmt::Display,
     ) {
         let exception = raised.take(py);
-        let mut lines = vec![format!("{message}: {text}").into_bytes()];
+        let mut lines = vec![message.line(text).into_bytes()];
         match self.traceback(py, &exception) {
             Ok(trace) => lines.extend(trace),
             // Nothing can be imported, or memory is out: Python prints what it can itself.

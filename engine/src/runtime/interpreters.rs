@@ -7,7 +7,7 @@ use crate::host;
 use crate::python::InterpreterState;
 use rustc_hash::FxHashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use wire::message as msg;
 
 /// Spoiled interpreters that a process leaves; each costs some MiB.
@@ -40,12 +40,12 @@ impl Interpreters {
 
     /// All of them, the main one first.
     pub fn all(&self) -> Vec<Arc<Interpreter>> {
-        self.all.read().unwrap_or_else(PoisonError::into_inner).clone()
+        os::read_lock(&self.all).clone()
     }
 
     /// The interpreter that a group has now.
     pub fn current(&self, group: &[u8]) -> Option<Arc<Interpreter>> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).get(group).cloned()
+        os::read_lock(&self.current).get(group).cloned()
     }
 
     /// A spoiled one may be left once more.
@@ -68,18 +68,15 @@ impl Interpreters {
             self.left.fetch_add(1, Ordering::Relaxed);
         })?;
         native::count_interpreter();
-        self.all.write().unwrap_or_else(PoisonError::into_inner).push(interpreter.clone());
-        self.current
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(group.into(), interpreter.clone());
+        os::write_lock(&self.all).push(interpreter.clone());
+        os::write_lock(&self.current).insert(group.into(), interpreter.clone());
         Ok(interpreter)
     }
 }
 
 /// Logs that an interpreter is about to be made, in the words of mod_wsgi, which people look for in logs.
 fn say_making(group: &[u8]) {
-    let (group, place) = (String::from_utf8_lossy(group), host::place());
+    let (group, place) = (wire::shown(group), host::place());
     let place = place.strip_prefix("of ").map_or_else(|| place.clone(), |process| format!("in {process}"));
     host::message(msg::INTERPRETER_MADE, format_args!("Creating sub-interpreter '{group}' {place}."));
 }

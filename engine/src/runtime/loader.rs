@@ -5,10 +5,10 @@
 //! place back when the import has ended after all.
 
 use super::interpreter::Interpreter;
-use super::sync::lock;
 use crate::python::keep_gil_for_ever;
+use os::lock;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// Stack of a thread that loads scripts: what a process's main thread has.
@@ -101,7 +101,7 @@ impl Loader {
                     return (queue.number, task);
                 }
             }
-            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue = os::wait(&self.changed, queue);
         }
     }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::host;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use wire::{Level, Message};
 
 /// The request's error log, usable beside the link.
@@ -24,7 +24,7 @@ impl RequestLog {
 
     /// Writes one line.
     pub fn line(&self, level: Level, line: &[u8]) {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*os::read_lock(&self.0) {
             Some(log) if log.logs(level) => log.line(level, line),
             Some(_) => {}
             None => host::log(level, line),
@@ -33,11 +33,11 @@ impl RequestLog {
 
     /// Writes a message of the catalogue.
     pub fn message(&self, message: Message, text: impl std::fmt::Display) {
-        self.line(message.level(), format!("{message}: {text}").as_bytes());
+        self.line(message.level(), message.line(text).as_bytes());
     }
 
     /// The request is over.
     pub fn close(&self) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+        os::write_lock(&self.0).take();
     }
 }

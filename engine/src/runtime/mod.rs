@@ -22,7 +22,6 @@ mod package;
 mod process;
 mod settings;
 mod stream;
-mod sync;
 mod text;
 
 pub use exits::ExitRule;
@@ -31,10 +30,10 @@ pub use gate::{Gate, Inside, gate};
 pub use interpreter::{Fit, Interpreter};
 pub use interpreters::Interpreters;
 pub use log::{Log, RequestLog};
+pub use os::lock;
 pub use output::Output;
 pub use process::{
     Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,
 };
 pub use settings::{Settings, interface};
-pub use sync::lock;
 pub use text::{Errors, TextStreams};

@@ -51,7 +51,7 @@ impl Class for Native {
             let Some(message) = message::ALL.iter().find(|message| message.to_string() == number) else {
                 return Err(Problem::Value.raise(py, format_args!("{number} is no message")));
             };
-            log(message.level(), &[number.as_bytes(), b": ", &text.lossy()].concat());
+            log(message.level(), message.line(wire::shown(&text.lossy())).as_bytes());
             Ok(Bound::none(py))
         });
         members.method(c"may_end", |py, _: &Native, args: Args<'_, '_>| {
@@ -75,7 +75,7 @@ impl Class for Native {
         members.method(c"ends", |py, _: &Native, args: Args<'_, '_>| {
             args.count(1, 1)?;
             if let Some(text) = args.get(0) {
-                host::ends(&String::from_utf8_lossy(&text.lossy()));
+                host::ends(&wire::shown(&text.lossy()));
             }
             Ok(Bound::none(py))
         });

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::log::RequestLog;
-use super::sync::lock;
+use os::lock;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

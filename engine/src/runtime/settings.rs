@@ -48,7 +48,7 @@ impl Settings {
     /// How a process of the group died, where it is the one that died last.
     pub fn death_of(&self, pid: u32) -> Option<String> {
         let is_known = pid != 0 && self.process.died == pid;
-        is_known.then(|| String::from_utf8_lossy(&self.process.died_by).into_owned())
+        is_known.then(|| wire::shown(&self.process.died_by).into_owned())
     }
 
     /// Threads that may wait for a start: the others are left for what needs no Python.

@@ -11,12 +11,8 @@ fn alone(test: &str) {
     let program = std::env::current_exe().unwrap();
     let name = format!("tests::ending::{test}");
     let run = Command::new(program).args(["--exact", "--ignored", &name]).output().unwrap();
-    let text = String::from_utf8_lossy(&run.stdout);
-    assert!(
-        run.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&run.stderr)
-    );
+    let text = wire::shown(&run.stdout);
+    assert!(run.status.success() && text.contains("1 passed"), "{text}{}", wire::shown(&run.stderr));
 }
 
 #[test]

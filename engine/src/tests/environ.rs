@@ -97,7 +97,7 @@ fn whatever_is_cached_the_environ_is_what_was_sent() {
             let name = format!("R_{}", numbers.below(900));
             let value = &values[numbers.below(values.len())];
             ask = ask.set(&name, value);
-            sent.insert(name, String::from_utf8_lossy(value).into_owned());
+            sent.insert(name, wire::shown(value).into_owned());
         }
         let expected: String = sent.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
         assert_eq!(ask.send().ok(), expected);

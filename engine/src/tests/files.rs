@@ -35,7 +35,7 @@ fn data() -> Vec<u8> {
 fn lengths(answer: &super::Answer) -> Vec<String> {
     let head = answer.head.clone().unwrap();
     let lengths = head.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
-    lengths.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+    lengths.map(|(_, value)| wire::shown(value).into_owned()).collect()
 }
 
 #[test]

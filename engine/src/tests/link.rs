@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use wire::Level;
 use wire::abi::ReadError;
 
@@ -84,7 +84,7 @@ impl Double {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        os::lock(&self.seen)
     }
 
     fn at(&self, method: &str) {
@@ -161,8 +161,8 @@ pub struct Record(pub Arc<Mutex<Seen>>);
 
 impl Log for Record {
     fn line(&self, _: Level, line: &[u8]) {
-        let line = String::from_utf8_lossy(line).into_owned();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
+        let line = wire::shown(line).into_owned();
+        os::lock(&self.0).lines.push(line);
     }
 
     fn logs(&self, _: Level) -> bool {

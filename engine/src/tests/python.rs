@@ -8,7 +8,7 @@ use crate::wsgi;
 use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, Once};
 use wire::Level;
 use wire::settings::{Interpreter, Process};
 
@@ -20,8 +20,8 @@ struct Lines;
 
 impl Host for Lines {
     fn log(&self, _: Level, line: &[u8]) {
-        let line = String::from_utf8_lossy(line).into_owned();
-        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let line = wire::shown(line).into_owned();
+        os::lock(&LINES).push(line);
     }
 
     fn logs(&self, _: Level) -> bool {
@@ -31,7 +31,7 @@ impl Host for Lines {
 
 /// What was logged outside of requests, by anybody so far: those lines that have `part` in them.
 pub fn host_lines(part: &str) -> Vec<String> {
-    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = os::lock(&LINES);
     lines.iter().filter(|line| line.contains(part)).cloned().collect()
 }
 
@@ -48,7 +48,7 @@ impl Entry for Begin {
     unsafe fn embed(py: Py<'_>, _: NonNull<()>) -> python::Result<()> {
         // SAFETY: Ctrl-C ends the tests, whatever Python installed.
         unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-        let ready = READY.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ready = os::lock(&READY).take();
         let begun = || ready.into_iter().for_each(|ready| ready.send(()).unwrap_or_default());
         python::initialise()
             .and_then(|()| wsgi::start(py, settings(), begun))
@@ -88,7 +88,7 @@ pub fn start() {
     STARTED.call_once(|| {
         host::set(Box::new(Lines));
         let (ready, begun) = sync_channel(1);
-        *READY.lock().unwrap_or_else(PoisonError::into_inner) = Some(ready);
+        *os::lock(&READY) = Some(ready);
         let main = std::thread::Builder::new().name("python-main".into()).stack_size(8 << 20);
         main.spawn(run).expect("a thread can be started");
         begun.recv().expect("Python starts");

@@ -7,7 +7,7 @@ use crate::startup::Script;
 use crate::wsgi::{self, Facts, Pages};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use wire::Stamp;
 use wire::abi::{End, Outcome, ReadError};
 use wire::plan::StartPlan;
@@ -25,7 +25,7 @@ static DIRECTORY: LazyLock<Mutex<PathBuf>> = LazyLock::new(|| {
 });
 
 fn directory() -> MutexGuard<'static, PathBuf> {
-    DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner)
+    os::lock(&DIRECTORY)
 }
 
 /// The lines of `source` without the indentation that all of them have.
@@ -221,7 +221,7 @@ impl Ask<'_> {
         let (link, log) = (Double::new(self.plan, &seen), Box::new(Record(seen.clone())));
         let outcome =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wsgi::serve(request, link, log)));
-        let seen = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let seen = std::mem::take(&mut *os::lock(&seen));
         let Seen { head, parts, flushes, reads, lines } = seen;
         let none = Outcome::of(End::Truncated, 0);
         (Answer { outcome: none, head, parts, flushes, reads, lines }, outcome)
@@ -259,7 +259,7 @@ impl Answer {
     #[track_caller]
     pub fn ok(&self) -> String {
         assert_eq!(self.outcome, Outcome::of(End::Complete, 0), "{}", self.log());
-        String::from_utf8_lossy(&self.body()).into_owned()
+        wire::shown(&self.body()).into_owned()
     }
 
     /// The log of a request that failed before anything was sent.

@@ -7,8 +7,9 @@
 use super::report::frames_of_threads;
 use crate::python::{Bound, Owned, Py, Raised, Result};
 use crate::requests::{ActiveRequest, Interrupt};
-use crate::runtime::{Interpreter, Runtime, lock};
+use crate::runtime::{Interpreter, Runtime};
 use crate::startup::current;
+use os::lock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -187,9 +188,7 @@ pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
             let frame = frames.into_iter().find(|(ident, _)| *ident == call.thread() as i64);
             let Some((_, frame)) = frame else { return Ok(Vec::new()) };
             let lines = interpreter.ask(py, c"frame_lines", &[&frame])?;
-            (0..lines.count())
-                .map(|at| Ok(String::from_utf8_lossy(&lines.item(at)?.lossy()).into_owned()))
-                .collect()
+            (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()
         };
         let stack = stand().unwrap_or_else(|raised| forget(py, raised));
         if !call.inside.get(py) {
@@ -197,7 +196,7 @@ pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
         }
         let text = format!(
             "a request of '{}' has run for {:.1} s and is interrupted (request-timeout); its stack:",
-            String::from_utf8_lossy(call.script()),
+            wire::shown(call.script()),
             call.age().as_secs_f64()
         );
         call.message(msg::REQUEST_TIMEOUT, text);

@@ -32,7 +32,7 @@ pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> V
 }
 
 fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
-    let label = String::from_utf8_lossy(interpreter.name()).into_owned();
+    let label = wire::shown(interpreter.name()).into_owned();
     let read = || -> Result<Known> {
         let (mut threads, mut waits) = (Vec::new(), Vec::new());
         let list = interpreter.ask(py, c"threads", &[])?;
@@ -73,7 +73,7 @@ fn describe(
     let write = || -> Result<Vec<String>> {
         let label = |frame: &Bound<'_>| {
             let interpreter = interpreters.iter().find(|interpreter| interpreter.owns(frame)).unwrap_or(main);
-            Bound::str(py, &String::from_utf8_lossy(interpreter.name()))
+            Bound::str(py, &wire::shown(interpreter.name()))
         };
         let mut frames = Vec::new();
         for (ident, frame) in frames_of_threads(py, main, attempt)? {
@@ -99,13 +99,12 @@ fn describe(
         }
         // Threads of requests are Python's only once an application asks for its current thread.
         for request in ActiveRequest::running() {
-            let label = String::from_utf8_lossy(request.interpreter.name()).into_owned();
+            let label = wire::shown(request.interpreter.name()).into_owned();
             let ident = request.thread() as i64;
             let known = known.iter().filter(|known| known.label == label).flat_map(|known| &known.threads);
             if !known.into_iter().any(|(other, ..)| *other == ident) {
                 let seconds = request.age().as_secs_f64();
-                let name =
-                    format!("request of {} since {seconds:.1} s", String::from_utf8_lossy(request.script()));
+                let name = format!("request of {} since {seconds:.1} s", wire::shown(request.script()));
                 let (label, name) = (Bound::str(py, &label)?, Bound::str(py, &name)?);
                 let native = Bound::int(py, request.native_thread() as i64)?;
                 threads.push(Bound::tuple(
@@ -119,9 +118,7 @@ fn describe(
             c"describe",
             &[&Bound::list(py, frames)?, &Bound::list(py, threads)?, &Bound::list(py, waits)?],
         )?;
-        (0..lines.count())
-            .map(|at| Ok(String::from_utf8_lossy(&lines.item(at)?.lossy()).into_owned()))
-            .collect()
+        (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()
     };
     write().unwrap_or_else(|raised| {
         let class = raised.class_name(py);

@@ -124,7 +124,7 @@ impl Watch {
     /// What `faulthandler` has written.
     fn dumped(&self) -> Vec<String> {
         let bytes = self.alarm.dump.read(0, 1 << 18);
-        let text = String::from_utf8_lossy(&bytes);
+        let text = wire::shown(&bytes);
         let lines = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
         self.alarm.dump.clear();
         lines

@@ -104,7 +104,7 @@ impl Answer {
                 return Ok(());
             }
             if let Some(before) = before {
-                let shown = [before, &*value].map(String::from_utf8_lossy);
+                let shown = [before, &*value].map(wire::shown);
                 let text = format!("Content-Length headers that differ: {} and {}", shown[0], shown[1]);
                 return Err(Problem::Value.raise(py, text));
             }

@@ -33,7 +33,7 @@ pub fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
         raised.forget(py);
         let text = format!(
             "a request of '{}' was interrupted after {:.1} s (request-timeout)",
-            String::from_utf8_lossy(call.script()),
+            wire::shown(call.script()),
             call.age().as_secs_f64()
         );
         call.message(message::REQUEST_INTERRUPTED, text);
@@ -61,7 +61,7 @@ pub fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
 
 /// `Exception ValueError occurred processing WSGI script '…' in …`
 pub fn failure_text(call: &Call, py: Py<'_>, raised: &Raised) -> String {
-    let path = String::from_utf8_lossy(call.script());
+    let path = wire::shown(call.script());
     format!(
         "Exception {} occurred processing WSGI script '{path}' in {}",
         raised.class_name(py),

@@ -5,7 +5,7 @@
 
 use super::call::Call;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use wire::message;
 
 /// The headers. `Proxy-Status` is none of them: it is for the client.
@@ -45,7 +45,7 @@ impl HopByHop {
             let text = format!(
                 "'{}' answers with the header '{name}', which only the server may set (RFC 9110, 7.6.1); the header is \
                  left out. Each process logs this once",
-                String::from_utf8_lossy(call.script())
+                wire::shown(call.script())
             );
             call.message(message::HOP_BY_HOP, text);
         }
@@ -57,7 +57,7 @@ fn said(script: &[u8], context: &str, more: u16) -> u16 {
     /// Applications that are remembered; of others nothing is said, so that a log cannot be flooded either.
     const MOST: usize = 1000;
     static SAID: Mutex<FxHashMap<(Vec<u8>, String), u16>> = Mutex::new(FxHashMap::with_hasher(FxBuildHasher));
-    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut said = os::lock(&SAID);
     let key = (script.to_vec(), context.to_owned());
     if said.len() >= MOST && !said.contains_key(&key) {
         return more;

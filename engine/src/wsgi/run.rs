@@ -24,8 +24,7 @@ pub fn run<'a, 'py>(
     let application = match call.interpreter.callable(py, module, script.callable) {
         Ok(Some(application)) => application,
         Ok(None) => {
-            let (path, name) =
-                (String::from_utf8_lossy(script.path), String::from_utf8_lossy(script.callable));
+            let (path, name) = (wire::shown(script.path), wire::shown(script.callable));
             call.message(
                 message::CALLABLE_MISSING,
                 format_args!("Target WSGI script '{path}' does not contain WSGI application '{name}'"),

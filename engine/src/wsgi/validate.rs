@@ -9,7 +9,7 @@ fn is_control(byte: u8) -> bool {
 
 /// The code of a status line: three digits, alone or followed by a space and a reason.
 pub fn status(line: &[u8]) -> Result<i32, String> {
-    let shown = || String::from_utf8_lossy(line).into_owned();
+    let shown = || wire::shown(line).into_owned();
     let digits = line.iter().take(3).filter(|byte| byte.is_ascii_digit()).count();
     if digits < 3 || line.get(3).is_some_and(u8::is_ascii_digit) {
         return Err(format!("status code must be a 3 digit integer: {}", shown()));
@@ -33,7 +33,7 @@ pub fn name(name: &[u8]) -> Result<(), String> {
     if name.is_empty() {
         return Err("header name is empty".into());
     }
-    let shown = || String::from_utf8_lossy(name).into_owned();
+    let shown = || wire::shown(name).into_owned();
     for &byte in name {
         if byte == b' ' {
             return Err(format!("space character in header name: {}", shown()));
@@ -50,7 +50,7 @@ pub fn name(name: &[u8]) -> Result<(), String> {
 
 /// A header's value.
 pub fn value(value: &[u8]) -> Result<(), String> {
-    let shown = || String::from_utf8_lossy(value).escape_debug().to_string();
+    let shown = || wire::shown(value).escape_debug().to_string();
     match value.iter().find(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
         Some(0) => Err(format!("null character in header value: {}", shown())),
         Some(_) => Err(format!("carriage return/line feed character in header value: {}", shown())),
@@ -64,7 +64,7 @@ pub fn content_length(value: &[u8]) -> Result<u64, String> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { text.parse::<u64>().ok() } else { None };
-    let error = || format!("invalid Content-Length header value: {}", String::from_utf8_lossy(value));
+    let error = || format!("invalid Content-Length header value: {}", wire::shown(value));
     // httpd counts with a sign.
     number.filter(|number| i64::try_from(*number).is_ok()).ok_or_else(error)
 }

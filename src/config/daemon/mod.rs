@@ -47,7 +47,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
                 "Invalid {} for WSGI daemon process. {}={} {rule}",
                 row.thing,
                 row.name,
-                String::from_utf8_lossy(&setting.value)
+                wire::shown(&setting.value)
             ),
         })?;
     }
@@ -65,7 +65,7 @@ const RETIRED: [(&str, &str); 2] = [
 
 /// The first word, if it may be the name of a group.
 fn name(word: Vec<u8>) -> Result<Vec<u8>, String> {
-    let text = String::from_utf8_lossy(&word);
+    let text = wire::shown(&word);
     let option = text.split_once('=').is_some_and(|(name, _)| OPTIONS.iter().any(|row| row.name == name));
     let why = match &text[..] {
         "" => "The name is the first word, before the options",
@@ -77,7 +77,7 @@ fn name(word: Vec<u8>) -> Result<Vec<u8>, String> {
 }
 
 fn unknown(word: &[u8]) -> String {
-    let text = String::from_utf8_lossy(word);
+    let text = wire::shown(word);
     let name = text.split('=').next().unwrap_or_default();
     let known = OPTIONS.iter().map(|row| row.name);
     let why = match nearest(name, known) {

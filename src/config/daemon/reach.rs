@@ -98,7 +98,7 @@ fn difference(first: &GroupOptions, again: &GroupOptions) -> String {
 fn duplicate(group: &GroupOptions, first: &GroupOptions, rule: &str) -> String {
     format!(
         "Name duplicates previous WSGI daemon definition. '{}' is defined at {}: {rule}",
-        String::from_utf8_lossy(&group.name),
+        wire::shown(&group.name),
         first.location
     )
 }
@@ -114,7 +114,7 @@ pub fn require(place: &Place<'_>, name: &[u8]) -> Result<(), String> {
     if name == b"%{GLOBAL}" || place.server.groups.iter().any(|group| group.name == name) {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(name);
+    let text = wire::shown(name);
     let elsewhere = place.httpd.groups_elsewhere();
     let user = place.httpd.server_name();
     let mut definitions = elsewhere.iter().filter(|there| there.group.name == name);
@@ -134,7 +134,7 @@ pub fn require(place: &Place<'_>, name: &[u8]) -> Result<(), String> {
              with the same ServerName can use it; put ServerName above this line, in both"
         ))
     } else {
-        let (owner, user) = (String::from_utf8_lossy(owner), String::from_utf8_lossy(&user));
+        let (owner, user) = (wire::shown(owner), wire::shown(&user));
         Err(format!(
             "WSGI process group not accessible. '{text}' is defined at {there}, for the ServerName '{owner}', and this host \
              is '{user}': define it outside virtual hosts to share it"

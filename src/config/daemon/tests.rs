@@ -36,7 +36,7 @@ impl Httpd for (&[Elsewhere], &str, bool) {
             b"site" => 1001,
             _ => return None,
         };
-        let name = String::from_utf8_lossy(name).into_owned();
+        let name = wire::shown(name).into_owned();
         Some(Account { uid, gid: uid, name: Some(name), home: Some(b"/srv".into()) })
     }
     fn user_numbered(&self, uid: u32) -> Option<Account> {

@@ -212,7 +212,7 @@ impl Value<'_> {
     }
 
     fn nobody<T>(self, kind: &str) -> Result<T, Wrong> {
-        let name = String::from_utf8_lossy(self.text);
+        let name = wire::shown(self.text);
         must(format!("names an unknown {kind}: this system has no {kind} '{name}'"))
     }
 }

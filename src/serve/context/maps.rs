@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::ptr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once};
 use std::time::{Duration, Instant};
 
 /// Smaller files are read, larger ones left to httpd.
@@ -86,7 +86,7 @@ static KEPT: Mutex<Vec<Kept>> = Mutex::new(Vec::new());
 static FILLED: Condvar = Condvar::new();
 
 fn kept() -> MutexGuard<'static, Vec<Kept>> {
-    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
+    os::lock(&KEPT)
 }
 
 /// Filesystems of this machine, on which a file that only root can write is as long as it was. Of a network's, and of those
@@ -149,14 +149,14 @@ fn sweeps() -> bool {
             let mut kept = kept();
             loop {
                 kept = if kept.is_empty() {
-                    FILLED.wait(kept).unwrap_or_else(PoisonError::into_inner)
+                    os::wait(&FILLED, kept)
                 } else {
-                    FILLED.wait_timeout(kept, KEEP / 4).unwrap_or_else(PoisonError::into_inner).0
+                    os::wait_for(&FILLED, kept, KEEP / 4)
                 };
                 kept.retain(|one| one.used.elapsed() < KEEP);
             }
         });
-        *THREAD.lock().unwrap_or_else(PoisonError::into_inner) = started.is_ok();
+        *os::lock(&THREAD) = started.is_ok();
     });
-    *THREAD.lock().unwrap_or_else(PoisonError::into_inner)
+    *os::lock(&THREAD)
 }

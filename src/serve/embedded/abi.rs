@@ -53,7 +53,7 @@ fn request<'a>(handle: LogHandle<'a>) -> Request<'a> {
 extern "C" fn ready(engine: Option<&'static Engine>, why: Slice<'_>) {
     guard((), || {
         os::restore_interrupt();
-        engine::answered(engine.ok_or_else(|| String::from_utf8_lossy(why.get()).into_owned()));
+        engine::answered(engine.ok_or_else(|| wire::shown(why.get()).into_owned()));
     });
 }
 

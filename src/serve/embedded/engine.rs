@@ -53,7 +53,7 @@ pub fn answered(answer: Result<&'static Engine, String>) {
             engine.version
         ))
     });
-    let mut place = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut place = os::lock(&ANSWER);
     // The first answer counts: python-main reports its own end too.
     place.get_or_insert(answer);
     ANSWERED.notify_all();
@@ -62,7 +62,7 @@ pub fn answered(answer: Result<&'static Engine, String>) {
 /// Waits for the engine's answer, on the thread that has started Python.
 pub fn wait_for(deadline: Duration) -> Result<&'static Engine, Refusal> {
     let begun = Instant::now();
-    let mut answer = ANSWER.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut answer = os::lock(&ANSWER);
     loop {
         if let Some(answer) = answer.take() {
             return answer.map_err(Refusal::Failed);
@@ -74,7 +74,7 @@ pub fn wait_for(deadline: Duration) -> Result<&'static Engine, Refusal> {
             return Err(Refusal::Stopping);
         }
         let pause = Duration::from_millis(50);
-        answer = ANSWERED.wait_timeout(answer, pause).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        answer = os::wait_for(&ANSWERED, answer, pause);
     }
 }
 

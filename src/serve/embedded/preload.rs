@@ -25,7 +25,7 @@ pub fn run(pool: Pool<'static>, main: Server<'static>) {
         let (mut started, mut left) = (0, Vec::new());
         for candidate in candidates {
             if !candidate.wanted && (started >= BUDGET.0 || begun.elapsed() >= BUDGET.1) {
-                left.push(String::from_utf8_lossy(candidate.script).into_owned());
+                left.push(wire::shown(candidate.script).into_owned());
                 continue;
             }
             started += usize::from(!candidate.wanted);
