@@ -34,6 +34,7 @@ pub struct Answer {
 
 /// Most bytes that it may print on one stream.
 const MOST: usize = 64 << 10;
+
 /// Runs `work` in a separate process as `user` (as the own user, if this is not root). The process ends with the
 /// number that `work` returns, unless it executes a program. The error is that of `work`, or says what the process did
 /// wrong.
