@@ -12,7 +12,7 @@ pub struct Access;
 impl hook::Access for Access {
     fn run(r: Request<'_>) -> Status {
         let Some(script) = &r.dir_config().access_script else { return Status::DECLINED };
-        let path = || String::from_utf8_lossy(&script.path);
+        let path = || wire::shown(&script.path);
         let asked = Asked {
             name: "allow_access",
             texts: &[r.client_host()],
@@ -23,7 +23,7 @@ impl hook::Access for Access {
             Some(Returned::Bool(true)) => return Status::OK,
             Some(Returned::None) => return Status::DECLINED,
             Some(Returned::Bool(false)) => {
-                let file = String::from_utf8_lossy(r.filename());
+                let file = wire::shown(r.filename());
                 let text = format!(
                     "Client denied by server configuration: '{file}' (allow_access() of '{}' returned False)",
                     path()

@@ -29,7 +29,7 @@ pub fn ask(r: Request<'_>, script: &HookScript, asked: &Asked<'_>) -> Option<Ret
         Returned::Raised => None,
         Returned::Missing => {
             let (message, what) = asked.missing;
-            let path = String::from_utf8_lossy(&script.path);
+            let path = wire::shown(&script.path);
             r.log(
                 message,
                 format_args!("Target WSGI {what} script '{path}' does not provide {}()", asked.name),

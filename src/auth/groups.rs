@@ -15,14 +15,14 @@ impl Requirement for Groups {
         if r.user().is_empty() {
             return Verdict::NoUser;
         }
-        let (user, uri) = (String::from_utf8_lossy(r.user()), String::from_utf8_lossy(r.uri()));
+        let (user, uri) = (wire::shown(r.user()), wire::shown(r.uri()));
         let failed = || format!("Authorization of user '{user}' to access '{uri}' failed. ");
         let Some(script) = &r.dir_config().auth_group_script else {
             let text = failed() + "'Require wsgi-group' is set, but no WSGIAuthGroupScript";
             r.log(msg::GROUPS_WITHOUT_SCRIPT, text);
             return Verdict::Denied;
         };
-        let path = || String::from_utf8_lossy(&script.path);
+        let path = || wire::shown(&script.path);
         let asked = Asked {
             name: "groups_for_user",
             texts: &[r.user()],

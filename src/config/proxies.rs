@@ -145,7 +145,7 @@ pub fn set_headers(name: &str, section: &mut DirConfig, line: &[u8]) -> Result<(
     let mut headers = section.trusted_headers.take().map_or_else(Vec::new, |known| known.to_vec());
     let mut words = Words::of(line);
     while let Some(word) = words.word() {
-        let word = String::from_utf8_lossy(&word).into_owned();
+        let word = wire::shown(&word).into_owned();
         if let Some(other) = word.chars().find(|letter| !letter.is_ascii_alphanumeric() && *letter != '-') {
             let remedy = nearest(&word, HEADERS.iter().map(|header| header.name))
                 .map_or_else(String::new, |nearest| format!("; write {nearest}"));
@@ -166,7 +166,7 @@ pub fn set_proxies(name: &str, section: &mut DirConfig, line: &[u8]) -> Result<(
     let mut words = Words::of(line);
     let before = networks.len();
     while let Some(word) = words.word() {
-        let text = String::from_utf8_lossy(&word);
+        let text = wire::shown(&word);
         let network = Network::parse(&text).ok_or_else(|| {
             format!(
                 "Unable to parse trusted proxy IP address/subnet of \"{text}\". {name} takes addresses and networks such as \

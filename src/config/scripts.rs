@@ -30,7 +30,7 @@ pub fn hook(thing: &str, place: &mut ScriptPlace<'_>, line: &[u8]) -> Result<Arc
     let mut words = Words::of(line);
     let path = words.word().ok_or_else(|| format!("Location of {thing} script not supplied."))?;
     let invalid = |word: &[u8]| {
-        let word = String::from_utf8_lossy(word).into_owned();
+        let word = wire::shown(word).into_owned();
         format!("Invalid option to WSGI {thing} script definition. '{word}' is not application-group=")
     };
     let mut script = HookScript { path: (place.absolute)(&path), application_group: b"%{GLOBAL}".to_vec() };
@@ -63,7 +63,7 @@ pub fn handler(place: &mut ScriptPlace<'_>, section: &mut DirConfig, line: &[u8]
         format!(
             "Invalid option to WSGI handler script definition. '{}' is not one of process-group=, application-group= and \
              pass-authorization=",
-            String::from_utf8_lossy(word)
+            wire::shown(word)
         )
     };
     while let Some(setting) = words.setting() {

@@ -32,7 +32,7 @@ pub fn run<'r>(r: Request<'r>, route: &mut Route<'r>) -> Result<(), Status> {
             other => {
                 let text = format!(
                     "{function}() of dispatch script '{}' must return a name as string, or None, not {}",
-                    String::from_utf8_lossy(&script.path),
+                    wire::shown(&script.path),
                     other.kind()
                 );
                 r.log(msg::DISPATCH_RESULT, text);

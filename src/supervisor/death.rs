@@ -1,7 +1,5 @@
 //! How a process ended, in words.
 
-use std::time::Duration;
-
 /// `exit status 1`, `signal 11 (SIGSEGV)`
 pub fn how(status: i32) -> String {
     if libc::WIFSIGNALED(status) {
@@ -55,14 +53,6 @@ fn name(signal: i32) -> &'static str {
     }
 }
 
-/// Time before the next process is started when `count` have failed in a row: none, 1, 2, 4 … 60 s.
-pub fn delay(count: u32) -> Duration {
-    match count {
-        0 => Duration::ZERO,
-        count => Duration::from_secs(1 << (count - 1).min(6)).min(Duration::from_secs(60)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,11 +62,5 @@ mod tests {
         assert_eq!(how(0x0100), "exit status 1");
         assert_eq!(how(11), "signal 11 (SIGSEGV)");
         assert!(is_clean(0) && !is_clean(0x0100) && !is_clean(9));
-    }
-
-    #[test]
-    fn delays_grow() {
-        let delays: Vec<u64> = (0..9).map(|count| delay(count).as_secs()).collect();
-        assert_eq!(delays, [0, 1, 2, 4, 8, 16, 32, 60, 60]);
     }
 }

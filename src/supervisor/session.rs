@@ -98,7 +98,7 @@ fn session_of(pid: u32) -> Option<u32> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // Its name, in parentheses, may hold anything (proc(5)).
     let end = stat.iter().rposition(|byte| *byte == b')')?;
-    let fields = String::from_utf8_lossy(stat.get(end + 1..)?).into_owned();
+    let fields = wire::shown(stat.get(end + 1..)?).into_owned();
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
     let session = fields.nth(2)?.parse().ok()?;

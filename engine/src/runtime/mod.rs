@@ -30,7 +30,6 @@ pub use gate::{Gate, Inside, gate};
 pub use interpreter::{Fit, Interpreter};
 pub use interpreters::Interpreters;
 pub use log::{Log, RequestLog};
-pub use os::lock;
 pub use output::Output;
 pub use process::{
     Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,

@@ -5,9 +5,10 @@ use super::progress::{Progress, Want, Wanted};
 use super::script::Script;
 use super::state::{Counts, Event, NextInterpreter, Ticket};
 use crate::python::{Bound, Owned, Py};
-use crate::runtime::{Interpreter, lock};
+use crate::runtime::Interpreter;
+use os::lock;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 use wire::Stamp;
 use wire::plan::StartPlan;
@@ -87,7 +88,7 @@ impl App {
 
     /// Path of the script, for messages.
     pub fn shown(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.path)
+        wire::shown(&self.path)
     }
 
     /// The key of its start record: of the script as it was then, in a generation of the server; never 0.
@@ -121,7 +122,7 @@ impl App {
         let progress = lock(&self.progress);
         if progress.is_moving() {
             let pause = rest.min(Duration::from_millis(50));
-            drop(self.moved.wait_timeout(progress, pause).unwrap_or_else(PoisonError::into_inner));
+            drop(os::wait_for(&self.moved, progress, pause));
         }
     }
 
@@ -142,7 +143,7 @@ impl App {
 
     /// What serves it; there is nothing until it was ready once.
     pub fn serving(&self) -> Option<Arc<Serving>> {
-        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+        os::read_lock(&self.serving).clone()
     }
 
     /// What a request finds now.
@@ -154,7 +155,7 @@ impl App {
     pub fn serve(&self, interpreter: &Arc<Interpreter>, module: Owned, stamp: Stamp) {
         let seen = Seen(self.seen().0 + 1);
         let serving = Serving { interpreter: interpreter.clone(), module: Some(module), stamp, seen };
-        let old = self.serving.write().unwrap_or_else(PoisonError::into_inner).replace(Arc::new(serving));
+        let old = os::write_lock(&self.serving).replace(Arc::new(serving));
         // Requests may still be at it; it goes with the last of them.
         drop(old);
     }

@@ -12,7 +12,7 @@ use once_cell::sync::OnceCell;
 use os::LockFile;
 use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, RwLock};
 use wire::plan::{StartPlan, WarmUp};
 
 /// What applications speak, as far as their start has to do with it.
@@ -73,7 +73,7 @@ fn registry(settings: &Settings) -> Result<Registry, String> {
 impl Applications {
     /// All that the process serves, or is to serve.
     fn all(&self) -> Vec<Arc<App>> {
-        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().flatten().cloned().collect()
+        os::read_lock(&self.apps).values().flatten().cloned().collect()
     }
 
     /// Counts processes that died at the start of an application, and says so.
@@ -109,7 +109,7 @@ impl Applications {
     /// process of a group may risk it while another one serves.
     pub fn is_bold(&self, first: bool) -> bool {
         let alone = || {
-            let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+            let apps = os::read_lock(&self.apps);
             apps.values().map(Vec::len).sum::<usize>() <= 1
         };
         (first && (self.runtime.settings.process.beside || !self.runtime.settings.process.daemon))
@@ -118,7 +118,7 @@ impl Applications {
 
     /// No other application serves in the interpreter.
     pub fn is_alone_in(&self, app: &App, interpreter: &Arc<Interpreter>) -> bool {
-        let apps = self.apps.read().unwrap_or_else(PoisonError::into_inner);
+        let apps = os::read_lock(&self.apps);
         let mut others = apps.values().flatten().filter(|other| !std::ptr::eq(&***other, app));
         !others.any(|other| {
             other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.interpreter, interpreter))
@@ -132,10 +132,10 @@ impl Applications {
         let find = |apps: &FxHashMap<u64, Vec<Arc<App>>>| {
             apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *script.group).cloned()
         };
-        if let Some(app) = find(&self.apps.read().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(app) = find(&os::read_lock(&self.apps)) {
             return app;
         }
-        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        let mut apps = os::write_lock(&self.apps);
         find(&apps).unwrap_or_else(|| {
             let app = App::new(script, name, plan(), self.runtime.settings.process.startup_requests);
             apps.entry(key).or_default().push(app.clone());

@@ -1,7 +1,8 @@
 //! The attempt that is being made: the watchdog looks at it, and so does the end of the process.
 
 use super::attempt::Attempt;
-use crate::runtime::{alarm, lock};
+use crate::runtime::alarm;
+use os::lock;
 use std::sync::{Arc, Mutex};
 
 static CURRENT: Mutex<Option<Arc<Attempt>>> = Mutex::new(None);

@@ -4,10 +4,9 @@
 //! An application whose start has killed three processes in a row is *held apart*: its record says Failed, so that those
 //! that start now do without it and its neighbours serve; another attempt is made where nobody loses by it.
 
-use super::delay::{delay, fresh_id};
-use super::record::{AtIt, Cause, MOST_AT_IT, Record, Verdict, Watched};
+use super::record::{AtIt, Cause, MOST_AT_IT, Record, Verdict, Watched, fresh_id};
 use super::registry::Registry;
-use crate::runtime::lock;
+use os::lock;
 use os::monotonic as now;
 use std::path::Path;
 
@@ -109,7 +108,7 @@ impl Registry {
                 record.verdict = Verdict::Failed;
                 record.id = if record.id == 0 { fresh_id(key) } else { record.id };
                 let from = if soon { last.since } else { now() };
-                record.next = from + delay(record.attempts).as_micros() as i64;
+                record.next = from + wire::backoff::delay(record.attempts.max(1)).as_micros() as i64;
                 record.said = now();
                 record.cause = Cause { class: "ProcessDied".into(), text, trace: Vec::new() };
             }

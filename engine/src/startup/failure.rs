@@ -58,7 +58,7 @@ pub fn is_of_rules(number: Message) -> bool {
 /// The beginning of the first line.
 pub fn failure_text(number: Message, app: &App, class: &str, context: &str) -> String {
     let what = match &app.plan.django {
-        Some(django) => format!("Django project '{}'", String::from_utf8_lossy(&django.project)),
+        Some(django) => format!("Django project '{}'", wire::shown(&django.project)),
         None => format!("WSGI script '{}'", app.shown()),
     };
     if matches!(number, msg::SCRIPT_UNREADABLE | msg::PRELOAD_UNREADABLE) {

@@ -6,9 +6,9 @@
 //! body, and after some seconds: a gate must not make a site slower than it is.
 
 use super::app::App;
-use crate::runtime::lock;
+use os::lock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 /// A turn lasts no longer than this.
@@ -108,7 +108,7 @@ impl App {
                         waiting = Some(Waiting::begin(most)?);
                     }
                     let rest = LONGEST_TURN.saturating_sub(since.elapsed());
-                    inner = first.free.wait_timeout(inner, rest).unwrap_or_else(PoisonError::into_inner).0;
+                    inner = os::wait_for(&first.free, inner, rest);
                 }
                 _ => {
                     inner.turns += 1;

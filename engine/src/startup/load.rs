@@ -5,7 +5,8 @@ use super::failure::{Failure, at_start, failure_text, is_of_rules};
 use super::script::Script;
 use super::state::{Counts, Event, NextInterpreter};
 use crate::python::{Bound, Py, Raised};
-use crate::runtime::{Interpreter, Output, alarm, forks, lock};
+use crate::runtime::{Interpreter, Output, alarm, forks};
+use os::lock;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::{Message, message as msg};
@@ -20,8 +21,7 @@ impl Attempt {
         let interpreter = match self.applications.interpreter_for(&self.app, self.ticket) {
             Ok(interpreter) => interpreter,
             Err(why) => {
-                let what =
-                    format!("interpreter '{}' cannot be created", String::from_utf8_lossy(&self.app.group));
+                let what = format!("interpreter '{}' cannot be created", wire::shown(&self.app.group));
                 let mut failure = Failure::new(msg::INTERPRETER_FAILED, &self.app, &why);
                 failure.what = what;
                 return (self.settle(false, || ()), Err(failure));
@@ -155,7 +155,7 @@ impl Attempt {
         });
         lock(&self.times).warm_up = begun.elapsed();
         let Some((path, status)) = failed else { return Ok(()) };
-        let path = String::from_utf8_lossy(path);
+        let path = wire::shown(path);
         let mut failure =
             Failure::new(msg::WARM_UP_FAILED, &self.app, &format!("GET {path} answered {status}"));
         failure.what = format!("warm-up request {path} of '{}' answered {status}", self.app.shown());

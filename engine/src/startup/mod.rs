@@ -15,7 +15,6 @@ mod claims;
 mod current;
 mod deaths;
 mod decision;
-mod delay;
 mod failure;
 mod first;
 mod load;

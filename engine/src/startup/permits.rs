@@ -69,7 +69,7 @@ impl Registry {
     pub fn holders(&self) -> Vec<Holder> {
         let holder = |number: u32| {
             let bytes = self.file.read(u64::from(number) * PERMIT, PERMIT as usize);
-            let text = String::from_utf8_lossy(&bytes);
+            let text = wire::shown(&bytes);
             let mut words = text.trim().splitn(3, ' ');
             let pid = words.next()?.parse().ok()?;
             let holds =

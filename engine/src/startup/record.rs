@@ -1,6 +1,5 @@
 //! What the processes of a server know of the start of an application, and how that is written down.
 
-use super::delay::LONGEST_DELAY;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -119,7 +118,7 @@ impl Record {
     /// The record without values that are impossible `now`, because applications may write anything. A time beyond the longest
     /// delay counts as none, so no application is shut out for longer than that.
     pub fn plausible(mut self, now: i64) -> Self {
-        let latest = now + LONGEST_DELAY.as_micros() as i64 + 1_000_000;
+        let latest = now + wire::backoff::LONGEST.as_micros() as i64 + 1_000_000;
         let within = |time: i64, latest: i64| if (0..=latest).contains(&time) { time } else { 0 };
         self.next = within(self.next, latest);
         self.said = within(self.said, now);
@@ -169,7 +168,7 @@ impl Record {
     /// What `encode` wrote. What cannot be understood is left out: any process of the server may have written it.
     pub fn decode(bytes: &[u8]) -> Self {
         let mut record = Self::default();
-        for line in String::from_utf8_lossy(bytes).lines() {
+        for line in wire::shown(bytes).lines() {
             let Some((name, value)) = line.split_once(' ') else { continue };
             match name {
                 "verdict" if value == "proven" => record.verdict = Verdict::Proven,
@@ -205,6 +204,13 @@ fn at_it(value: &str) -> Option<AtIt> {
 
 fn one_line(text: &str) -> String {
     text.chars().take(LONGEST).map(|c| if c == '\n' || c == '\r' { ' ' } else { c }).collect()
+}
+
+/// A number that a person can look for in the log.
+pub fn fresh_id(key: u64) -> u32 {
+    let mixed =
+        key ^ (os::monotonic() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::from(std::process::id());
+    ((mixed >> 32) as u32 ^ mixed as u32).max(1)
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::permits::PERMIT;
 use super::record::{Record, Watched};
 use crate::host;
 use os::{LockFile, monotonic as now};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use wire::message as msg;
 
@@ -66,7 +66,7 @@ impl Registry {
 
     /// Runs `work` with the table locked. `None`: another process does not let go of it.
     pub(super) fn locked<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        let _inside = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let _inside = os::lock(&self.table);
         let looks = if self.is_held() { 1 } else { LOOKS };
         let free = self.file.lock(TABLE_LOCK, looks);
         self.held.store(!free, Ordering::Relaxed);

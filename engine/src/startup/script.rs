@@ -70,7 +70,7 @@ impl Interpreter {
         };
         ask().unwrap_or_else(|raised| {
             let output = Output::current();
-            let path = String::from_utf8_lossy(path);
+            let path = wire::shown(path);
             self.log_exception(
                 py,
                 raised,
@@ -169,7 +169,7 @@ impl Interpreter {
             || -> Result<Vec<String>> { texts(&self.ask(py, c"own_files", &[&Bound::path(py, path)?])?) };
         read().unwrap_or_else(|raised| {
             raised.forget(py);
-            vec![String::from_utf8_lossy(path).into_owned()]
+            vec![wire::shown(path).into_owned()]
         })
     }
 
@@ -190,7 +190,7 @@ impl Interpreter {
             let class = exception.type_name();
             exception.raise().print(py);
             let text = "its traceback is above".to_owned();
-            (Cause { class, text, trace: Vec::new() }, vec![String::from_utf8_lossy(path).into_owned()])
+            (Cause { class, text, trace: Vec::new() }, vec![wire::shown(path).into_owned()])
         })
     }
 
@@ -225,7 +225,7 @@ fn open(py: Py<'_>, path: &[u8], rules: Rules<'_>) -> std::result::Result<File, 
 
 /// A list of `str`.
 fn texts(list: &Bound<'_>) -> Result<Vec<String>> {
-    (0..list.count()).map(|at| Ok(String::from_utf8_lossy(&list.item(at)?.lossy()).into_owned())).collect()
+    (0..list.count()).map(|at| Ok(wire::shown(&list.item(at)?.lossy()).into_owned())).collect()
 }
 
 /// The module was made of the file as it is.

@@ -28,7 +28,7 @@ pub fn stop(limit: Duration) -> Ended {
     let until = begun + limit;
     let running = gate().close(until.checked_sub(FOR_EXIT_FUNCTIONS).unwrap_or(until));
     for request in ActiveRequest::running() {
-        let (script, waited) = (String::from_utf8_lossy(request.script()), request.age().as_secs_f64());
+        let (script, waited) = (wire::shown(request.script()), request.age().as_secs_f64());
         let text =
             format!("the process ends while this request of '{script}' is still running after {waited:.1} s");
         request.message(message::REQUEST_CUT, text);

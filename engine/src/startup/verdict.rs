@@ -3,12 +3,12 @@
 use super::advice;
 use super::attempt::Attempt;
 use super::claims::Claim;
-use super::delay::{delay, fresh_id};
 use super::failure::Failure;
-use super::record::{Cause, Record, Verdict, Watched};
+use super::record::{Cause, Record, Verdict, Watched, fresh_id};
 use super::state::Event;
 use crate::host;
-use crate::runtime::{Interpreter, is_stop_asked, lock};
+use crate::runtime::{Interpreter, is_stop_asked};
+use os::lock;
 use std::time::Duration;
 use wire::{Message, message as msg};
 
@@ -107,7 +107,7 @@ impl Attempt {
             && record.cause.summary() == failure.cause.summary()
         {
             // It has been told in full, by another process.
-            let seconds = delay(record.attempts).as_secs();
+            let seconds = wire::backoff::delay(record.attempts).as_secs();
             let cause = if failure.says_all() { String::new() } else { record.cause.summary() + " " };
             let text = format!(
                 "{} again, as before: {cause}(id {:08x}, attempt {}, pid {}; next attempt in {seconds} s)",
@@ -129,7 +129,7 @@ impl Attempt {
             record.attempts,
             std::process::id(),
             took.as_millis(),
-            delay(record.attempts).as_secs(),
+            wire::backoff::delay(record.attempts).as_secs(),
         )];
         let cause = &failure.cause;
         if cause.trace.is_empty() && !failure.says_all() {
@@ -208,7 +208,7 @@ impl Attempt {
                 verdict: Verdict::Failed,
                 id: if known.id != 0 { known.id } else { fresh_id(self.key()) },
                 attempts,
-                next: os::monotonic() + delay(attempts).as_micros() as i64,
+                next: os::monotonic() + wire::backoff::delay(attempts).as_micros() as i64,
                 said: os::monotonic(),
                 cause: if again && !changed && !known.is_deadly() {
                     known.cause.clone()

@@ -8,8 +8,8 @@ use crate::host;
 use crate::runtime::{is_copy, leave_copy};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 use wire::frame::{self, Kind};
 use wire::message;
 
@@ -128,7 +128,7 @@ impl Reception {
 
 /// Reads the next request; false: the connection has ended.
 fn read(conn: &Conn, payload: &mut Vec<u8>) -> io::Result<bool> {
-    let mut input = conn.input.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut input = os::lock(&conn.input);
     let Some(header) = conn.header(&mut input)? else { return Ok(false) };
     if header.kind != Kind::Request {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "a request was expected"));

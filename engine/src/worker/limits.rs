@@ -109,7 +109,7 @@ impl Limits {
             let _ = std::thread::Builder::new().name("wsgi-interrupt".into()).spawn(body);
         }
         if let Some(call) = verdict.replace.and_then(|request| active(&request, limit)) {
-            let script = String::from_utf8_lossy(call.script()).into_owned();
+            let script = wire::shown(call.script()).into_owned();
             let text = format!(
                 "a request of '{script}' has run for {:.1} s; the limit is {:.1} s",
                 call.age().as_secs_f64(),

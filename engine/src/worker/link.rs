@@ -5,8 +5,8 @@ use crate::requests::{Block, Link};
 use crate::runtime::{Log, clock};
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
-use std::sync::{MutexGuard, PoisonError};
 use wire::Level;
 use wire::abi::ReadError;
 use wire::frame::{self, Body, Kind};
@@ -41,7 +41,7 @@ impl Remote {
     }
 
     fn input(&self) -> MutexGuard<'_, super::conn::Input> {
-        self.conn.input.lock().unwrap_or_else(PoisonError::into_inner)
+        os::lock(&self.conn.input)
     }
 
     /// Reads the header of the next frame, which must be of this kind.

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::conn::Conn;
-use crate::runtime::lock;
+use os::lock;
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard};

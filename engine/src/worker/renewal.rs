@@ -3,9 +3,9 @@
 
 use super::process::Worker;
 use crate::host::{Renewal, Renewed};
-use crate::runtime::lock;
+use os::lock;
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 use wire::Stamp;
 use wire::control::Reason;
@@ -41,7 +41,7 @@ impl Changes {
                 return false;
             }
             let pause = rest.min(Duration::from_millis(20));
-            inner = self.moved.wait_timeout(inner, pause).unwrap_or_else(PoisonError::into_inner).0;
+            inner = os::wait_for(&self.moved, inner, pause);
         }
         true
     }
@@ -62,7 +62,7 @@ impl Renewal for Worker {
             }
         };
         if fresh {
-            let text = format!("'{}' has changed", String::from_utf8_lossy(script));
+            let text = format!("'{}' has changed", wire::shown(script));
             self.ask_for_successor(Reason::Script, &text);
         }
         let until = since + Duration::try_from_secs_f64(self.settings.reload_wait).unwrap_or_default();
@@ -70,7 +70,7 @@ impl Renewal for Worker {
     }
 
     fn failed(&self, script: &[u8], until: Instant, give_up: &dyn Fn() -> bool) -> Renewed {
-        let text = format!("'{}' is tried again in a new process", String::from_utf8_lossy(script));
+        let text = format!("'{}' is tried again in a new process", wire::shown(script));
         self.ask_for_successor(Reason::FailedStart, &text);
         let give_up = || give_up() || self.is_orphan();
         if self.changes.wait(until, &give_up) { Renewed::Elsewhere } else { Renewed::Here }

@@ -71,7 +71,7 @@ fn begin() -> Result<&'static Worker, String> {
     // Those of a service are Python's.
     let signals: &[Signal] = if common.process.is_service() { &[] } else { &control::SIGNALS };
     let reception = Reception {
-        name: String::from_utf8_lossy(&common.process.process_group).into_owned(),
+        name: wire::shown(&common.process.process_group).into_owned(),
         socket: system::inherited(descriptor::LISTENER),
         listener: Listener::new().map_err(|e| failed("epoll", e))?,
         wake: os::Event::new().map_err(|e| failed("eventfd", e))?,

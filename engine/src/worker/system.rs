@@ -114,7 +114,7 @@ pub fn write_stderr(level: wire::Level, line: &[u8]) {
         libc::localtime_r(&seconds, &mut time);
         libc::strftime(date.as_mut_ptr().cast(), date.len(), c"%a %b %d %H:%M:%S.@ %Y".as_ptr(), &time)
     };
-    let date = String::from_utf8_lossy(&date[..len]).replace('@', &format!("{:06}", now.subsec_micros()));
+    let date = wire::shown(&date[..len]).replace('@', &format!("{:06}", now.subsec_micros()));
     let level = match level {
         wire::Level::Alert => "alert",
         wire::Level::Critical => "crit",
@@ -142,7 +142,7 @@ pub fn set_locale(name: &[u8]) {
 
 /// Has `faulthandler`, which needs no GIL, write the stacks of Python's threads to the error log.
 pub fn dump_stacks() {
-    /// The signal that prepare.py registers for stacks.
+    /// The signal that _prepare.py registers for stacks.
     const SIGNAL: libc::c_int = 63;
     let process = std::process::id() as libc::pid_t;
     // SAFETY: a signal to a thread of this process, for which a handler was registered.

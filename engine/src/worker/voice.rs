@@ -3,7 +3,7 @@
 use super::system;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wire::ring::Ring;
 use wire::worker::descriptor;
@@ -58,7 +58,7 @@ impl Voice {
     }
 
     fn put(&self, message: &[u8]) -> bool {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = os::lock(&self.turn);
         self.ring.put(message)
     }
 }

@@ -84,7 +84,7 @@ fn call_all<'a, 'py>(
             match call_one(py, call, module, &environ, function, &returned) {
                 Ok(()) => {}
                 Err(raised) => {
-                    let name = String::from_utf8_lossy(function.name.get());
+                    let name = wire::shown(function.name.get());
                     say_raised(py, call, raised, &format!("{name}()"));
                     returned(Value::of(ValueKind::Raised, b""))?;
                 }
@@ -168,7 +168,7 @@ fn text(value: &Bound<'_>) -> Result<Option<(ValueKind, Vec<u8>)>> {
 }
 
 fn say_raised(py: Py<'_>, call: &Call, raised: Raised, what: &str) {
-    let path = String::from_utf8_lossy(call.script()).into_owned();
+    let path = wire::shown(call.script()).into_owned();
     let text = format!("Exception {} occurred in {what} of WSGI script '{path}'", raised.class_name(py));
     call.interpreter.log_exception(py, raised, Some(&call.output), message::APPLICATION_RAISED, text);
 }

@@ -2,7 +2,7 @@
 //!
 //! [`ask`] calls functions of scripts that the server itself asks.
 //! [`serve`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
-//! [`run`](mod@run) calls it, [`respond`] sends what it answers. [`PROTOCOL`] is what the start of applications knows of all this.
+//! [`run`](mod@run) calls it, [`respond`] sends what it answers. [`protocol`] is what the start of applications knows of all this.
 //!
 //! [`Link`]: crate::requests::Link
 #![forbid(unsafe_code)]

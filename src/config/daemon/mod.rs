@@ -39,7 +39,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
         }
         let known = OPTIONS.iter().find(|row| row.name.as_bytes() == setting.name);
         let row = known.ok_or_else(|| unknown(&setting.name))?;
-        group.typed.insert(row.name, String::from_utf8_lossy(&setting.value).into_owned());
+        group.typed.insert(row.name, wire::shown(&setting.value).into_owned());
         let value = Value { text: &setting.value, httpd: place.httpd };
         (row.set)(&mut group, value).map_err(|wrong| match wrong {
             Wrong::Whole(complaint) => complaint,

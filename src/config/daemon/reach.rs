@@ -58,7 +58,7 @@ pub(super) fn only_definition(
     let text = format!(
         "{}: process group '{}' is defined again, with the options of {}: the virtual hosts share its processes",
         group.location,
-        String::from_utf8_lossy(&group.name),
+        wire::shown(&group.name),
         first.location
     );
     place.server.notices.push((message::GROUP_SHARED, text));

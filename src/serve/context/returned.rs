@@ -42,7 +42,7 @@ impl Returned {
     /// Adds what the engine tells next.
     pub fn add(all: &mut Vec<Self>, function: usize, value: Value<'_>) {
         let text = || value.text.get().to_vec();
-        let kind = || String::from_utf8_lossy(value.text.get()).into_owned();
+        let kind = || wire::shown(value.text.get()).into_owned();
         let next = match value.kind {
             ValueKind::Item => {
                 if let Some(Self::List(items)) = all.get_mut(function) {

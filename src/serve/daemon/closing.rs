@@ -6,7 +6,7 @@
 
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock};
 use std::thread::Builder;
 
 /// Closes them, some time.
@@ -22,7 +22,7 @@ pub fn discard(files: Vec<OwnedFd>) {
     });
     if let Some(closer) = closer {
         // Where nobody receives they are closed here after all.
-        let _ = closer.lock().unwrap_or_else(PoisonError::into_inner).send(files);
+        let _ = os::lock(closer).send(files);
     }
 }
 

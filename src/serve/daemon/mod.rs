@@ -48,11 +48,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         return status;
     }
     let Some(script) = inside(live, file) else {
-        let text = format!(
-            "'{}' lies outside chroot= of process group '{}'",
-            String::from_utf8_lossy(file),
-            live.name()
-        );
+        let text = format!("'{}' lies outside chroot= of process group '{}'", wire::shown(file), live.name());
         r.log(msg::OUTSIDE_CHROOT, text);
         return Status(500);
     };
@@ -129,7 +125,7 @@ fn dispatch<'r>(
 
 /// The group of this name, if this request may use it.
 fn find(r: Request<'_>, name: &[u8]) -> Result<&'static ProcessGroup, Status> {
-    let shown = || String::from_utf8_lossy(name);
+    let shown = || wire::shown(name);
     if groups::none() {
         r.log(
             msg::NO_PROCESS_GROUP,
@@ -201,7 +197,7 @@ fn refuse(r: Request<'_>, live: &ProcessGroup, problem: Problem) -> Status {
             Status(503)
         }
         Problem::Socket(error) => {
-            let path = String::from_utf8_lossy(&live.path).into_owned();
+            let path = wire::shown(&live.path).into_owned();
             let remedy = match error.kind() {
                 _ if error.raw_os_error() == Some(libc::EMFILE) => {
                     "this Apache process has reached its limit of open files: see whether an application in it leaks them (ls -l \

@@ -12,7 +12,7 @@ pub use search::Tries;
 use search::{Choice, Claim};
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use waits::{Place, Waits};
 use wire::scoreboard::{ConnectionSlot, WorkerSlot};
@@ -116,7 +116,7 @@ pub fn of(group: &ProcessGroup) -> &'static Pool {
 
 impl Pool {
     fn idle(&self) -> MutexGuard<'_, Vec<Conn>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        os::lock(&self.idle)
     }
 
     /// A connection with a thread behind it. Waits for one in the group's queue, until then. `patience`: how long the other

@@ -4,7 +4,7 @@
 use crate::apache::{hook, mpm};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// How long requests still have. httpd kills the child about 9 s after it was told to end.
@@ -15,7 +15,7 @@ static STOPPING: AtomicBool = AtomicBool::new(false);
 static IN_USE: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
 
 fn in_use() -> MutexGuard<'static, Vec<RawFd>> {
-    IN_USE.lock().unwrap_or_else(PoisonError::into_inner)
+    os::lock(&IN_USE)
 }
 
 /// A request is on a connection, until this is dropped, which is before the connection is closed.

@@ -49,7 +49,7 @@ impl Group {
     }
 
     fn on_message(&mut self, context: &Context, pid: u32, message: Message) {
-        let text = |text: Vec<u8>| String::from_utf8_lossy(&text).into_owned();
+        let text = |text: Vec<u8>| wire::shown(&text).into_owned();
         let event = match message {
             Message::Log { level, line } => {
                 return log::server(Some(context.server(self.live)), Level::of(level), &line);
@@ -73,7 +73,7 @@ impl Group {
 /// Any code of the process may have said it: the log gets one line of it, and not a long one.
 fn one_line(text: &[u8]) -> Option<String> {
     const LONGEST: usize = 400;
-    let text = String::from_utf8_lossy(text);
+    let text = wire::shown(text);
     let line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     Some(line).filter(|line| !line.is_empty())
 }

@@ -35,7 +35,7 @@ impl Plan<'_> {
 
     /// A step that the process can do without has failed.
     fn warn(&self, message: wire::Message, what: &str, error: &io::Error) {
-        let line = format!("{message}: {what}: {error}");
+        let line = message.line(format_args!("{what}: {error}"));
         self.say(&Message::Log { level: wire::Level::Warning as i32 as u8, line: line.into_bytes() });
     }
 

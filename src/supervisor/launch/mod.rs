@@ -101,7 +101,7 @@ pub fn launch(
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {
-    CString::new(text).map_err(|_| format!("'{}' contains a NUL byte", String::from_utf8_lossy(text)))
+    CString::new(text).map_err(|_| format!("'{}' contains a NUL byte", wire::shown(text)))
 }
 
 /// Where the process stands: `home=`; else the directory of its one Django project; else, if it is not Apache's own user,

@@ -60,7 +60,7 @@ impl Group {
             (place.failures, place.deaths, place.next) = (0, 0, None);
         } else {
             // The first time it is replaced at once.
-            place.next = Some(now + death::delay(place.deaths));
+            place.next = Some(now + wire::backoff::delay(place.deaths));
             place.deaths += 1;
         }
         if is_apart {

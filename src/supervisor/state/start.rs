@@ -4,7 +4,6 @@ use super::event::Action;
 use super::lines::Line;
 use super::worker::{Deadline, Starting};
 use super::{GREW_OLD, Group, Phase, SETTLE};
-use crate::supervisor::death;
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
 
@@ -138,7 +137,7 @@ impl Group {
     /// A start in this place has failed: the next one, here and in the other places that wait for one, comes more slowly.
     pub(super) fn failed(&mut self, index: usize, now: Instant) {
         let failures = self.places[index].failures + 1;
-        let next = Some(now + death::delay(failures));
+        let next = Some(now + wire::backoff::delay(failures));
         for (at, place) in self.places.iter_mut().enumerate() {
             let waits = place.seat.current().is_some_and(|current| current.replace.is_some());
             if at == index || (waits && !place.seat.has_successor()) {

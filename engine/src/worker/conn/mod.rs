@@ -7,10 +7,11 @@ pub use input::{Input, malformed};
 
 use super::system;
 use crate::requests::Block;
+use os::lock;
 use output::{Out, Piece};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use wire::frame::{self, Header, Kind};
 
 /// Bytes of log lines that wait for a child which does not read.
@@ -29,10 +30,6 @@ pub struct Conn {
     broken: AtomicBool,
     /// Something of the answer has been sent.
     has_sent: AtomicBool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Conn {

@@ -110,7 +110,7 @@ fn what_is_no_body() {
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{what}"),
         }
         let told = got.windows(12).any(|part| part == b"Disconnected");
-        assert!(told, "{what}: {}", String::from_utf8_lossy(&got));
+        assert!(told, "{what}: {}", wire::shown(&got));
         worker.await_claimed(0);
     }
 }

@@ -1,8 +1,8 @@
 //! Requests that wait in the queue of a group are counted: for its workers, and for whoever looks at the scoreboard.
 
 use crate::groups::ProcessGroup;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 use wire::scoreboard::ChildSlot;
 
 /// Where this process stands in the scoreboard of one group, once a request has waited.
@@ -13,7 +13,7 @@ impl Place {
     /// The slot of this process, which may be a copy of the one that looked last; `None`: all are taken.
     fn slot(&self, live: &ProcessGroup) -> Option<&'static ChildSlot> {
         let (pid, children) = (std::process::id(), live.board.children);
-        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = os::lock(&self.0);
         let known = place.and_then(|at| children.get(at)).filter(|slot| slot.is_of(pid));
         if known.is_none() {
             *place = children.iter().position(|slot| slot.take(pid, |other| !os::is_alive(other)));

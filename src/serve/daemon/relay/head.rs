@@ -21,7 +21,7 @@ fn excess(answer: &Answer<'_>, limit: usize) -> Option<String> {
         bytes += name.len() + value.len();
         let len = name.len() + value.len() + 2;
         if len > limit {
-            let name = String::from_utf8_lossy(&name[..name.len().min(100)]);
+            let name = wire::shown(&name[..name.len().min(100)]);
             return Some(format!(
                 "the header '{name}' of the answer has {len} bytes; header-buffer-size allows {limit}"
             ));

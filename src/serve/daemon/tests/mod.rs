@@ -104,7 +104,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(String::from_utf8_lossy(&self.live.path).as_ref());
+        let _ = std::fs::remove_file(wire::shown(&self.live.path).as_ref());
     }
 }
 

@@ -226,7 +226,7 @@ fn times_of_the_queue() {
     assert!(matches!(waits(Duration::from_millis(30), None), Some(Problem::Late)));
     // Not even there.
     os::set_backlog(group.listener.as_raw_fd(), 0).unwrap();
-    let path = String::from_utf8_lossy(&group.live.path).into_owned();
+    let path = wire::shown(&group.live.path).into_owned();
     let _fills = UnixStream::connect(&path).unwrap();
     assert!(matches!(problem(PATIENCE, None), Problem::Full));
     assert!(matches!(problem(PATIENCE, Some(Instant::now())), Problem::Late));

@@ -68,7 +68,7 @@ impl Client for Visitor {
     }
 
     fn log_line(&self, level: Level, line: &[u8]) {
-        self.lines.borrow_mut().push(format!("{level:?}: {}", String::from_utf8_lossy(line)));
+        self.lines.borrow_mut().push(format!("{level:?}: {}", wire::shown(line)));
     }
 
     fn timeout(&self) -> Duration {
@@ -89,7 +89,7 @@ impl Client for Visitor {
     }
 
     fn authenticate(&self, value: &[u8]) {
-        self.lines.borrow_mut().push(format!("authenticate: {}", String::from_utf8_lossy(value)));
+        self.lines.borrow_mut().push(format!("authenticate: {}", wire::shown(value)));
     }
 
     fn retry_after(&self, seconds: u32) {
@@ -218,6 +218,6 @@ impl Client for Visitor {
     }
 
     fn redirect(&mut self, url: &[u8]) -> Status {
-        self.ended(&format!("redirect {}", String::from_utf8_lossy(url)))
+        self.ended(&format!("redirect {}", wire::shown(url)))
     }
 }
