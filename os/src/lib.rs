@@ -39,7 +39,7 @@ pub use signals::{
 };
 pub use socket::{
     LONGEST_PATH, accept, connect, is_shut, is_socket, listen, one_way, pair, pipe, receive_datagram,
-    send_datagram, set_backlog, set_buffers, set_nonblocking, set_send_timeout, shut_down,
+    send_datagram, set_backlog, set_buffers, set_nonblocking, set_timeouts, shut_down,
 };
 pub use sync::{lock, read_lock, wait, wait_for, write_lock};
 pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};

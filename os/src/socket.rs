@@ -62,10 +62,14 @@ pub fn set_backlog(listener: RawFd, length: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// How long one write on a socket, or its connecting, may wait.
-pub fn set_send_timeout(fd: BorrowedFd<'_>, time: Duration) {
-    let time = TimeVal::new(time.as_secs() as _, time.subsec_micros() as _);
+/// How long sending and receiving wait for the other side, on a socket that blocks. Longer than the system can count is for
+/// ever.
+pub fn set_timeouts(fd: BorrowedFd<'_>, time: Duration) {
+    // None at all would be for ever.
+    let time = time.max(Duration::from_micros(1));
+    let time = TimeVal::new(time.as_secs().min(i32::MAX as u64) as _, time.subsec_micros() as _);
     let _ = socket::setsockopt(&fd, sockopt::SendTimeout, &time);
+    let _ = socket::setsockopt(&fd, sockopt::ReceiveTimeout, &time);
 }
 
 /// Sizes of a socket's buffers, bytes; 0 leaves them.
@@ -83,7 +87,7 @@ pub fn connect(name: &[u8], wait: Duration, send: u32, receive: u32) -> io::Resu
     let address = UnixAddr::new(path(name))?;
     let connection = stream()?;
     set_buffers(connection.as_fd(), send, receive);
-    set_send_timeout(connection.as_fd(), wait.max(Duration::from_micros(1)));
+    set_timeouts(connection.as_fd(), wait);
     loop {
         match socket::connect(connection.as_raw_fd(), &address) {
             Err(Errno::EINTR) => {}

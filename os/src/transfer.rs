@@ -44,11 +44,12 @@ pub fn receive(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
     uninterrupted(|| Ok(nix::sys::socket::recv(fd, into, nix::sys::socket::MsgFlags::empty())?))
 }
 
-/// Receives into `into`, without waiting, and descriptors that come along; 0: the other side has closed.
+/// Receives into `into` what is there, and descriptors that come along; 0: the other side has closed. `waits`: if nothing is
+/// there, what comes first, for as long as [`crate::set_timeouts`] says.
 ///
 /// There is room for all that can come at once (SCM_MAX_FD of the system): those without room would be closed here, which
 /// may take as long as their sender likes.
-pub fn receive_files(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io::Result<usize> {
+pub fn receive_files(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>, waits: bool) -> io::Result<usize> {
     const MOST: usize = 253;
     #[repr(align(8))]
     struct Control(mem::MaybeUninit<[u8; 64 + MOST * size_of::<RawFd>()]>);
@@ -61,7 +62,7 @@ pub fn receive_files(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>) -> io
         message.msg_iovlen = 1;
         message.msg_control = control.0.as_mut_ptr().cast();
         message.msg_controllen = size_of::<Control>() as _;
-        let flags = libc::MSG_CMSG_CLOEXEC | libc::MSG_DONTWAIT;
+        let flags = libc::MSG_CMSG_CLOEXEC | if waits { 0 } else { libc::MSG_DONTWAIT };
         let count = uninterrupted(|| counted(libc::recvmsg(fd, &mut message, flags)))?;
         let mut header = libc::CMSG_FIRSTHDR(&message);
         while !header.is_null() {

@@ -52,7 +52,7 @@ pub fn empty(fd: RawFd, mut files: Vec<OwnedFd>) {
     os::shut_down(fd);
     let mut bytes = [0; 4096];
     for _ in 0..MOST {
-        match os::receive_files(fd, &mut bytes, &mut files) {
+        match os::receive_files(fd, &mut bytes, &mut files, false) {
             Ok(1..) => {}
             Err(error) if error.raw_os_error() == Some(libc::EMFILE) => discard(std::mem::take(&mut files)),
             _ => break,
@@ -117,6 +117,6 @@ mod tests {
         empty(ours.as_raw_fd(), Vec::new());
         assert!(theirs.write_all(b"x").is_err());
         let mut none = Vec::new();
-        assert_eq!(os::receive_files(ours.as_raw_fd(), &mut [0; 10], &mut none).unwrap(), 0);
+        assert_eq!(os::receive_files(ours.as_raw_fd(), &mut [0; 10], &mut none, false).unwrap(), 0);
     }
 }

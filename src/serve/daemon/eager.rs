@@ -43,7 +43,7 @@ impl Eager {
         let sent = Instant::now();
         if streak == STREAK && has_processors() {
             while sent.elapsed() < SOON {
-                if stream.is_ready(Duration::ZERO) {
+                if stream.has_come()? {
                     return Ok(());
                 }
                 (0..PAUSES).for_each(|_| std::hint::spin_loop());

@@ -28,7 +28,7 @@ struct Source {
     files: Vec<OwnedFd>,
     /// How long it waits for the other side.
     patience: Duration,
-    /// Something can be read, or the end.
+    /// Something can be read, or the end: there is nothing to wait for.
     is_there: bool,
 }
 
@@ -38,21 +38,15 @@ pub fn unreadable(why: Malformed) -> io::Error {
 }
 
 impl Source {
-    /// Waits until something can be read, or the end.
-    fn await_more(&mut self) -> io::Result<()> {
-        if !self.is_there {
-            os::await_readable(self.fd.as_raw_fd(), Some(self.patience))?;
-            self.is_there = true;
-        }
-        Ok(())
-    }
-
     /// Receives what is there, or comes; 0: the other side has closed.
     fn receive(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.await_more()?;
-        self.is_there = false;
+        let waits = !std::mem::take(&mut self.is_there);
+        self.take(into, waits)
+    }
+
+    fn take(&mut self, into: &mut [u8], waits: bool) -> io::Result<usize> {
         let before = self.files.len();
-        let count = os::receive_files(self.fd.as_raw_fd(), into, &mut self.files)?;
+        let count = os::receive_files(self.fd.as_raw_fd(), into, &mut self.files, waits)?;
         if self.files.len() > MOST_FILES.min(before + 1) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "more descriptors than frames"));
         }
@@ -69,7 +63,7 @@ impl Drop for Source {
 impl Stream {
     /// A new connection, and how long it waits for the other side.
     pub fn new(fd: OwnedFd, patience: Duration) -> Self {
-        os::set_send_timeout(fd.as_fd(), patience);
+        os::set_timeouts(fd.as_fd(), patience);
         let source = Source { fd, files: Vec::new(), patience, is_there: false };
         Self { source, bytes: vec![0; CHUNK].into_boxed_slice(), start: 0, end: 0 }
     }
@@ -117,9 +111,25 @@ impl Stream {
         self.source.is_there || !self.is_empty()
     }
 
-    /// Waits until something can be read, or the end.
+    /// Waits until something has come, or the end.
     pub fn await_more(&mut self) -> io::Result<()> {
-        self.source.await_more()
+        if self.is_empty() {
+            self.fill()?;
+        }
+        Ok(())
+    }
+
+    /// Something has come, or the end, or comes with this look.
+    pub fn has_come(&mut self) -> io::Result<bool> {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+            match self.source.take(&mut self.bytes, false) {
+                Ok(count) => self.end = count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 
     /// Receives more; false: the other side has closed.
