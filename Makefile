@@ -49,6 +49,7 @@ lint: ## Check Rust, Python and shell scripts: format, common faults, types
 lint-all: lint ## The same, licences of dependencies (installs cargo-deny) and the programmers' documentation; nightly
 	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny --version $(deny_version)
 	$(deny)
+	cd fuzz && cargo check --locked
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
 fmt: ## Format the source

@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
     }
     // Whatever is written.
     let given = Unstructured::new(data).arbitrary::<((u16, u16), [u8; 16], [u32; 3])>();
-    let Ok((versions, token, [slot, generation, entry])) = given else { return };
-    let hello = Hello { versions, token, slot, generation, entry };
+    let Ok((versions, token, [slot, generation, connection])) = given else { return };
+    let hello = Hello { versions, token, slot, generation, connection };
     assert_eq!(Hello::parse(&payload(|out| hello.put(out))), Ok(hello));
 });

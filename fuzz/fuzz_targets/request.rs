@@ -4,6 +4,7 @@
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::fuzz_target;
 use mod_wsgi_fuzz::payload;
+use wire::Stamp;
 use wire::request::{self, Head};
 
 type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
@@ -28,10 +29,11 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(written(&head, &environ)[1..], data[1..]);
     }
     // Whatever is written.
-    let given = Unstructured::new(data).arbitrary::<([bool; 7], u8, [i64; 3], u64, [&[u8]; 3], Pairs)>();
-    let Ok((flags, level, times, plan, texts, environ)) = given else { return };
+    let given = Unstructured::new(data).arbitrary::<([bool; 7], u8, [i64; 3], [u64; 3], [&[u8]; 3], Pairs)>();
+    let Ok((flags, level, times, numbers, texts, environ)) = given else { return };
     let [https, head_only, reload, own_pages, error_details, ignore_activity, body_follows] = flags;
     let ([received, queued, modified], [script, group, callable]) = (times, texts);
+    let [plan, device, inode] = numbers;
     let head = Head {
         https,
         head_only,
@@ -43,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
         level,
         received,
         queued,
-        modified,
+        stamp: Stamp { modified, device, inode },
         plan,
         script,
         group,

@@ -1,7 +1,7 @@
 //! WSGI (PEP 3333): one request through one application. It knows neither httpd nor sockets, only a [`Link`].
 //!
-//! [`ask`] calls functions of scripts that the server itself asks.
-//! [`serve`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
+//! [`ask()`] calls functions of scripts that the server itself asks.
+//! [`serve()`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
 //! [`run`](mod@run) calls it, [`respond`] sends what it answers. [`protocol`] is what the start of applications knows of all this.
 //!
 //! [`Link`]: crate::requests::Link
