@@ -184,6 +184,40 @@ fn stop_with_a_request_that_ends() {
     assert_exit_functions(&s);
 }
 
+/// A part of a page is served while the application of the page waits: the end waits for the page.
+#[test]
+fn stop_with_a_page_whose_part_has_been_served() {
+    skip_if!(mpm().is_threaded(), "there httpd closes connections at once");
+    let page = "
+        def page(environ, start_response):
+            start_response('200 OK', [('Content-Type', 'text/html')])
+            yield b'<!--#include virtual=\"/main\" -->'
+            # mod_include reads on behind the tag before it includes anything.
+            yield b','
+            note('began', GROUP, os.getpid())
+            time.sleep(1)
+            yield b'end'";
+    let s = site(page)
+        .module("include")
+        .config(
+            "
+            WSGIScriptAlias /page {dir}/app.wsgi process-group=%{GLOBAL} application-group=%{GLOBAL} callable-object=page
+            <Location /page>
+                Options +Includes
+                SetOutputFilter INCLUDES
+            </Location>",
+        )
+        .start();
+    let mut request = begin(&s, "/page");
+    thread::scope(|scope| {
+        let client = scope.spawn(move || request.try_response());
+        s.terminate();
+        let answer = client.join().unwrap().expect("an answer");
+        assert_eq!((answer.text().as_str(), answer.complete), ("first,second,end", true));
+    });
+    assert_exit_functions(&s);
+}
+
 #[test]
 fn stop_with_a_request_that_does_not_end() {
     for target in ["/main/sleep/60", "/sub/sleep/60"] {

@@ -57,10 +57,13 @@ pub fn hold_stop_signals(stop: fn()) -> Result<(), String> {
     }
 }
 
-/// Runs `body`; a signal that comes meanwhile is acted upon when it is done.
+/// Runs `body`; a signal that comes meanwhile is acted upon when it is done. A part of a page (SSI) is served while the
+/// application of the page waits: the signal waits for both.
 pub fn held<T>(body: impl FnOnce() -> T) -> T {
     let Some(holding) = HOLDING.get() else { return body() };
-    INSIDE.store(true, Ordering::SeqCst);
+    if INSIDE.swap(true, Ordering::SeqCst) {
+        return body();
+    }
     let answer = body();
     INSIDE.store(false, Ordering::SeqCst);
     let signal = WAITING.swap(0, Ordering::SeqCst);
