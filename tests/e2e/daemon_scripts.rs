@@ -144,3 +144,34 @@ fn without_a_rule_all_are_run() {
     assert_eq!(s.get(&format!("/asking?{}", script.display())).text(), "ran");
     assert_eq!((s.get("/link").text(), s.get("/its").text()), ("served".into(), "served".into()));
 }
+
+/// Of a resource that a script handles the script counts, not the resource (WSGIHandlerScript).
+#[test]
+fn the_script_that_handles_a_resource() {
+    skip_if!(!is_root(), "needs root");
+    let handler = "def handle_request(environ, start_response):\n    start_response('200 OK', [])\n    return [b'handled']\n";
+    for (options, number) in [("script-user=daemon", "WSGI0164"), ("script-root={dir}/its", "WSGI1090")] {
+        let h = group(options).file("its/handler.py", handler).file("other/handler.py", handler);
+        for (place, owner) in [("its/handler.py", 1), ("other/handler.py", 0)] {
+            chown(h.dir().join(place), Some(owner), Some(owner)).unwrap();
+            fs::set_permissions(h.dir().join(place), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let s = h
+            .config(
+                "
+                WSGIHandlerScript right {dir}/its/handler.py process-group=g
+                WSGIHandlerScript wrong {dir}/other/handler.py process-group=g
+                <Location /right>
+                    SetHandler right
+                </Location>
+                <Location /wrong>
+                    SetHandler wrong
+                </Location>",
+            )
+            .expect_log(&format!("{number}: .*other/handler.py"))
+            .allow_log(number)
+            .start();
+        assert_eq!(s.get("/right").text(), "handled", "{options}");
+        assert_eq!(s.get("/wrong").status, 403, "{options}");
+    }
+}

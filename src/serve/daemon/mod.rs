@@ -160,7 +160,9 @@ fn inside<'a>(live: &ProcessGroup, script: &'a [u8]) -> Option<Cow<'a, [u8]>> {
 /// A value of the environ as the group's processes see it.
 fn in_chroot<'a>(chroot: Option<&[u8]>, name: &[u8], value: &'a [u8]) -> &'a [u8] {
     match chroot {
-        Some(chroot) if matches!(name, b"SCRIPT_FILENAME" | b"DOCUMENT_ROOT") => {
+        Some(chroot)
+            if matches!(name, b"SCRIPT_FILENAME" | b"DOCUMENT_ROOT" | b"mod_wsgi.handler_script") =>
+        {
             value.strip_prefix(chroot).filter(|rest| rest.starts_with(b"/")).unwrap_or(value)
         }
         _ => value,

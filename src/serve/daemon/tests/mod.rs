@@ -173,3 +173,13 @@ fn answer(out: &mut Vec<u8>, headers: &[(&[u8], &[u8])], body: &[u8]) {
     frame::Answer::put(out, 200, b"200 OK", headers);
     frame::put(out, Kind::Data, 0, body);
 }
+
+#[test]
+fn paths_of_the_environ_are_those_inside_a_chroot() {
+    for name in [&b"SCRIPT_FILENAME"[..], b"DOCUMENT_ROOT", b"mod_wsgi.handler_script"] {
+        assert_eq!(super::in_chroot(Some(b"/jail"), name, b"/jail/srv/app.wsgi"), b"/srv/app.wsgi");
+        assert_eq!(super::in_chroot(Some(b"/jail"), name, b"/jails/app.wsgi"), b"/jails/app.wsgi");
+        assert_eq!(super::in_chroot(None, name, b"/jail/app.wsgi"), b"/jail/app.wsgi");
+    }
+    assert_eq!(super::in_chroot(Some(b"/jail"), b"PATH_INFO", b"/jail/x"), b"/jail/x");
+}
