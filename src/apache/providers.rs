@@ -33,6 +33,8 @@ pub enum Verdict {
     Granted,
     /// There is no user yet: httpd asks for one.
     NoUser,
+    /// It cannot be decided: 500. Not [`Verdict::Denied`], of which `Require not` makes a reason to let everybody in.
+    Error,
 }
 
 /// Decides a `Require`.
@@ -94,12 +96,13 @@ extern "C" fn check_requirement<T: Requirement>(
     line: *const c_char,
     _: *const c_void,
 ) -> sys::authz_status {
-    guard(sys::authz_status_AUTHZ_DENIED, || {
+    guard(sys::authz_status_AUTHZ_GENERAL_ERROR, || {
         // SAFETY: httpd passes a live request to one thread, and a string of the configuration.
         match T::check(unsafe { Request::from_raw(r) }, unsafe { text(line) }) {
             Verdict::Denied => sys::authz_status_AUTHZ_DENIED,
             Verdict::Granted => sys::authz_status_AUTHZ_GRANTED,
             Verdict::NoUser => sys::authz_status_AUTHZ_DENIED_NO_USER,
+            Verdict::Error => sys::authz_status_AUTHZ_GENERAL_ERROR,
         }
     })
 }

@@ -20,7 +20,7 @@ impl Requirement for Groups {
         let Some(script) = &r.dir_config().auth_group_script else {
             let text = failed() + "'Require wsgi-group' is set, but no WSGIAuthGroupScript";
             r.log(msg::GROUPS_WITHOUT_SCRIPT, text);
-            return Verdict::Denied;
+            return Verdict::Error;
         };
         let path = || wire::shown(&script.path);
         let asked = Asked {
@@ -35,7 +35,7 @@ impl Requirement for Groups {
                 let text =
                     format!("groups_for_user() of '{}' must return names as strings, not {kind}", path());
                 r.log(msg::GROUPS_ITEM, text);
-                return Verdict::Denied;
+                return Verdict::Error;
             }
             Some(other) => {
                 let text = format!(
@@ -44,9 +44,9 @@ impl Requirement for Groups {
                     other.kind()
                 );
                 r.log(msg::GROUPS_RESULT, text);
-                return Verdict::Denied;
+                return Verdict::Error;
             }
-            None => return Verdict::Denied,
+            None => return Verdict::Error,
         };
         if groups.is_empty() {
             r.log(msg::GROUPS_EMPTY, failed() + "User is not a member of any groups.");

@@ -31,6 +31,10 @@ impl providers::Users for Users {
                 r.log(msg::BASIC_EMPTY_NAME, "Basic auth provider returned empty user name string.");
                 User::Error
             }
+            Some(Returned::Text(name)) if name.contains(&0) => {
+                r.log(msg::BASIC_RESULT, "Basic auth provider returned a user name with a NUL in it.");
+                User::Error
+            }
             Some(Returned::Text(name)) => {
                 r.set_user(r.pool().c_string(&name));
                 User::Granted
@@ -59,6 +63,10 @@ impl providers::Users for Users {
             Some(Returned::None) => Err(User::Unknown),
             Some(Returned::Text(hash) | Returned::Bytes(hash)) if hash.is_empty() => {
                 r.log(msg::DIGEST_EMPTY, "Digest auth provider returned empty string.");
+                Err(User::Error)
+            }
+            Some(Returned::Text(hash) | Returned::Bytes(hash)) if hash.contains(&0) => {
+                r.log(msg::DIGEST_RESULT, "Digest auth provider returned a hash with a NUL in it.");
                 Err(User::Error)
             }
             Some(Returned::Text(hash) | Returned::Bytes(hash)) => Ok(r.pool().c_string(&hash)),

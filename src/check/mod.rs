@@ -28,7 +28,7 @@ impl hook::Check for Check {
     fn run(pool: Pool<'_>, main: Server<'_>) -> Result<(), (Message, String)> {
         groups::python::check(main)?;
         let config = main.config();
-        if config.python.restrict_embedded == Some(true) && !has_imports(main) {
+        if config.python.restrict_embedded == Some(true) && !has_scripts(main) {
             return Ok(());
         }
         if mpm::serves_in_copies() {
@@ -41,7 +41,7 @@ impl hook::Check for Check {
         let result = usable(config);
         let in_children =
             |server: Server<'_>| server.config().aliases.iter().any(|alias| may_be_embedded(server, alias));
-        let wanted = config.python.home.is_some() || main.all().any(in_children);
+        let wanted = config.python.home.is_some() || has_scripts(main) || main.all().any(in_children);
         WANTED.store(wanted, Ordering::Relaxed);
         let failed = result.as_ref().err().cloned();
         python::keep(result);
@@ -52,13 +52,16 @@ impl hook::Check for Check {
     }
 }
 
-/// Whether scripts are loaded in Apache's children whatever requests come: those that the server asks (WSGIAccessScript and
+/// Whether scripts run in Apache's children whatever applications may: those that the server asks (WSGIAccessScript and
 /// its kind), and those of WSGIImportScript.
-pub fn has_imports(main: Server<'_>) -> bool {
+pub fn has_scripts(main: Server<'_>) -> bool {
     let in_children = |alias: &Alias| {
         matches!(alias.kind, Kind::Import) && alias.process_group.as_deref() == Some(b"%{GLOBAL}")
     };
-    main.all().any(|server| server.config().aliases.iter().any(|alias| in_children(alias)))
+    main.all().any(|server| {
+        let config = server.config();
+        config.asks_scripts || config.aliases.iter().any(|alias| in_children(alias))
+    })
 }
 
 /// Whether the application of an alias may run in Apache's children: neither alias nor server names a process group.

@@ -23,6 +23,8 @@ pub struct ScriptPlace<'a> {
     pub absolute: &'a dyn Fn(&[u8]) -> Vec<u8>,
     /// Scripts that are loaded when a process starts, as by WSGIImportScript.
     pub imports: Vec<Alias>,
+    /// Apache asks the script, so its children run Python.
+    pub is_asked: bool,
 }
 
 /// The setter of a script that Apache asks. `thing`: what it is, for messages.
@@ -45,6 +47,7 @@ pub fn hook(thing: &str, place: &mut ScriptPlace<'_>, line: &[u8]) -> Result<Arc
             Setting { name, .. } => return Err(invalid(&name)),
         }
     }
+    place.is_asked = true;
     let group = &script.application_group;
     if group == b"%{GLOBAL}" || !group.starts_with(b"%{") {
         place.imports.push(import(&script.path, b"%{GLOBAL}", group));

@@ -12,6 +12,8 @@ use wire::settings::Settings;
 pub struct ServerConfig {
     /// Aliases, and scripts to import, in the order in which aliases are tried: a virtual host's own first.
     pub aliases: Vec<Arc<Alias>>,
+    /// Apache asks a script (WSGIAccessScript and its kind), which some section of it names.
+    pub asks_scripts: bool,
     /// The process groups that it defines itself; see [`super::daemon::all`] for those of the whole configuration.
     pub groups: Vec<Arc<GroupOptions>>,
     /// Where the sockets of process groups are; only the main server's counts.
@@ -69,6 +71,6 @@ impl Merge for ServerConfig {
     fn merge(&self, over: &Self) -> Self {
         let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
         // Each group has one definition, which is not the merged server's again.
-        Self { aliases, groups: over.groups.clone(), ..Self::default() }
+        Self { aliases, asks_scripts: over.asks_scripts, groups: over.groups.clone(), ..Self::default() }
     }
 }

@@ -107,11 +107,13 @@ impl Command for Directive {
             Setter::Section(set) => set(name, line.dir_config::<Wsgi>(), args),
             Setter::Script(set) => {
                 let absolute = |path: &[u8]| site.absolute(path).unwrap_or_else(|| path.to_vec());
-                let mut place = ScriptPlace { absolute: &absolute, imports: Vec::new() };
+                let mut place = ScriptPlace { absolute: &absolute, imports: Vec::new(), is_asked: false };
                 set(&mut place, line.dir_config::<Wsgi>(), args)?;
-                let imports = place.imports;
+                let (imports, is_asked) = (place.imports, place.is_asked);
                 if !site.is_htaccess() {
-                    line.server_config::<Wsgi>().aliases.extend(imports.into_iter().map(Arc::new));
+                    let server = line.server_config::<Wsgi>();
+                    server.aliases.extend(imports.into_iter().map(Arc::new));
+                    server.asks_scripts |= is_asked;
                 }
                 Ok(())
             }

@@ -4,6 +4,7 @@
 //! on the original; where the two differ on purpose the test says so in one line, and `../DIFFERENCES.notes` lists it.
 //! It runs in two modes: with applications in Apache's children, and in the processes of a group (`MODE=daemon`).
 
+mod auth_edges;
 mod auth_scripts;
 mod broken_scripts;
 mod closing;

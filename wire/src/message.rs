@@ -96,15 +96,15 @@ messages! {
         "Define get_realm_hash(environ, user, realm) in the script.";
     GROUPS_ITEM 50 Error,
         "groups_for_user() returned an item that is neither str nor bytes.",
-        "Access is denied.",
+        "The request gets 500.",
         "Return names of groups as strings.";
     GROUPS_RESULT 51 Error,
         "groups_for_user() returned something else than names in an iterable.",
-        "Access is denied.",
+        "The request gets 500.",
         "Return a list of strings; an empty one for a user without groups.";
     GROUPS_WITHOUT_FUNCTION 52 Error,
         "The script of WSGIAuthGroupScript has no function groups_for_user().",
-        "Access is denied.",
+        "The request gets 500.",
         "Define groups_for_user(environ, user) in the script.";
     ACCESS_RESULT 55 Error,
         "allow_access() returned something else than True, False or None.",
@@ -120,7 +120,7 @@ messages! {
         "Nothing to do if the client is to be kept out.";
     GROUPS_WITHOUT_SCRIPT 58 Error,
         "`Require wsgi-group` is in force where no WSGIAuthGroupScript is.",
-        "Access is denied.",
+        "The request gets 500.",
         "Add WSGIAuthGroupScript to the same section.";
     GROUPS_EMPTY 59 Error,
         "The user is in no group.",

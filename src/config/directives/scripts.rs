@@ -48,7 +48,8 @@ pub const ALL: &[Directive] = &[
         default: "none",
         help: c"Script that knows the groups of users, and application-group=name",
         doc: "The script of `Require wsgi-group name …`. `groups_for_user(environ, user)` returns the names of the user's groups; one of \
-              them must be named by Require, in any case of letters. Anything else, an exception, and a script that cannot be loaded deny. \
+              them must be named by Require, in any case of letters. Anything else, an exception, and a script that cannot be loaded give 500: \
+              with `Require not wsgi-group` a refusal would let everybody in. \
               See WSGIAccessScript for where it runs.",
         set: Setter::Script(|place, section, line| {
             section.auth_group_script = Some(scripts::hook("auth group", place, line)?);

@@ -26,7 +26,7 @@ impl hook::ChildStart for Start {
         signals::ignore_report_signal();
         let config = main.config();
         let restricted = config.python.restrict_embedded == Some(true);
-        let result = if restricted && !check::has_imports(main) {
+        let result = if restricted && !check::has_scripts(main) {
             Err(Refusal::Restricted)
         } else if mpm::serves_in_copies() {
             Err(Refusal::Copies)
