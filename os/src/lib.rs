@@ -14,6 +14,7 @@ mod signals;
 mod socket;
 mod sync;
 mod transfer;
+mod usage;
 mod users;
 mod wait;
 
@@ -43,5 +44,6 @@ pub use socket::{
 };
 pub use sync::{lock, read_lock, wait, wait_for, write_lock};
 pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};
+pub use usage::{Usage, resident_memory};
 pub use users::homes;
 pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};

@@ -85,6 +85,7 @@ fn python_half_knows_no_apache() {
 const ENGINE: &[&[&str]] = &[
     &["python"],
     &["host.rs"],
+    &["metrics"],
     &["runtime"],
     &["requests"],
     &["startup"],

@@ -32,6 +32,7 @@ mod input;
 mod input_filters;
 mod interpreters;
 mod lifecycle;
+mod metrics;
 mod proxies;
 mod python_settings;
 mod redirects;

@@ -13,6 +13,9 @@ __all__ = [
     "application_group",
     "maximum_processes",
     "process_group",
+    "process_metrics",
+    "request_metrics",
+    "start_recording_metrics",
     "threads_per_process",
     "version",
 ]
@@ -31,6 +34,16 @@ maximum_processes: int
 
 threads_per_process: int
 """Threads of each that serve requests."""
+
+def start_recording_metrics() -> None:
+    """Has requests measured from now on, in this process. May be called more than once."""
+
+def request_metrics() -> dict[str, Any] | None:
+    """What was measured of requests since the last call in this process, or since the recording began. `None` before
+    start_recording_metrics(), and always where WSGITelemetryService is set. docs/metrics.md describes the keys."""
+
+def process_metrics() -> dict[str, Any] | None:
+    """What the process has done since the recording began, and what it uses. `None` as for request_metrics()."""
 
 class FileWrapper:
     """wsgi.file_wrapper (PEP 3333): an iterator over the blocks of a file, which Apache sends itself where it can."""

@@ -1,6 +1,7 @@
 """What the engine does for this package (engine/src/runtime/native.rs)."""
 
 from types import CodeType
+from typing import Any
 
 def log(level: int, text: str, /) -> None:
     """Logs a line at a level of Apache's; see _levels."""
@@ -20,6 +21,15 @@ def application() -> str | None:
 
 def interpreters() -> int:
     """Number of interpreters in the process."""
+
+def start_recording_metrics() -> None:
+    """Begins to measure requests."""
+
+def request_metrics() -> dict[str, Any] | None:
+    """What was measured since the last call."""
+
+def process_metrics() -> dict[str, Any] | None:
+    """What was measured since the recording began."""
 
 def interrupt(thread: int, exception: type[BaseException], /) -> int:
     """Has a thread raise; the number of threads that will (0 or 1)."""

@@ -1,6 +1,6 @@
 //! The proof of attachment.
 
-use super::{extra, ffi};
+use super::{extra, ffi, waits};
 use std::marker::PhantomData;
 
 /// Proof that this thread is attached to an interpreter and holds its GIL. Copies cost nothing; none leaves the
@@ -78,7 +78,7 @@ impl Attached {
 pub(super) unsafe fn restore(state: *mut ffi::PyThreadState) {
     // SAFETY: says the caller. The key is Python's own slot (see `extra`), whose value is this thread's state.
     unsafe {
-        ffi::PyEval_RestoreThread(state);
+        waits::waiting(|| ffi::PyEval_RestoreThread(state));
         if let Some(key) = extra::get().slot {
             libc::pthread_setspecific(key, state.cast());
         }

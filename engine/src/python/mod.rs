@@ -22,6 +22,7 @@ mod object;
 mod once;
 mod operations;
 mod threads;
+mod waits;
 
 pub use attach::{InterpreterId, Py};
 pub use cell::InterpreterCell;
@@ -34,6 +35,7 @@ pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
 pub use operations::BuiltinType;
 pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
+pub use waits::{gil_waits, measure_gil_waits};
 
 pub(crate) use pyo3::ffi;
 

@@ -3,6 +3,8 @@
 
 mod active;
 mod link;
+mod measured;
 
 pub use active::{ActiveRequest, Interrupt, Running};
 pub use link::{Block, Link};
+pub use measured::Measured;

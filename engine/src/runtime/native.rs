@@ -4,6 +4,7 @@ use super::exits::{self, Act, Ruling};
 use super::output::Output;
 use super::package;
 use crate::host;
+use crate::metrics;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, Problem, interrupt};
 use std::ffi::CStr;
@@ -86,6 +87,19 @@ impl Class for Native {
         members.method(c"source", |py, _: &Native, args: Args<'_, '_>| {
             args.count(1, 1)?;
             Bound::str(py, package::module(py, args.get(0))?.text())
+        });
+        members.method(c"start_recording_metrics", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            metrics::begin();
+            Ok(Bound::none(py))
+        });
+        members.method(c"request_metrics", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            metrics::request_metrics(py)
+        });
+        members.method(c"process_metrics", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            metrics::process_metrics(py)
         });
         members.method(c"interrupt", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;

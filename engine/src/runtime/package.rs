@@ -16,11 +16,12 @@ macro_rules! modules {
 /// All modules. Behind the first, which loads the others, they stand in the order in which they are run: each imports only
 /// those before it. The package itself is run
 /// after them, and the last one when an application uses it.
-static MODULES: [Module; 21] = modules![
+static MODULES: [Module; 22] = modules![
     "_loader",
     "_levels",
     "_exceptions",
     "_files",
+    "_metrics",
     "_streams",
     "_tracebacks",
     "_stand_in",

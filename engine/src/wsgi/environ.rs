@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::objects::Objects;
+use crate::metrics::Arrival;
 use crate::python::{Bound, Owned, Py, Result, thread_number};
 use std::sync::Arc;
 
@@ -17,6 +18,15 @@ pub struct Facts {
     pub queued: f64,
     /// When a thread of that process took the request, likewise.
     pub taken: f64,
+}
+
+impl Facts {
+    /// When the request arrived.
+    pub fn arrival(&self) -> Arrival {
+        let micros = |seconds: f64| (seconds * 1e6) as i64;
+        let handed = (self.taken > 0.0).then(|| (micros(self.queued), micros(self.taken)));
+        Arrival { received: micros(self.received), handed }
+    }
 }
 
 /// Makes the environ of a request. `pairs` are the text entries; a later one replaces an earlier one of its name.

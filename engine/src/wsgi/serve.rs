@@ -6,8 +6,9 @@ use super::failed::error;
 use super::refuse::{Pages, refuse, refuse_call};
 use super::run::run;
 use crate::host::{self, Renewed};
+use crate::metrics;
 use crate::python::{Bound, Py, forget_interrupt, modules};
-use crate::requests::Link;
+use crate::requests::{Link, Measured};
 use crate::runtime::{Log, Output, RequestLog, gate, is_copy, leave_copy};
 use crate::startup::{self, App, Refusal, Script, Seen};
 use std::sync::Arc;
@@ -55,10 +56,15 @@ where
     };
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
+    let recorder = metrics::record(|| request.facts.arrival());
+    let link = match &recorder {
+        Some(recorder) => Box::new(Measured::new(link, recorder.live.clone())),
+        None => link,
+    };
     let output = Output::new(script.path, log.clone());
     let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
     let _running = call.run();
-    Output::current_while(Some(output), || {
+    let outcome = Output::current_while(Some(output), || {
         let (mut environ, facts) = (Some(request.environ), request.facts);
         let mut work = |py: Py<'_>, module: &Bound<'_>| {
             let Some(environ) = environ.take() else { return error(500) };
@@ -68,7 +74,11 @@ where
             Ok(outcome) => outcome,
             Err(refusal) => refuse_call(&refusal, &app, request.pages, &call),
         }
-    })
+    });
+    if let Some(recorder) = recorder {
+        recorder.finish((outcome.end == End::Error).then_some(outcome.status));
+    }
+    outcome
 }
 
 /// Does the work with the module of an application that serves, or would but for a change of its script.

@@ -1,0 +1,35 @@
+//! Metrics: what is measured of requests and of the process, for applications that ask ([`dict`](mod@dict)).
+//!
+//! Nothing is measured until the recording begins: until then a request looks at one flag. From then on each request adds
+//! to the record of its own thread ([`record`]) when it ends; a reader takes all of them ([`interval`]).
+#![forbid(unsafe_code)]
+
+mod dict;
+mod interval;
+mod record;
+mod sample;
+
+pub use dict::{begin, process_metrics, request_metrics};
+pub use record::{Arrival, Live, Recorder, begin as record};
+
+/// What is known of the process for its metrics.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// A process of a group.
+    pub daemon: bool,
+    /// Threads that serve requests.
+    pub threads: usize,
+    /// When it began, microseconds of the monotonic clock.
+    pub begun: i64,
+}
+
+static FACTS: std::sync::OnceLock<Facts> = std::sync::OnceLock::new();
+
+/// What the process is; said once, before the first request.
+pub fn configure(facts: Facts) {
+    let _ = FACTS.set(facts);
+}
+
+fn facts() -> Facts {
+    FACTS.get().copied().unwrap_or(Facts { daemon: false, threads: 1, begun: 0 })
+}
