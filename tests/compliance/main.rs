@@ -44,6 +44,7 @@ mod scripts;
 mod shared_process;
 mod sharing;
 mod shown_environ;
+mod slow_requests;
 mod start_response;
 mod streams;
 mod tls;

@@ -39,7 +39,7 @@ fn ask(s: &Server, name: &str) -> Value {
 }
 
 /// The keys of an object whose values are of a kind.
-fn keys<'a>(of: &'a Value, is: impl Fn(&Value) -> bool) -> Vec<&'a str> {
+fn keys(of: &Value, is: impl Fn(&Value) -> bool) -> Vec<&str> {
     let entries = of.as_object().expect("a dict").iter();
     entries.filter(|(_, value)| is(value)).map(|(key, _)| key.as_str()).collect()
 }

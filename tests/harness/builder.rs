@@ -384,7 +384,6 @@ const NOT_OURS: &[&str] = &[
     "WSGIPassApacheRequest",
     "WSGIPerInterpreterGIL",
     "WSGIServerMetrics",
-    "WSGISlowRequests",
     "WSGITelemetryOptions",
     "WSGITelemetryService",
 ];

@@ -534,6 +534,14 @@ messages! {
         "All slots of the startup lock were in use for a minute.",
         "The application starts without the lock.",
         "WSGI1018 names the processes that held the slots. If starts take that long, add slots: WSGIStartupLock On slots=8.";
+    SLOW_REQUEST 1080 Warning,
+        "A request has lasted longer than WSGISlowRequests allows, and still runs.",
+        "The request continues. The lines below it show where its thread stands. Each request is named once while it runs.",
+        "The innermost frames show what it waits for. Raise WSGISlowRequests if requests may take that long.";
+    SLOW_REQUEST_ENDED 1081 Warning,
+        "A request that has lasted longer than WSGISlowRequests allows has ended.",
+        "Nothing more; the line shows how long it took.",
+        "WSGI1080 shows where it stood meanwhile, if it still ran when it was looked at.";
     GROUP_HEALED 1085 Warning,
         "The socket or the scoreboard of a process group was in a state that only a process of the group can have caused.",
         "A new one is created. Running processes finish their requests, and new processes start.",

@@ -28,6 +28,7 @@ class Settings(TypedDict):
     startup_timeout: float
     startup_requests: int
     import_timeout: float
+    slow_requests: float
     beside: bool
     died: int
     died_by: str

@@ -1,12 +1,13 @@
 //! A request that is being served, as far as the process has to know of it, whatever its protocol.
 
+use super::about::About;
 use super::link::Link;
 use crate::python::{InterpreterCell, Py, native_id, thread_ident, thread_number};
 use crate::runtime::{Interpreter, Output, alarm};
 use os::lock;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 use wire::{Level, Message};
 
@@ -23,6 +24,10 @@ pub struct ActiveRequest {
     begun: Instant,
     thread: u64,
     native: u64,
+    /// What it is, where that is of interest.
+    about: OnceLock<About>,
+    /// It is slow, which was noticed.
+    slow: AtomicBool,
     /// Why the request has been interrupted: an [`Interrupt`], or 0.
     interrupted: AtomicU8,
 }
@@ -59,6 +64,8 @@ impl ActiveRequest {
             begun: Instant::now(),
             thread: thread_ident(),
             native: native_id(),
+            about: OnceLock::new(),
+            slow: AtomicBool::new(false),
             interrupted: AtomicU8::new(0),
         })
     }
@@ -100,6 +107,30 @@ impl ActiveRequest {
     /// The number by which the system knows that thread.
     pub fn native_thread(&self) -> u64 {
         self.native
+    }
+
+    /// Says what the request is, before it runs.
+    pub fn set_about(&self, about: About) {
+        let _ = self.about.set(about);
+    }
+
+    /// What the request is for a log line: `GET /path`, and the script.
+    pub fn title(&self) -> String {
+        let script = wire::shown(self.script());
+        match self.about.get() {
+            Some(about) => format!("{} of '{script}'", about.title()),
+            None => format!("a request of '{script}'"),
+        }
+    }
+
+    /// The request takes long, and somebody has noticed.
+    pub fn set_slow(&self) {
+        self.slow.store(true, Ordering::Relaxed);
+    }
+
+    /// See [`ActiveRequest::set_slow`].
+    pub fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Relaxed)
     }
 
     /// Notes why the thread of the request is made to raise.

@@ -40,6 +40,11 @@ impl Settings {
         seconds(self.process.import_timeout)
     }
 
+    /// `WSGISlowRequests`; `None`: off.
+    pub fn slow_requests(&self) -> Option<Duration> {
+        (self.process.slow_requests > 0.0).then(|| seconds(self.process.slow_requests))
+    }
+
     /// `WSGIRestrictExit`
     pub fn restrict_exit(&self) -> ExitRule {
         ExitRule::of(self.process.restrict_exit)

@@ -1,11 +1,13 @@
 //! The watchdog: a thread that ends what hangs and says where.
 //!
-//! It ends attempts beyond their deadline ([`watch`]), undoes deadlocks of imports ([`imports`]), and writes reports on
+//! It ends attempts beyond their deadline ([`watch`]), undoes deadlocks of imports ([`imports`]), names slow requests
+//! ([`slow`]), and writes reports on
 //! where threads stand ([`report`](mod@report)).
 #![forbid(unsafe_code)]
 
 mod imports;
 mod report;
+mod slow;
 mod watch;
 
 pub use imports::interrupt_request;

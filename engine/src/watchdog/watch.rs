@@ -1,11 +1,11 @@
 //! The watchdog: a thread that ends what hangs and says where.
 //!
-//! It looks at three things: an attempt beyond its deadline, requests that wait for each other's imports, and SIGUSR2,
+//! It looks at four things: an attempt beyond its deadline, requests that wait for each other's imports or take long, and SIGUSR2,
 //! at which it writes the report alone. It never waits for the GIL itself: another thread does, and if that does not get
 //! it, the stacks that `faulthandler` writes without it are shown.
 
 use super::imports::FIRST_LOOK;
-use super::{imports, report};
+use super::{imports, report, slow};
 use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
@@ -69,6 +69,8 @@ impl Watch {
                 false if ActiveRequest::none_runs() => FOR_EVER,
                 false => FIRST_LOOK,
             };
+            let pause =
+                slow::pause(self.runtime).filter(|_| pause < FOR_EVER).map_or(pause, |slow| pause.min(slow));
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
             if forks::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, requested by SIGUSR2:", None);
@@ -83,6 +85,7 @@ impl Watch {
             if requests {
                 imports::look(self.runtime);
             }
+            slow::look(self.runtime);
         }
     }
 

@@ -8,11 +8,12 @@ use super::run::run;
 use crate::host::{self, Renewed};
 use crate::metrics;
 use crate::python::{Bound, Py, forget_interrupt, modules};
-use crate::requests::{Link, Measured};
-use crate::runtime::{Log, Output, RequestLog, gate, is_copy, leave_copy};
+use crate::requests::{About, Link, Measured};
+use crate::runtime::{self, Log, Output, RequestLog, gate, is_copy, leave_copy};
 use crate::startup::{self, App, Refusal, Script, Seen};
 use std::sync::Arc;
 use wire::abi::{End, Outcome};
+use wire::message;
 use wire::plan::StartPlan;
 
 /// A request, but for its link.
@@ -36,7 +37,7 @@ pub struct Request<'a, P> {
 /// Serves a request: finds the application, calls it and sends its answer. The calling thread is not attached.
 pub fn serve<'a, P>(request: Request<'a, P>, link: Box<dyn Link>, log: Box<dyn Log>) -> Outcome
 where
-    P: Iterator<Item = (&'a [u8], &'a [u8])>,
+    P: Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
 {
     let Some(_inside) = gate().enter() else { return error(503) };
     let script = &request.script;
@@ -63,6 +64,10 @@ where
     };
     let output = Output::new(script.path, log.clone());
     let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
+    let slow = runtime::get().and_then(|runtime| runtime.settings.slow_requests());
+    if slow.is_some() {
+        call.set_about(About::of(request.environ.clone(), request.facts.https));
+    }
     let _running = call.run();
     let outcome = Output::current_while(Some(output), || {
         let (mut environ, facts) = (Some(request.environ), request.facts);
@@ -75,6 +80,13 @@ where
             Err(refusal) => refuse_call(&refusal, &app, request.pages, &call),
         }
     });
+    if slow.is_some_and(|limit| call.age() >= limit) {
+        let (title, seconds) = (call.title(), call.age().as_secs_f64());
+        call.message(
+            message::SLOW_REQUEST_ENDED,
+            format_args!("{title} has ended after {seconds:.1} s (WSGISlowRequests)"),
+        );
+    }
     if let Some(recorder) = recorder {
         recorder.finish((outcome.end == End::Error).then_some(outcome.status));
     }

@@ -2,6 +2,7 @@
 
 mod groups;
 mod interpreters;
+mod metrics;
 mod mount;
 mod python;
 mod requests;
@@ -14,12 +15,13 @@ use super::table::Directive;
 use crate::apache::command;
 
 /// Every directive, in the order in which the documentation shows them.
-const PARTS: [&[Directive]; 8] = [
+const PARTS: [&[Directive]; 9] = [
     mount::ALL,
     start::ALL,
     groups::ALL,
     python::ALL,
     requests::ALL,
+    metrics::ALL,
     interpreters::ALL,
     scripts::ALL,
     retired::ALL,
