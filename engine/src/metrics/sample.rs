@@ -60,7 +60,8 @@ impl Default for Times {
 impl Times {
     fn add(&mut self, micros: u64) {
         self.count += 1;
-        self.total += micros;
+        // Clocks may be set.
+        self.total = self.total.saturating_add(micros);
         self.min = self.min.min(micros);
         self.max = self.max.max(micros);
         self.buckets[bucket(micros)] += 1;
@@ -68,7 +69,7 @@ impl Times {
 
     fn merge(&mut self, other: &Self) {
         self.count += other.count;
-        self.total += other.total;
+        self.total = self.total.saturating_add(other.total);
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
         self.buckets.iter_mut().zip(other.buckets).for_each(|(all, more)| *all += more);
