@@ -32,10 +32,11 @@ fn directives() -> String {
     for directive in directives::all() {
         let name = directive.name.to_string_lossy();
         let syntax = directive.syntax.replace('|', "\\|");
+        let (title, end) =
+            if name.starts_with('<') { (format!("`{name}>`"), ">") } else { (name.to_string(), "") };
         let _ = write!(
             text,
-            "\n## {name}\n\n| | |\n|---|---|\n| Syntax | `{name} {}` |\n| Default | {} |\n| Context | {} |\n\n{}\n",
-            syntax,
+            "\n## {title}\n\n| | |\n|---|---|\n| Syntax | `{name} {syntax}{end}` |\n| Default | {} |\n| Context | {} |\n\n{}\n",
             directive.default,
             context(directive.context),
             directive.doc

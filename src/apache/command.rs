@@ -12,6 +12,8 @@ pub enum Arguments {
     One,
     /// The rest of the line as it stands.
     Raw,
+    /// Those of a container, `<Name …>`: the rest of its first line as it stands, with the `>`.
+    Container,
 }
 
 /// Where a directive is allowed (httpd doc: "Context").
@@ -31,7 +33,7 @@ pub enum Context {
 
 /// One directive: everything there is to know about it. `S` is what takes its arguments in.
 pub struct Directive<S> {
-    /// Name in the configuration file.
+    /// Name in the configuration file; that of a container begins with `<`.
     pub name: &'static CStr,
     /// How httpd splits its arguments.
     pub arguments: Arguments,
@@ -87,6 +89,17 @@ impl<'a> Line<'a> {
         // SAFETY: httpd passes what `create_dir` made, which nobody else has seen yet.
         unsafe { &mut *self.dir.cast() }
     }
+
+    /// Has httpd read the lines of this container, in the place where that stands. Their errors are shown with their own
+    /// lines.
+    pub fn read_contents(&mut self) -> Result<(), String> {
+        let command = self.place.command;
+        // SAFETY: a live command with its directive, whose children httpd has read before it calls. `self` is borrowed, so
+        // that no configuration of it is, which commands of the children may change.
+        self.place.complaint(unsafe {
+            sys::ap_walk_config((*(*command).directive).first_child, command, (*command).context)
+        })
+    }
 }
 
 /// Where a directive stands, and what can be asked of httpd there.
@@ -99,8 +112,7 @@ pub struct Place<'a> {
 impl<'a> Place<'a> {
     /// The server or virtual host.
     pub fn server(self) -> BeingRead<'a> {
-        // SAFETY: httpd passes a live command with its server.
-        unsafe { BeingRead::from_raw((*self.command).server) }
+        self.parts().0
     }
 
     /// The other servers that have been read so far, main server and virtual hosts, with this module's configuration of
@@ -113,8 +125,13 @@ impl<'a> Place<'a> {
 
     /// Pool of the configuration.
     pub fn pool(self) -> Pool<'a> {
-        // SAFETY: live while the configuration is read and after.
-        unsafe { Pool::from_raw((*self.command).pool) }
+        self.parts().1
+    }
+
+    fn parts(self) -> (BeingRead<'a>, Pool<'a>) {
+        // SAFETY: httpd passes a live command with its server and a pool, which live while the configuration is read and
+        // after.
+        unsafe { (BeingRead::from_raw((*self.command).server), Pool::from_raw((*self.command).pool)) }
     }
 
     /// `file:line` of the directive.
@@ -138,15 +155,16 @@ impl<'a> Place<'a> {
 
     /// httpd's complaint if the directive stands where `forbidden` says.
     fn outside(self, forbidden: u32) -> Result<(), String> {
-        // SAFETY: a live command; the answer is null or a string of its pool.
-        unsafe {
-            let complaint = sys::ap_check_cmd_context(self.command, forbidden);
-            if complaint.is_null() {
-                Ok(())
-            } else {
-                Err(CStr::from_ptr(complaint).to_string_lossy().into_owned())
-            }
+        // SAFETY: a live command.
+        self.complaint(unsafe { sys::ap_check_cmd_context(self.command, forbidden) })
+    }
+
+    /// What httpd answers where it may complain: null, or a string of the pool of the command.
+    fn complaint(self, complaint: *const c_char) -> Result<(), String> {
+        if complaint.is_null() {
+            return Ok(());
         }
+        Err(String::from_utf8_lossy(super::text(complaint)).into_owned())
     }
 
     /// A compiled regular expression that lives as the configuration.
@@ -276,7 +294,9 @@ where
     };
     let (func, how) = match entry.arguments {
         Arguments::One => (sys::cmd_func { take1: Some(run::<Directive<S>>) }, sys::cmd_how_TAKE1),
-        Arguments::Raw => (sys::cmd_func { raw_args: Some(run::<Directive<S>>) }, sys::cmd_how_RAW_ARGS),
+        Arguments::Raw | Arguments::Container => {
+            (sys::cmd_func { raw_args: Some(run::<Directive<S>>) }, sys::cmd_how_RAW_ARGS)
+        }
     };
     sys::command_rec {
         name: entry.name.as_ptr(),

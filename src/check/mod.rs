@@ -39,6 +39,9 @@ impl hook::Check for Check {
         }
         warn_of_small_stacks(main);
         let result = usable(config);
+        if let (true, Ok(python)) = (config.python.own_gil, &result) {
+            warn_of_shared_gil(main, python);
+        }
         let in_children =
             |server: Server<'_>| server.config().aliases.iter().any(|alias| may_be_embedded(server, alias));
         let wanted = config.python.home.is_some() || has_scripts(main) || main.all().any(in_children);
@@ -101,6 +104,18 @@ fn usable(config: &ServerConfig) -> Result<Python, Unusable> {
 /// Puts `file:line` in front, where a directive is what has to be changed.
 fn located(location: &str, why: String) -> String {
     if location.is_empty() { why } else { format!("{location}: {why}") }
+}
+
+/// Interpreters with a GIL of their own need CPython 3.12.
+fn warn_of_shared_gil(main: Server<'_>, python: &Python) {
+    let mut numbers = python.version.split('.').map_while(|number| number.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) < (Some(3), Some(12)) {
+        let text = format!(
+            "WSGIPerInterpreterGIL requires Python 3.12 or later, and {} is Python {}",
+            python.prefix, python.version
+        );
+        log::server_message(Some(main), message::OWN_GIL_TOO_OLD, text);
+    }
 }
 
 /// CPython 3.13 overflows a stack below 2 MiB on deeply nested JSON.

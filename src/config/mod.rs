@@ -11,6 +11,7 @@ pub mod directives;
 mod django;
 mod entries;
 mod import;
+mod interpreters;
 mod notices;
 mod proxies;
 mod script_alias;

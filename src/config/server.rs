@@ -2,6 +2,7 @@
 
 use super::Alias;
 use super::daemon::GroupOptions;
+use super::interpreters::InterpreterOptions;
 use crate::apache::Merge;
 use std::sync::Arc;
 use wire::Message;
@@ -20,8 +21,10 @@ pub struct ServerConfig {
     pub socket: SocketConfig,
     /// What to say of directives that are accepted, but not as they are meant: message and text, with the place.
     pub notices: Vec<(Message, String)>,
-    /// What every process that runs Python is told; only the main server's counts.
+    /// What every process that runs Python is told, but for what `interpreters` says; only the main server's counts.
     pub settings: Settings,
+    /// What is set for interpreters; only the main server's counts.
+    pub interpreters: InterpreterOptions,
     /// Which Python runs, and how it is started; only the main server's counts.
     pub python: PythonConfig,
 }
@@ -52,6 +55,8 @@ pub struct PythonConfig {
     pub dont_write_bytecode: Option<bool>,
     /// WSGIPythonHashSeed
     pub hash_seed: Option<HashSeed>,
+    /// WSGIPerInterpreterGIL is On somewhere.
+    pub own_gil: bool,
     /// WSGIRestrictEmbedded
     pub restrict_embedded: Option<bool>,
     /// WSGIStartupLock: the number of permits, `Some(0)` when it is off; `None`: one for each processor.

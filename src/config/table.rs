@@ -7,7 +7,7 @@ use crate::apache::command::{self, Command, Context, Line, Place as Site, Regex}
 use crate::apache::root_relative;
 use crate::apache::users::{self, Account};
 use std::sync::Arc;
-use wire::message;
+use wire::{Message, message};
 
 /// What takes the arguments of a directive in.
 pub enum Setter {
@@ -18,6 +18,8 @@ pub enum Setter {
     Section(fn(&str, &mut DirConfig, &[u8]) -> Result<(), String>),
     /// A script of a section. What starts with a process is the server's, unless a `.htaccess` names it.
     Script(fn(&mut ScriptPlace<'_>, &mut DirConfig, &[u8]) -> Result<(), String>),
+    /// A container: takes its arguments in; what stands in it is read; then it ends.
+    Container(fn(&mut ServerConfig, &[u8]) -> Result<(), String>, fn(&mut ServerConfig)),
     /// A directive that existing sites have and that changes nothing: what its arguments may be, and what holds instead.
     Retired(fn(&str, &[u8]) -> Result<(), String>, &'static str),
 }
@@ -35,6 +37,16 @@ pub struct Place<'a> {
     pub server: &'a mut ServerConfig,
     /// What only httpd can do.
     pub httpd: &'a dyn Httpd,
+}
+
+impl Place<'_> {
+    /// Has something said of the directive at `configtest` and in the log, with its place, but once for each message.
+    pub fn notice_once(&mut self, message: Message, text: &str) {
+        let notices = &mut self.server.notices;
+        if notices.iter().all(|(said, _)| *said != message) {
+            notices.push((message, format!("{}: {text}", self.location)));
+        }
+    }
 }
 
 /// What setters need of httpd and of the system; a trait, so that setters can be tested without a running httpd.
@@ -115,6 +127,15 @@ impl Command for Directive {
                     server.aliases.extend(imports.into_iter().map(Arc::new));
                     server.asks_scripts |= is_asked;
                 }
+                Ok(())
+            }
+            Setter::Container(begin, end) => {
+                let [words @ .., b'>'] = args.trim_ascii_end() else {
+                    return Err(format!("{name}> directive missing closing '>'"));
+                };
+                begin(line.server_config::<Wsgi>(), words)?;
+                line.read_contents()?;
+                end(line.server_config::<Wsgi>());
                 Ok(())
             }
             Setter::Retired(check, why) => {

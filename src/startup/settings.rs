@@ -10,6 +10,7 @@ use wire::settings::Settings;
 pub fn of(main: &ServerConfig) -> Settings {
     let python = &main.python;
     let mut settings = main.settings.clone();
+    settings.interpreter = main.interpreters.outside();
     let process = &mut settings.process;
     process.apache_version = apache::version().map(|part| part.unsigned_abs());
     process.description = apache::description().to_vec();

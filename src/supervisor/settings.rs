@@ -112,7 +112,7 @@ pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Pa
 fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings::Settings {
     let (group, threads) = (&live.group, live.threads());
     let mut common = startup::settings::of(context.main.config());
-    let (process, interpreter) = (&mut common.process, &mut common.interpreter);
+    let process = &mut common.process;
     process.process_group = group.name.clone();
     process.daemon = true;
     process.multithread = threads != 1;
@@ -128,13 +128,22 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.script_root = script_root(live);
     given(&mut process.script_user, &group.script_user);
     given(&mut process.script_group, &group.script_group);
-    interpreter.python_path = group.python_path.clone().unwrap_or_default();
-    interpreter.switch_interval = group.switch_interval.unwrap_or_default();
-    given(&mut interpreter.home, &group.home);
     if threads == 0 {
-        // A service may wait for a signal, and for as long as it likes for a permit that nobody gives.
+        // A service may wait for as long as it likes for a permit that nobody gives.
         process.permits = 0;
-        interpreter.restrict_signal = false;
+    }
+    let interpreter = &mut common.interpreter;
+    interpreter.python_path = group.python_path.iter().cloned().collect();
+    interpreter.switch_interval = 0.0;
+    given(&mut interpreter.home, &group.home);
+    context.main.config().interpreters.add_to(&mut common);
+    if let Some(seconds) = group.switch_interval {
+        // As in mod_wsgi, it counts more than what a container says of the process.
+        common.of_main().switch_interval = seconds;
+    }
+    if threads == 0 {
+        // A service may wait for a signal.
+        common.each_interpreter(|interpreter| interpreter.restrict_signal = false);
     }
     common
 }

@@ -30,6 +30,7 @@ mod handler_script;
 mod headers;
 mod input;
 mod input_filters;
+mod interpreter_options;
 mod interpreters;
 mod lifecycle;
 mod metrics;

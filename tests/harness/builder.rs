@@ -380,9 +380,7 @@ impl Httpd {
 /// Directives of the original that our module has not, see docs/differences.md. What it gets must go from here, so that
 /// nothing is missed when it vanishes.
 const NOT_OURS: &[&str] = &[
-    "WSGIFreeThreading",
     "WSGIPassApacheRequest",
-    "WSGIPerInterpreterGIL",
     "WSGIServerMetrics",
     "WSGITelemetryOptions",
     "WSGITelemetryService",

@@ -1,7 +1,7 @@
 //! Numbers and texts one after another: how everything that travels between processes is written. Little-endian.
 //!
 //! A reader gets bytes that another process wrote: whatever they are, it answers a value or [`Malformed`], allocates
-//! nothing, and looks at nothing beyond their end.
+//! no more than the bytes that are there, and looks at nothing beyond their end.
 
 /// What came is not what the other side may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ impl<'a> Reader<'a> {
         let (text, rest) = self.rest.split_at_checked(len).ok_or(Malformed(self.what))?;
         self.rest = rest;
         Ok(text)
+    }
+
+    /// Texts, with their number before them.
+    pub fn texts(&mut self) -> Result<Vec<Vec<u8>>, Malformed> {
+        let mut texts = Vec::new();
+        for _ in 0..self.u32()? {
+            texts.push(self.text()?.to_vec());
+        }
+        Ok(texts)
     }
 
     /// Reads `N` bytes.
@@ -131,6 +140,12 @@ impl Writer<'_> {
     /// A text with its length before it. Longer ones than 4 GiB there are none.
     pub fn text(&mut self, text: &[u8]) -> &mut Self {
         self.u32(text.len() as u32).raw(text)
+    }
+
+    /// Texts, with their number before them.
+    pub fn texts(&mut self, texts: &[Vec<u8>]) -> &mut Self {
+        self.u32(texts.len() as u32);
+        texts.iter().fold(self, |w, text| w.text(text))
     }
 }
 

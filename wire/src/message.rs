@@ -306,6 +306,22 @@ messages! {
         "Looking up `close` on the application's iterable raised an exception other than AttributeError.",
         "The iterable is not closed.",
         "Fix the object that the traceback names.";
+    OWN_GIL_TOO_OLD 198 Warning,
+        "WSGIPerInterpreterGIL is On, but the Python of WSGIPythonHome is older than 3.12.",
+        "The interpreters of a process share one GIL.",
+        "Remove the directive. Give applications that must not wait for each other process groups of their own.";
+    INTERVAL_SKIPPED 199 Warning,
+        "A WSGISwitchInterval in `<WSGIInterpreterOptions>` names an application group whose interpreter shares its GIL.",
+        "The interpreter is created; the switch interval of the process stays as it is.",
+        "Set WSGISwitchInterval for the process: outside of containers, or in one without application-group=.";
+    NO_FREE_THREADING 200 Warning,
+        "WSGIFreeThreading is On, but the module does not support builds of Python without a GIL (PEP 703) yet.",
+        "Python runs with its GIL.",
+        "Remove the directive. Use more processes for more processors.";
+    FREE_THREADING_OF_GROUP 201 Warning,
+        "WSGIFreeThreading stands in a `<WSGIInterpreterOptions>` with application-group=.",
+        "It is ignored: whether there is a GIL is a matter of the whole process.",
+        "Remove it there.";
     PYTHON_NOT_RUNNING 210 Error,
         "A request needs Python in this Apache child, but Python is not running there.",
         "The request gets 500 (503 if the configured python became unusable at the last restart).",
@@ -490,6 +506,10 @@ messages! {
         "A function of WSGIDispatchScript returned something else than a name or None.",
         "The request gets 500.",
         "Return the name as str or bytes, or None for what the configuration says.";
+    OWN_GIL 1049 Warning,
+        "WSGIPerInterpreterGIL is On, and this module has no interpreters with a GIL of their own yet.",
+        "All interpreters of a process share one GIL, as with Off.",
+        "Give applications that must not wait for each other process groups of their own, or remove the directive.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",

@@ -30,6 +30,8 @@ pub enum Value<'a> {
     Text(&'a [u8]),
     /// `str`, decoded as file names are.
     Path(&'a [u8]),
+    /// A list of such `str`.
+    Paths(&'a [Vec<u8>]),
     /// `bool`
     Flag(bool),
     /// `int`
@@ -77,19 +79,23 @@ macro_rules! settings {
     };
     (@type text) => { Vec<u8> };
     (@type path) => { Vec<u8> };
+    (@type paths) => { Vec<Vec<u8>> };
     (@type flag) => { bool };
     (@type version) => { [u32; 3] };
     (@type $number:ident) => { $number };
     (@put $w:ident, text, $value:expr) => { $w.text(&$value) };
     (@put $w:ident, path, $value:expr) => { $w.text(&$value) };
+    (@put $w:ident, paths, $value:expr) => { $w.texts(&$value) };
     (@put $w:ident, version, $value:expr) => { $value.iter().for_each(|part| { $w.u32(*part); }) };
     (@put $w:ident, $kind:ident, $value:expr) => { $w.$kind($value) };
     (@get $r:ident, text) => { $r.text()?.to_vec() };
     (@get $r:ident, path) => { $r.text()?.to_vec() };
+    (@get $r:ident, paths) => { $r.texts()? };
     (@get $r:ident, version) => { [$r.u32()?, $r.u32()?, $r.u32()?] };
     (@get $r:ident, $kind:ident) => { $r.$kind()? };
     (@show text, $value:expr) => { $crate::settings::Value::Text(&$value) };
     (@show path, $value:expr) => { $crate::settings::Value::Path(&$value) };
+    (@show paths, $value:expr) => { $crate::settings::Value::Paths(&$value) };
     (@show flag, $value:expr) => { $crate::settings::Value::Flag($value) };
     (@show f64, $value:expr) => { $crate::settings::Value::Real($value) };
     (@show version, $value:expr) => { $crate::settings::Value::Version($value) };
@@ -169,8 +175,9 @@ settings! {
 settings! {
     /// What holds for an interpreter.
     Interpreter {
-        /// `WSGIPythonPath`, `python-path=`: directories, joined by colons.
-        python_path: path = *b"",
+        /// `WSGIPythonPath`, `python-path=`: directories joined by colons, for each place in which they were set, the most
+        /// general one first.
+        python_path: paths = Vec::new(),
         /// `home=`, which is put first on sys.path; empty: not given.
         home: path = *b"",
         /// `WSGIRestrictStdin`
@@ -181,7 +188,8 @@ settings! {
         restrict_signal: flag = true,
         /// `sys.stdout` stays what it is (`httpd -X`).
         keep_stdout: flag = false,
-        /// `WSGISwitchInterval`, `switch-interval=`, seconds; 0: as Python has it.
+        /// `WSGISwitchInterval`, `switch-interval=`, seconds; 0: as Python has it. It is of the process; for a group that is not
+        /// the main interpreter's it says what was set for that group alone.
         switch_interval: f64 = 0.0,
     }
 }
@@ -214,16 +222,35 @@ pub fn seconds(number: f64) -> Duration {
 pub struct Settings {
     /// Settings of the process.
     pub process: Process,
-    /// Of every interpreter in it.
+    /// Of every interpreter in it that has no settings of its own.
     pub interpreter: Interpreter,
+    /// Of the interpreters of these application groups (`<WSGIInterpreterOptions>`).
+    pub named: Vec<(Vec<u8>, Interpreter)>,
 }
 
 impl Settings {
+    /// The settings of the main interpreter.
+    pub fn of_main(&mut self) -> &mut Interpreter {
+        let own = self.named.iter_mut().find(|(name, _)| name.is_empty());
+        own.map_or(&mut self.interpreter, |(_, interpreter)| interpreter)
+    }
+
+    /// Changes the settings of all interpreters.
+    pub fn each_interpreter(&mut self, mut change: impl FnMut(&mut Interpreter)) {
+        change(&mut self.interpreter);
+        self.named.iter_mut().for_each(|(_, interpreter)| change(interpreter));
+    }
+
     /// Writes the settings.
     pub fn put(&self, w: &mut Writer<'_>) {
         w.u64(SHAPE);
         self.process.put(w);
         self.interpreter.put(w);
+        w.u32(self.named.len() as u32);
+        for (name, interpreter) in &self.named {
+            w.text(name);
+            interpreter.put(w);
+        }
     }
 
     /// Reads what `put` wrote.
@@ -231,7 +258,12 @@ impl Settings {
         if reader.u64()? != SHAPE {
             return Err(OTHER_VERSION);
         }
-        Ok(Self { process: Process::get(reader)?, interpreter: Interpreter::get(reader)? })
+        let (process, interpreter) = (Process::get(reader)?, Interpreter::get(reader)?);
+        let mut named = Vec::new();
+        for _ in 0..reader.u32()? {
+            named.push((reader.text()?.to_vec(), Interpreter::get(reader)?));
+        }
+        Ok(Self { process, interpreter, named })
     }
 
     /// The settings as bytes.
@@ -259,6 +291,13 @@ mod tests {
         let settings = Settings {
             process: Process { process_group: b"site".to_vec(), threads: 15, ..Process::default() },
             interpreter: Interpreter { switch_interval: 0.5, ..Interpreter::default() },
+            named: vec![(
+                b"shop".to_vec(),
+                Interpreter {
+                    python_path: vec![b"/a:/b".to_vec(), b"/c".to_vec()],
+                    ..Interpreter::default()
+                },
+            )],
         };
         let bytes = settings.bytes();
         assert_eq!(Settings::parse(&bytes), Ok(settings));

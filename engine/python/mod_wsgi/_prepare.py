@@ -51,8 +51,8 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
         forget_bootstrap()
         if config["service"]:
             end_at_sigterm()
-        if config["switch_interval"] > 0:
-            sys.setswitchinterval(config["switch_interval"])
+    if config["switch_interval"] > 0:
+        set_switch_interval(config)
     if not config["multithread"]:
         # The one request thread stands for the main thread of other servers: threads it starts are waited for.
         dummy: Any = threading._DummyThread
@@ -62,7 +62,8 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
         import faulthandler
 
         faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
-    add_directories(config["python_path"])
+    for paths in config["python_path"]:
+        add_directories(paths)
     if config["home"]:
         sys.path.insert(0, config["home"])
     add_modules(config)
@@ -74,6 +75,19 @@ def not_daemonic(init: "Callable[[Any], None]") -> "Callable[[Any], None]":
         self._daemonic = False
 
     return __init__
+
+
+def set_switch_interval(config: "Settings") -> None:
+    """Sets how long a thread of the process keeps the GIL."""
+    interval, group = config["switch_interval"], config["application_group"]
+    if config["main"]:
+        sys.setswitchinterval(interval)
+        return
+    text = (
+        f"WSGISwitchInterval {interval:g} of <WSGIInterpreterOptions> is skipped for sub-interpreter '{group}':"
+        " it shares the GIL of its process, and the interval is that of the GIL"
+    )
+    native.message("WSGI0199", text)
 
 
 def restore_environ(pristine: list[tuple[bytes, bytes]]) -> None:

@@ -36,7 +36,7 @@ class Settings(TypedDict):
     script_group: int
     script_root: str
     # Of the interpreter.
-    python_path: str
+    python_path: list[str]
     home: str
     restrict_stdin: bool
     restrict_stdout: bool

@@ -14,8 +14,10 @@ const INTERFACE: [u32; 3] = [6, 1, 1];
 pub struct Settings {
     /// Settings of the process.
     pub process: Process,
-    /// Of every interpreter.
+    /// Of every interpreter that has no settings of its own.
     pub interpreter: Interpreter,
+    /// Of the interpreters of these groups.
+    pub named: Vec<(Vec<u8>, Interpreter)>,
     /// The process's environment before any application ran.
     pub environ: Vec<(Vec<u8>, Vec<u8>)>,
 }
@@ -23,11 +25,11 @@ pub struct Settings {
 impl Settings {
     /// What the other side said, and the environment as it is now.
     pub fn of(told: settings::Settings) -> Self {
-        let settings::Settings { process, interpreter } = told;
+        let settings::Settings { process, interpreter, named } = told;
         let hidden = |name: &[u8]| process.hide_hash_seed && name == b"PYTHONHASHSEED";
         let environ = std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec()));
         let environ = environ.filter(|(name, _)| !hidden(name)).collect();
-        Self { process, interpreter, environ }
+        Self { process, interpreter, named, environ }
     }
 
     /// `WSGIStartupTimeout`
@@ -62,11 +64,22 @@ impl Settings {
         if self.process.daemon { threads } else { threads / 2 }.max(1)
     }
 
+    /// The settings of the interpreter of a group.
+    fn of_interpreter(&self, group: &[u8]) -> Interpreter {
+        match self.named.iter().find(|(name, _)| name == group) {
+            Some((_, own)) => own.clone(),
+            // Where nothing was set for it, the process's interval is the right one.
+            None if !group.is_empty() => Interpreter { switch_interval: 0.0, ..self.interpreter.clone() },
+            None => self.interpreter.clone(),
+        }
+    }
+
     /// The dict that `_prepare.py` is given for an interpreter: each setting by its name. `_settings.pyi` describes it.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
         let set = |name: &str, value: Bound<'py>| config.dict_set(&Bound::str(py, name)?, &value);
-        for (name, value) in self.process.fields().chain(self.interpreter.fields()) {
+        let interpreter = self.of_interpreter(name);
+        for (name, value) in self.process.fields().chain(interpreter.fields()) {
             set(name, shown(py, value)?)?;
         }
         set("main", Bound::bool(py, name.is_empty()))?;
@@ -92,6 +105,10 @@ fn shown<'py>(py: Py<'py>, value: Value<'_>) -> Result<Bound<'py>> {
     match value {
         Value::Text(text) => Bound::latin1(py, text),
         Value::Path(path) => Bound::path(py, path),
+        Value::Paths(paths) => {
+            let paths = paths.iter().map(|path| Bound::path(py, path));
+            Bound::list(py, paths.collect::<Result<_>>()?)
+        }
         Value::Flag(flag) => Ok(Bound::bool(py, flag)),
         Value::Number(number) => Bound::int(py, number),
         Value::Real(number) => Bound::float(py, number),
@@ -114,12 +131,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_interpreter_has_its_own_settings_or_those_of_all() {
+        let of = |switch_interval| Interpreter { switch_interval, ..Interpreter::default() };
+        let (interpreter, named) = (of(0.1), vec![(b"shop".to_vec(), of(0.2))]);
+        let settings = Settings { interpreter, named, ..Settings::default() };
+        assert_eq!(settings.of_interpreter(b"shop"), of(0.2));
+        assert_eq!(settings.of_interpreter(b""), of(0.1));
+        assert_eq!(settings.of_interpreter(b"other"), of(0.0), "the interval is the process's");
+    }
+
+    #[test]
     fn types_of_the_settings_are_those_that_python_gets() {
         const TYPES: &str = include_str!("../../python/mod_wsgi/_settings.pyi");
         let (process, interpreter) = (Process::default(), Interpreter::default());
         let fields = process.fields().chain(interpreter.fields()).map(|(name, value)| {
             let kind = match value {
                 Value::Text(_) | Value::Path(_) => "str",
+                Value::Paths(_) => "list[str]",
                 Value::Flag(_) => "bool",
                 Value::Number(_) => "int",
                 Value::Real(_) => "float",

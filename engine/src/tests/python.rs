@@ -78,6 +78,7 @@ fn settings() -> Settings {
             ..Process::default()
         },
         interpreter: Interpreter { restrict_stdin: true, ..Interpreter::default() },
+        named: Vec::new(),
         environ: vec![pair("PATH", "/usr/bin:/bin"), pair("PRISTINE", "yes")],
     }
 }

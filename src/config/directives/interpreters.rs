@@ -1,12 +1,88 @@
-//! What applications may do in their interpreter.
+//! What applications may do in their interpreter, and settings for some interpreters alone.
 
-use super::values::{set, set_flag};
-use crate::apache::command::Arguments::One;
+use super::values::{set, set_flag, wanted};
+use crate::apache::command::Arguments::{Container, One};
 use crate::apache::command::Context::Global;
+use crate::config::interpreters;
 use crate::config::table::{Directive, Setter};
+use wire::message;
 
 /// The directives.
 pub const ALL: &[Directive] = &[
+    Directive {
+        name: c"<WSGIInterpreterOptions",
+        arguments: Container,
+        context: Global,
+        syntax: "[process-group=name] [application-group=name]",
+        default: "none",
+        help: c"Settings for the interpreters of a process group, an application group, or both",
+        doc: "A container. WSGIPythonPath, WSGISwitchInterval, WSGIRestrictStdin, WSGIRestrictStdout and WSGIRestrictSignal \
+              in it are for the interpreters of this process group (`%{GLOBAL}`: embedded mode) and this application group \
+              (`%{GLOBAL}`: the main interpreter); without a selector, for all. Names are literal, tokens are not expanded. \
+              Where several containers set the same thing for an interpreter, the one with more selectors counts, and of \
+              those with the same number the later one; what stands outside of containers counts least. Paths add up: the \
+              directories of the container that counts most come first in `sys.path`. The switch interval is that of the \
+              GIL, which all interpreters of a process share: a container with an application group other than `%{GLOBAL}` \
+              does not change it (WSGI0199), and `switch-interval=` of a process group counts more. Other directives mean in \
+              a container what they mean outside of it.",
+        set: Setter::Container(
+            |server, words| {
+                server.interpreters.open(interpreters::Container::parse(words)?);
+                Ok(())
+            },
+            |server| server.interpreters.close(),
+        ),
+    },
+    Directive {
+        name: c"WSGIPerInterpreterGIL",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "Off",
+        help: c"On: sub-interpreters have a GIL of their own (not available yet)",
+        doc: "On is accepted, but interpreters with a GIL of their own are not available yet: those of a process share one GIL. \
+              WSGI1049 says so at `configtest` and in the log, and WSGI0198 where the Python of WSGIPythonHome is older than \
+              3.12, which such interpreters need.",
+        set: Setter::Server(|place, value| {
+            if wanted(place.name, value)? {
+                place.server.python.own_gil = true;
+                place.notice_once(
+                    message::OWN_GIL,
+                    "WSGIPerInterpreterGIL On has no effect yet: all interpreters of a process share one GIL; for \
+                     applications that need their own, use process groups",
+                );
+            }
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIFreeThreading",
+        arguments: One,
+        context: Global,
+        syntax: "On|Off",
+        default: "Off",
+        help: c"On: a free-threaded Python runs without its GIL (not available yet)",
+        doc: "On is accepted, but Python runs with its GIL: builds of CPython without one (PEP 703) are not supported yet. \
+              WSGI0200 says so at `configtest` and in the log. In a `<WSGIInterpreterOptions>` with application-group= it is \
+              ignored (WSGI0201), for it is a setting of a process.",
+        set: Setter::Server(|place, value| {
+            if !wanted(place.name, value)? {
+                return Ok(());
+            }
+            if place.server.interpreters.is_of_application_group() {
+                place.notice_once(
+                    message::FREE_THREADING_OF_GROUP,
+                    "WSGIFreeThreading is ignored in a <WSGIInterpreterOptions> with application-group=: it is a setting of \
+                     a process",
+                );
+            }
+            place.notice_once(
+                message::NO_FREE_THREADING,
+                "WSGIFreeThreading On has no effect: builds of Python without a GIL are not supported yet",
+            );
+            Ok(())
+        }),
+    },
     Directive {
         name: c"WSGIDestroyInterpreter",
         arguments: One,
@@ -41,7 +117,7 @@ pub const ALL: &[Directive] = &[
         help: c"On: reading sys.stdin is an error",
         doc: "On: `sys.stdin` raises OSError when it is read.",
         set: Setter::Server(|place, value| {
-            set(&mut place.server.settings.interpreter.restrict_stdin, place.name, value)
+            set_flag(place.name, value, &mut place.server.interpreters.here().restrict_stdin)
         }),
     },
     Directive {
@@ -53,7 +129,7 @@ pub const ALL: &[Directive] = &[
         help: c"On: writing sys.stdout is an error",
         doc: "On: `sys.stdout` raises OSError when it is written. Off: what is printed goes to the error log.",
         set: Setter::Server(|place, value| {
-            set(&mut place.server.settings.interpreter.restrict_stdout, place.name, value)
+            set_flag(place.name, value, &mut place.server.interpreters.here().restrict_stdout)
         }),
     },
     Directive {
@@ -65,7 +141,7 @@ pub const ALL: &[Directive] = &[
         help: c"On: applications install no signal handlers",
         doc: "On: `signal.signal()` installs nothing, which is logged at info; Apache's own handlers stay.",
         set: Setter::Server(|place, value| {
-            set(&mut place.server.settings.interpreter.restrict_signal, place.name, value)
+            set_flag(place.name, value, &mut place.server.interpreters.here().restrict_signal)
         }),
     },
 ];

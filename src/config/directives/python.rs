@@ -66,7 +66,7 @@ pub const ALL: &[Directive] = &[
         help: c"Directories for sys.path, joined by colons",
         doc: "Directories at the beginning of `sys.path`. Each is a site directory: its `.pth` files are processed.",
         set: Setter::Server(|place, value| {
-            place.server.settings.interpreter.python_path = value.to_vec();
+            place.server.interpreters.here().python_path = Some(value.to_vec());
             Ok(())
         }),
     },
@@ -157,7 +157,7 @@ pub const ALL: &[Directive] = &[
             let text = std::str::from_utf8(value).unwrap_or_default();
             let seconds = text.parse::<f64>().ok().filter(|s| s.is_finite() && *s > 0.0);
             let complaint = "WSGISwitchInterval must be a positive number of seconds.";
-            place.server.settings.interpreter.switch_interval = seconds.ok_or(complaint)?;
+            place.server.interpreters.here().switch_interval = Some(seconds.ok_or(complaint)?);
             Ok(())
         }),
     },

@@ -14,15 +14,20 @@ pub fn seconds(name: &str, value: &[u8], zero: bool) -> Result<f64, String> {
         .ok_or_else(|| format!("{name} must be a number of seconds {from} and up to {most}."))
 }
 
+/// The value of a flag.
+pub fn wanted(name: &str, value: &[u8]) -> Result<bool, String> {
+    flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))
+}
+
 /// Sets a flag of a server's settings.
 pub fn set(field: &mut bool, name: &str, value: &[u8]) -> Result<(), String> {
-    *field = flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?;
+    *field = wanted(name, value)?;
     Ok(())
 }
 
 /// Sets a flag that may be unset.
 pub fn set_flag(name: &str, value: &[u8], field: &mut Option<bool>) -> Result<(), String> {
-    *field = Some(flag(value).ok_or_else(|| format!("{name} must be one of: Off | On"))?);
+    *field = Some(wanted(name, value)?);
     Ok(())
 }
 

@@ -86,5 +86,6 @@ fn settings(config: &ServerConfig) -> Settings {
     process.threads = mpm::threads();
     process.registry = registry::take();
     settings.interpreter.keep_stdout = apache::defined(c"ONE_PROCESS");
+    config.interpreters.add_to(&mut settings);
     settings
 }

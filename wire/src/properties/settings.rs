@@ -14,6 +14,7 @@ fn draw(random: &mut Random, shape: &str) -> Vec<u8> {
         let kind = field.split(':').nth(1).unwrap();
         match kind {
             "text" | "path" => w.text(&random.bytes(30)),
+            "paths" => w.texts(&(0..random.below(4)).map(|_| random.bytes(30)).collect::<Vec<_>>()),
             "flag" => w.flag(random.flag()),
             "version" => w.u32(random.edge() as u32).u32(random.edge() as u32).u32(random.edge() as u32),
             "u8" => w.u8(random.edge() as u8),
@@ -29,10 +30,15 @@ fn draw(random: &mut Random, shape: &str) -> Vec<u8> {
 }
 
 fn common(random: &mut Random) -> settings::Settings {
-    let (process, interpreter) = (draw(random, Process::SHAPE), draw(random, Interpreter::SHAPE));
+    let process = draw(random, Process::SHAPE);
+    let interpreter = |random: &mut Random| {
+        let drawn = draw(random, Interpreter::SHAPE);
+        Interpreter::get(&mut Reader::new(&drawn, "interpreter")).unwrap()
+    };
     settings::Settings {
         process: Process::get(&mut Reader::new(&process, "process")).unwrap(),
-        interpreter: Interpreter::get(&mut Reader::new(&interpreter, "interpreter")).unwrap(),
+        interpreter: interpreter(random),
+        named: (0..random.below(3)).map(|_| (random.bytes(20), interpreter(random))).collect(),
     }
 }
 
