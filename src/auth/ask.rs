@@ -21,10 +21,11 @@ pub struct Asked<'a> {
 
 /// Calls a function of a script with the environ of the request. `None`: it returned nothing, which is logged.
 pub fn ask(r: Request<'_>, script: &HookScript, asked: &Asked<'_>) -> Option<Returned> {
-    let group = hook_group(r, &script.application_group);
+    let (group, named_by_client) = hook_group(r, &script.application_group);
     let environ = Environ::of_check(r, &group);
     let function = Function { name: asked.name, arguments: asked.texts, items: asked.items };
-    let returned = scripts::call(r, &script.path, &group, &environ, &[function]).ok()?.pop()?;
+    let group = (&group[..], named_by_client);
+    let returned = scripts::call(r, &script.path, group, &environ, &[function]).ok()?.pop()?;
     match returned {
         Returned::Raised => None,
         Returned::Missing => {

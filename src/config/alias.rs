@@ -125,12 +125,17 @@ impl Alias {
         }
     }
 
+    /// Any number of URLs may each look like the place of an application, which is the same script for all.
+    pub fn has_any_number_of_urls(&self) -> bool {
+        matches!(self.url, Url::Match(_)) && !self.target.contains(&b'$')
+    }
+
     /// The names of its process group (`%{GLOBAL}` is embedded mode) and its interpreter (empty is the main one) if no URL
     /// is needed to tell where it runs: it names both groups, and one script for all URLs.
     pub fn fixed_groups(&self) -> Option<(&[u8], &[u8])> {
         let known = |name: &[u8]| !name.starts_with(b"%{") || name == b"%{GLOBAL}";
         let (process, application) = (self.process_group.as_deref()?, self.application_group.as_deref()?);
-        let one = !matches!(self.url, Url::Match(_)) || !self.target.contains(&b'$');
+        let one = !matches!(self.url, Url::Match(_)) || self.has_any_number_of_urls();
         // WSGIImportScript takes names literally.
         let literal = matches!(self.kind, Kind::Import);
         let fixed = literal || (one && known(process) && known(application));

@@ -15,6 +15,8 @@ pub struct Route<'r> {
     pub process_group: Cow<'r, [u8]>,
     /// Empty: the main interpreter.
     pub application_group: Cow<'r, [u8]>,
+    /// A client may have chosen that name.
+    pub named_by_client: bool,
     /// Attribute of the script.
     pub callable: Cow<'r, [u8]>,
     /// WSGIPassAuthorization
@@ -33,18 +35,16 @@ impl<'r> Route<'r> {
         let process = alias.and_then(|a| a.process_group.as_deref()).or(config.process_group.as_deref());
         let application =
             alias.and_then(|a| a.application_group.as_deref()).or(config.application_group.as_deref());
+        let named = application.unwrap_or(b"%{RESOURCE}");
         let callable = match alias.and_then(|a| a.callable.as_deref()) {
             Some(name) => Cow::Borrowed(name),
             None => callable(r, config.callable.as_deref()),
         };
         Self {
             process_group: group(r, process.unwrap_or(b""), case_sensitive, Named::Processes),
-            application_group: group(
-                r,
-                application.unwrap_or(b"%{RESOURCE}"),
-                case_sensitive,
-                Named::Interpreter,
-            ),
+            application_group: group(r, named, case_sensitive, Named::Interpreter),
+            named_by_client: is_of_client(named)
+                || (named == b"%{RESOURCE}" && alias.is_some_and(Alias::has_any_number_of_urls)),
             callable,
             pass_authorization: alias.and_then(|a| a.pass_authorization).or(config.pass_authorization)
                 == Some(true),
@@ -75,6 +75,7 @@ impl<'r> Route<'r> {
             }
             Redirection::Interpreter => {
                 self.application_group = group(r, name, self.case_sensitive, Named::Interpreter);
+                self.named_by_client = is_of_client(name);
             }
             Redirection::Callable => self.callable = callable(r, Some(name)),
         }
@@ -92,11 +93,20 @@ pub enum Redirection {
     Callable,
 }
 
-/// The interpreter of a script that Apache asks: of the tokens those that do not tell of the resource.
-pub fn hook_group<'r>(r: Request<'r>, name: &'r [u8]) -> Cow<'r, [u8]> {
+/// A client may choose what stands for this name: which of the names that a pattern of ServerAlias covers, or a variable made
+/// of its request.
+fn is_of_client(name: &[u8]) -> bool {
+    name.starts_with(b"%{ENV:") || name == b"%{HOST}"
+}
+
+/// The interpreter of a script that Apache asks: of the tokens those that do not tell of the resource. The answer is its name,
+/// and whether a client may have chosen that.
+pub fn hook_group<'r>(r: Request<'r>, name: &'r [u8]) -> (Cow<'r, [u8]>, bool) {
     match name {
-        b"%{GLOBAL}" | b"%{SERVER}" | b"%{HOST}" => group(r, name, true, Named::Interpreter),
-        _ => Cow::Borrowed(name),
+        b"%{GLOBAL}" | b"%{SERVER}" | b"%{HOST}" => {
+            (group(r, name, true, Named::Interpreter), is_of_client(name))
+        }
+        _ => (Cow::Borrowed(name), false),
     }
 }
 
@@ -107,7 +117,7 @@ pub fn is_known(alias: Option<&Alias>, config: &DirConfig) -> bool {
         alias.and_then(|a| a.application_group.as_deref()).or(config.application_group.as_deref());
     let callable = alias.and_then(|a| a.callable.as_deref()).or(config.callable.as_deref());
     let names = [process, application, callable];
-    names.into_iter().flatten().all(|name| !name.starts_with(b"%{ENV:") && name != b"%{HOST}")
+    !names.into_iter().flatten().any(is_of_client)
 }
 
 /// The main server's configuration: a vhost's merged one has no Python settings.

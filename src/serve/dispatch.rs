@@ -18,11 +18,11 @@ const FUNCTIONS: [(&str, Redirection); 3] = [
 /// must not be.
 pub fn run<'r>(r: Request<'r>, route: &mut Route<'r>) -> Result<(), Status> {
     let Some(script) = &r.dir_config().dispatch_script else { return Ok(()) };
-    let group = hook_group(r, &script.application_group);
+    let (group, named_by_client) = hook_group(r, &script.application_group);
     let returned = {
         let environ = Environ::of(r, route);
         let functions = FUNCTIONS.map(|(name, _)| Function { name, arguments: &[], items: false });
-        scripts::call(r, &script.path, &group, &environ, &functions)?
+        scripts::call(r, &script.path, (&group, named_by_client), &environ, &functions)?
     };
     for ((function, redirection), returned) in FUNCTIONS.into_iter().zip(returned) {
         match returned {

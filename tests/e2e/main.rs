@@ -44,6 +44,7 @@ mod hostile_descriptors;
 mod htaccess_at_start;
 mod httpd_org;
 mod import_deadlocks;
+mod interpreter_limit;
 mod known_failures;
 mod main_thread;
 mod neighbours;

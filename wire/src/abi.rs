@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use std::os::fd::OwnedFd;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -248,6 +248,8 @@ pub struct Target<'a> {
     pub script: Slice<'a>,
     /// Name of the interpreter; empty is the main one.
     pub application_group: Slice<'a>,
+    /// A client may have chosen that name.
+    pub named_by_client: bool,
     /// Name of the callable in the script.
     pub callable: Slice<'a>,
     /// The script as it was seen; unknown: ask the file system.

@@ -514,6 +514,10 @@ messages! {
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",
         "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
+    INTERPRETER_LIMIT 1051 Error,
+        "A process has as many interpreters with names that clients may choose as WSGIInterpreterLimit allows.",
+        "Requests for another one get 503. Those that exist keep serving, and interpreters that the configuration names are not affected. Each process logs the first refusal with the remedy, then one line in 10 s.",
+        "Name application groups in the configuration: for each virtual host, or with `%{SERVER}` in the place of `%{HOST}`. Find out which requests ask for such names (access log). Raise WSGIInterpreterLimit if the server really has that many sites: each interpreter takes several MiB.";
     HOP_BY_HOP 1055 Warning,
         "An application answers with a header that only the server may set: Connection, Keep-Alive, Transfer-Encoding, Upgrade and similar ones.",
         "The header is left out and the answer is sent. Each process logs this once for each application and header.",

@@ -22,6 +22,8 @@ pub struct Head<'a> {
     pub ignore_activity: bool,
     /// The beginning of the body follows in a BODY frame.
     pub body_follows: bool,
+    /// A client may have chosen the name of the interpreter.
+    pub named_by_client: bool,
     /// Most verbose level of the request's log.
     pub level: u8,
     /// When httpd received the request, microseconds since the epoch.
@@ -51,6 +53,7 @@ impl Head<'_> {
             self.error_details,
             self.ignore_activity,
             self.body_follows,
+            self.named_by_client,
         ];
         flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit))
     }
@@ -128,6 +131,7 @@ pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
         error_details: flag(4),
         ignore_activity: flag(5),
         body_follows: flag(6),
+        named_by_client: flag(7),
         level: reader.u8()?,
         received: reader.i64()?,
         queued: reader.i64()?,
@@ -151,6 +155,7 @@ mod tests {
         let head = Head {
             reload: true,
             body_follows: true,
+            named_by_client: true,
             received: 7,
             stamp: Stamp { modified: 5, device: 3, inode: u64::MAX },
             plan: 9,

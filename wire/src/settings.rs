@@ -149,6 +149,8 @@ settings! {
         generation: i64 = 0i64,
         /// When this process began to start Python, microseconds of the monotonic clock.
         begun: i64 = 0i64,
+        /// `WSGIInterpreterLimit`: interpreters whose names clients may choose; 0: any number.
+        interpreter_limit: u32 = 64u32,
         /// `WSGIStartupTimeout`, seconds.
         startup_timeout: f64 = 60.0,
         /// `WSGIStartupRequests`

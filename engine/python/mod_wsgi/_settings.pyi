@@ -25,6 +25,7 @@ class Settings(TypedDict):
     permits: int
     generation: int
     begun: int
+    interpreter_limit: int
     startup_timeout: float
     startup_requests: int
     import_timeout: float

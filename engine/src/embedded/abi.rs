@@ -70,6 +70,7 @@ fn script<'a>(target: &Target<'a>) -> Script<'a> {
         path: target.script.get(),
         resource: target.script.get(),
         group: target.application_group.get(),
+        named_by_client: target.named_by_client,
         callable: target.callable.get(),
         stamp: target.stamp,
         reload: target.reload,

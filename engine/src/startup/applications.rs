@@ -1,6 +1,7 @@
 //! The applications of this process, and what it shares about them with others.
 
 use super::app::App;
+use super::chosen::ChosenNames;
 use super::notices::say_buried;
 use super::registry::Registry;
 use super::script::Script;
@@ -34,6 +35,7 @@ pub struct Applications {
     pub(super) registry: Registry,
     pub(super) protocol: &'static Protocol,
     apps: RwLock<FxHashMap<u64, Vec<Arc<App>>>>,
+    chosen: ChosenNames,
 }
 
 static APPLICATIONS: OnceCell<Applications> = OnceCell::new();
@@ -52,7 +54,8 @@ pub fn run(
 ) -> Result<(), String> {
     runtime::run(py, settings, protocol.fit, |runtime| {
         let registry = registry(&runtime.settings)?;
-        let applications = Applications { runtime, registry, protocol, apps: RwLock::default() };
+        let chosen = ChosenNames::new(runtime.settings.process.interpreter_limit);
+        let applications = Applications { runtime, registry, protocol, apps: RwLock::default(), chosen };
         let applications =
             APPLICATIONS.try_insert(applications).map_err(|_| "Python was started twice".to_owned())?;
         exits::begin(&runtime.settings, applications);
@@ -125,7 +128,8 @@ impl Applications {
         })
     }
 
-    fn app(&self, script: &Script<'_>, name: &[u8], plan: impl FnOnce() -> StartPlan) -> Arc<App> {
+    /// The application of a script; `None`: it would need one more interpreter than clients may choose.
+    fn app(&self, script: &Script<'_>, name: &[u8], plan: impl FnOnce() -> StartPlan) -> Option<Arc<App>> {
         let mut hasher = rustc_hash::FxHasher::default();
         (name, script.group).hash(&mut hasher);
         let key = hasher.finish();
@@ -133,14 +137,19 @@ impl Applications {
             apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *script.group).cloned()
         };
         if let Some(app) = find(&os::read_lock(&self.apps)) {
-            return app;
+            return Some(app);
+        }
+        let is_there = || self.runtime.interpreters.current(script.group).is_some();
+        if script.named_by_client && !is_there() && !self.chosen.allow(script.group) {
+            self.chosen.say_refused(script.group);
+            return None;
         }
         let mut apps = os::write_lock(&self.apps);
-        find(&apps).unwrap_or_else(|| {
+        Some(find(&apps).unwrap_or_else(|| {
             let app = App::new(script, name, plan(), self.runtime.settings.process.startup_requests);
             apps.entry(key).or_default().push(app.clone());
             app
-        })
+        }))
     }
 }
 
@@ -155,13 +164,14 @@ impl Tenants for Applications {
     }
 }
 
-/// The application of a script; `plan` says how it starts when it is met for the first time.
+/// The application of a script; `plan` says how it starts when it is met for the first time. `None`: Python does not run, or a
+/// client wants one more interpreter than it may have, which is logged.
 pub fn application(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> Option<Arc<App>> {
     let applications = get()?;
     if applications.runtime.settings.process.case_sensitive {
-        return Some(applications.app(script, script.path, plan));
+        return applications.app(script, script.path, plan);
     }
-    Some(applications.app(script, &script.path.to_ascii_lowercase(), plan))
+    applications.app(script, &script.path.to_ascii_lowercase(), plan)
 }
 
 /// Threads that may wait for their turn.

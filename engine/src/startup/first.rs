@@ -168,6 +168,7 @@ mod tests {
             path: b"/x",
             resource: b"/x",
             group: b"",
+            named_by_client: false,
             callable: b"application",
             stamp: wire::Stamp::UNKNOWN,
             reload: false,

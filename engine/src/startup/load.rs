@@ -144,6 +144,7 @@ impl Attempt {
             path: &self.app.path,
             resource: &self.app.path,
             group: &self.app.group,
+            named_by_client: false,
             callable: &self.app.callable,
             stamp: self.stamp,
             reload: false,

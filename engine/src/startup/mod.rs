@@ -11,6 +11,7 @@ mod advice;
 mod app;
 mod applications;
 mod attempt;
+mod chosen;
 mod claims;
 mod current;
 mod deaths;

@@ -21,6 +21,8 @@ pub struct Script<'a> {
     pub resource: &'a [u8],
     /// Name of the interpreter.
     pub group: &'a [u8],
+    /// A client may have chosen that name.
+    pub named_by_client: bool,
     /// Name of the callable.
     pub callable: &'a [u8],
     /// The file as it was seen.

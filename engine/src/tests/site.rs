@@ -198,6 +198,7 @@ impl Ask<'_> {
             path,
             resource: path,
             group: self.site.group.as_bytes(),
+            named_by_client: false,
             callable: self.callable.as_bytes(),
             stamp,
             reload: self.reload,

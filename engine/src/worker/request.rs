@@ -65,6 +65,7 @@ impl Worker {
                 path: head.script,
                 resource: wsgi::resource(head.script, head.callable, environ.clone()),
                 group: head.group,
+                named_by_client: head.named_by_client,
                 callable: head.callable,
                 stamp: head.stamp,
                 reload: head.reload && self.settings.reload > 0,

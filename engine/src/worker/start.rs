@@ -146,6 +146,7 @@ impl Worker {
                 path: &plan.script,
                 resource: &plan.script,
                 group: &plan.group,
+                named_by_client: false,
                 callable: &plan.callable,
                 stamp: Stamp::UNKNOWN,
                 reload: false,

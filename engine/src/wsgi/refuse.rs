@@ -107,6 +107,7 @@ mod tests {
             path: b"/s.wsgi",
             resource: b"/s.wsgi",
             group: b"",
+            named_by_client: false,
             callable: b"application",
             stamp: wire::Stamp::UNKNOWN,
             reload: false,

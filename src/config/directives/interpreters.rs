@@ -1,6 +1,6 @@
 //! What applications may do in their interpreter, and settings for some interpreters alone.
 
-use super::values::{set, set_flag, wanted};
+use super::values::{number, set, set_flag, wanted};
 use crate::apache::command::Arguments::{Container, One};
 use crate::apache::command::Context::Global;
 use crate::config::interpreters;
@@ -80,6 +80,23 @@ pub const ALL: &[Directive] = &[
                 message::NO_FREE_THREADING,
                 "WSGIFreeThreading On has no effect: builds of Python without a GIL are not supported yet",
             );
+            Ok(())
+        }),
+    },
+    Directive {
+        name: c"WSGIInterpreterLimit",
+        arguments: One,
+        context: Global,
+        syntax: "number",
+        default: "64",
+        help: c"Most interpreters of a process whose names clients may choose; 0: any number",
+        doc: "Most interpreters that a process makes for application groups whose names a client may choose: those of `%{HOST}` \
+              and `%{ENV:name}`, and of `%{RESOURCE}` where a WSGIScriptAliasMatch leads all its URLs to one script. A request \
+              that needs one more gets 503 (WSGI1051). Interpreters that the configuration names do not count. 0: no limit.",
+        set: Setter::Server(|place, value| {
+            let number =
+                number(value).ok_or("WSGIInterpreterLimit must be a whole number, or 0 for no limit.")?;
+            place.server.settings.process.interpreter_limit = number;
             Ok(())
         }),
     },

@@ -68,6 +68,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         error_details: config.error_details == Some(true),
         ignore_activity: config.ignore_activity == Some(true),
         body_follows: first.is_some(),
+        named_by_client: route.named_by_client,
         level: r.log_level(),
         received: r.received(),
         queued: crate::apache::now(),

@@ -45,6 +45,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         target: table::Target {
             script: Slice::of(route.script(r)),
             application_group: Slice::of(&route.application_group),
+            named_by_client: route.named_by_client,
             callable: Slice::of(&route.callable),
             stamp: route.stamp(r),
             reload: config.script_reloading != Some(false),

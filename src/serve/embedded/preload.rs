@@ -46,6 +46,7 @@ fn start_one(candidate: &Candidate) {
     let target = Target {
         script: Slice::of(candidate.script),
         application_group: Slice::of(&candidate.group),
+        named_by_client: false,
         callable: Slice::of(&candidate.callable),
         stamp: Stamp::UNKNOWN,
         reload: false,

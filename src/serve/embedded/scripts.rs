@@ -20,12 +20,12 @@ pub struct Function<'a> {
     pub items: bool,
 }
 
-/// Calls functions of a script in an interpreter of this process; answers what each returned. `Err`: the script does not
+/// Calls functions of a script in an interpreter of this process, given its name and whether a client may have chosen that; answers what each returned. `Err`: the script does not
 /// run, which is logged.
 pub fn call<'r>(
     r: Request<'r>,
     script: &[u8],
-    application_group: &[u8],
+    (application_group, named_by_client): (&[u8], bool),
     environ: &Environ<'r>,
     functions: &[Function<'_>],
 ) -> Result<Vec<Returned>, Status> {
@@ -51,6 +51,7 @@ pub fn call<'r>(
             target: table::Target {
                 script: Slice::of(script),
                 application_group: Slice::of(application_group),
+                named_by_client,
                 callable: Slice::EMPTY,
                 stamp: stamp(script),
                 reload: r.dir_config().script_reloading != Some(false),

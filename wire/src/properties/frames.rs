@@ -58,6 +58,7 @@ fn check_request(random: &mut Random, out: &mut Vec<u8>) {
         error_details: random.flag(),
         ignore_activity: random.flag(),
         body_follows: random.flag(),
+        named_by_client: random.flag(),
         level: random.edge() as u8,
         received: random.edge() as i64,
         queued: random.edge() as i64,
