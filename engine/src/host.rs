@@ -4,6 +4,7 @@
 use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::time::Instant;
+use wire::httpd::Server;
 use wire::{Level, Message, Stamp};
 
 /// The process's error log.
@@ -23,6 +24,10 @@ pub trait Host: Send + Sync {
         if !text.is_empty() {
             message(wire::message::APPLICATION_ENDS, text);
         }
+    }
+    /// httpd's scoreboard. May wait.
+    fn scoreboard(&self) -> Option<Server> {
+        None
     }
     /// Whoever puts another process in the place of this one, if that can be.
     fn renewal(&self) -> Option<&dyn Renewal> {
@@ -64,6 +69,11 @@ pub fn place() -> String {
 /// Whoever puts another process in the place of this one, if that can be.
 pub fn renewal() -> Option<&'static dyn Renewal> {
     HOST.get()?.renewal()
+}
+
+/// httpd's scoreboard, if there is one and this process may see it. May wait: not attached.
+pub fn scoreboard() -> Option<Server> {
+    HOST.get()?.scoreboard()
 }
 
 /// This process starts the application of that script now, or has done so.

@@ -22,6 +22,7 @@ mod pool;
 mod process;
 pub mod providers;
 mod request;
+pub mod scoreboard;
 mod server;
 mod synthetic;
 pub(crate) mod sys;

@@ -9,6 +9,12 @@ fn ask(code: i32) -> i32 {
     if unsafe { sys::ap_mpm_query(code, &mut answer) } == 0 { answer } else { 0 }
 }
 
+/// What httpd is doing, for one of its AP_SQ_… codes.
+fn state(code: i32) -> i32 {
+    // SAFETY: takes a code and reads a variable.
+    unsafe { sys::ap_state_query(code) }
+}
+
 /// `event`, `worker`, `prefork`, …
 pub fn name() -> &'static [u8] {
     // SAFETY: a constant of the MPM, set before any configuration is read.
@@ -49,8 +55,7 @@ pub fn thread_stack_size() -> u64 {
 
 /// The configuration is read for the first time, to see whether it can be.
 pub fn is_first_pass() -> bool {
-    // SAFETY: takes a code and reads a variable.
-    unsafe { sys::ap_state_query(sys::AP_SQ_MAIN_STATE as i32) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as i32 }
+    state(sys::AP_SQ_MAIN_STATE as i32) == sys::AP_SQ_MS_CREATE_PRE_CONFIG as i32
 }
 
 /// The server is about to end, or to read its configuration again.
@@ -66,8 +71,7 @@ pub fn close_listeners() {
 
 /// `apachectl configtest`.
 pub fn is_config_test() -> bool {
-    // SAFETY: takes a code and reads a variable.
-    unsafe { sys::ap_state_query(sys::AP_SQ_RUN_MODE as i32) == sys::AP_SQ_RM_CONFIG_TEST as i32 }
+    state(sys::AP_SQ_RUN_MODE as i32) == sys::AP_SQ_RM_CONFIG_TEST as i32
 }
 
 /// How often the configuration was read again since the server started: 0 at the first start.

@@ -76,7 +76,7 @@ fn sum(of: &Value, key: &str) -> f64 {
 #[test]
 fn nothing_before_the_recording_begins() {
     let s = site().start();
-    for name in ["request_metrics", "process_metrics"] {
+    for name in ["request_metrics", "process_metrics", "server_metrics"] {
         assert_eq!(ask(&s, name), Value::Null, "{name}");
     }
     assert_eq!(ask(&s, "start_recording_metrics"), Value::Null);
@@ -248,4 +248,83 @@ fn a_running_request_counts_as_busy() {
     });
     assert!(elapsed < 60.0);
     assert_eq!(slow.response().status, 200);
+}
+
+/// A site whose applications may see httpd's scoreboard.
+fn open_site() -> Httpd {
+    site().group("server-metrics=On").config("WSGIServerMetrics On\nExtendedStatus On")
+}
+
+const SERVER: [&str; 7] = [
+    "current_time",
+    "processes",
+    "restart_time",
+    "running_generation",
+    "running_time",
+    "server_limit",
+    "thread_limit",
+];
+const PROCESS: [&str; 5] = ["generation", "pid", "process_num", "quiescing", "workers"];
+const WORKER: [&str; 11] = [
+    "access_count",
+    "bytes_served",
+    "client",
+    "generation",
+    "last_used",
+    "request",
+    "start_time",
+    "status",
+    "stop_time",
+    "thread_num",
+    "vhost",
+];
+
+#[test]
+fn the_scoreboard_of_httpd() {
+    let s = open_site().start();
+    ask(&s, "");
+    let metrics = ask(&s, "server_metrics");
+    let absent = differs(
+        false,
+        mode() == Mode::Daemon,
+        "in daemon mode ours has none: the supervisor is older than httpd's scoreboard",
+    );
+    if absent {
+        assert_eq!(metrics, Value::Null);
+        return;
+    }
+    assert_eq!(keys(&metrics, |_| true), SERVER);
+    let (restarted, now) = (number(&metrics, "restart_time"), number(&metrics, "current_time"));
+    assert!(restarted > 1e9 && restarted <= now, "{restarted} {now}");
+    assert!((now - restarted - number(&metrics, "running_time")).abs() < 2.0);
+    let processes = metrics["processes"].as_array().expect("a list");
+    assert_eq!(processes.len() as u64, metrics["server_limit"].as_u64().expect("a number"));
+    let (mut busy, mut pids) = (0, Vec::new());
+    for process in processes {
+        assert_eq!(keys(process, |_| true), PROCESS);
+        assert!(process["quiescing"].is_boolean());
+        pids.extend(process["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()));
+        let workers = process["workers"].as_array().expect("a list");
+        assert_eq!(workers.len() as u64, metrics["thread_limit"].as_u64().expect("a number"));
+        for worker in workers {
+            assert_eq!(keys(worker, |_| true), WORKER);
+            assert_eq!(keys(worker, Value::is_string), ["client", "request", "status", "vhost"]);
+            assert_eq!(keys(worker, Value::is_f64), ["last_used", "start_time", "stop_time"]);
+            let status = worker["status"].as_str().unwrap_or_default();
+            assert!(status.len() == 1 && ".S_RWKLDCGI".contains(status), "{status}");
+            busy += u32::from(status == "W");
+            if status == "W" {
+                assert_eq!(worker["request"], "GET /server_metrics HTTP/1.1");
+                assert_eq!(worker["client"], "127.0.0.1");
+            }
+        }
+    }
+    assert_eq!(busy, 1, "the request that asks");
+    assert!(s.children().iter().all(|child| pids.contains(child)), "{pids:?}");
+}
+
+#[test]
+fn the_scoreboard_is_shown_where_it_is_switched_on_only() {
+    let s = site().config(by_mode("WSGIServerMetrics Off", "WSGIServerMetrics On")).start();
+    assert_eq!(ask(&s, "server_metrics"), Value::Null);
 }

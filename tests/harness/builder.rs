@@ -381,7 +381,6 @@ impl Httpd {
 /// nothing is missed when it vanishes.
 const NOT_OURS: &[&str] = &[
     "WSGIPassApacheRequest",
-    "WSGIServerMetrics",
     "WSGITelemetryOptions",
     "WSGITelemetryService",
 ];

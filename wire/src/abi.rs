@@ -108,6 +108,8 @@ pub struct Host {
     pub flush: extern "C" fn(handle: &mut RequestHandle<'_>) -> bool,
     /// A function of [`Ask`] returned this. An iterable comes as [`Value::LIST`], and then its items one by one.
     pub returned: extern "C" fn(handle: &mut RequestHandle<'_>, function: usize, value: Value<'_>),
+    /// httpd's scoreboard, encoded ([`crate::httpd::Server`]); empty if there is none.
+    pub scoreboard: extern "C" fn() -> Lent,
     /// A variable of mod_ssl for the request; [`Value::NONE`] if there is none.
     pub tls_variable: for<'a> extern "C" fn(handle: &'a mut RequestHandle<'_>, name: Slice<'_>) -> Value<'a>,
 }

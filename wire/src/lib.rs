@@ -13,6 +13,7 @@ pub mod codec;
 pub mod control;
 pub mod exit_rule;
 pub mod frame;
+pub mod httpd;
 pub mod lent;
 pub mod level;
 pub mod message;

@@ -157,6 +157,8 @@ settings! {
         startup_requests: u32 = 3u32,
         /// `WSGIImportTimeout`, seconds; 0: off.
         import_timeout: f64 = 10.0,
+        /// `WSGIServerMetrics`, `server-metrics=`
+        server_metrics: flag = false,
         /// `WSGISlowRequests`, seconds; 0: off.
         slow_requests: f64 = 0.0,
         /// A process of the group serves beside this one, which replaces it when it is ready.

@@ -15,6 +15,7 @@ __all__ = [
     "process_group",
     "process_metrics",
     "request_metrics",
+    "server_metrics",
     "start_recording_metrics",
     "threads_per_process",
     "version",
@@ -44,6 +45,10 @@ def request_metrics() -> dict[str, Any] | None:
 
 def process_metrics() -> dict[str, Any] | None:
     """What the process has done since the recording began, and what it uses. `None` as for request_metrics()."""
+
+def server_metrics() -> dict[str, Any] | None:
+    """What httpd's scoreboard says of all its processes and threads; `None` unless WSGIServerMetrics (in a process group
+    `server-metrics=`) is On."""
 
 class FileWrapper:
     """wsgi.file_wrapper (PEP 3333): an iterator over the blocks of a file, which Apache sends itself where it can."""

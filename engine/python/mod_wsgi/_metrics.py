@@ -22,3 +22,8 @@ def request_metrics() -> "Metrics | None":
 def process_metrics() -> "Metrics | None":
     """What the process has done and uses; `None` while nothing is recorded."""
     return native.process_metrics()
+
+
+def server_metrics() -> "Metrics | None":
+    """httpd's scoreboard; `None` unless WSGIServerMetrics (or server-metrics=) is On."""
+    return native.server_metrics()

@@ -28,6 +28,9 @@ def start_recording_metrics() -> None:
 def request_metrics() -> dict[str, Any] | None:
     """What was measured since the last call."""
 
+def server_metrics() -> dict[str, Any] | None:
+    """httpd's scoreboard."""
+
 def process_metrics() -> dict[str, Any] | None:
     """What was measured since the recording began."""
 

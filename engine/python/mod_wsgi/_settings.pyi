@@ -29,6 +29,7 @@ class Settings(TypedDict):
     startup_timeout: float
     startup_requests: int
     import_timeout: float
+    server_metrics: bool
     slow_requests: float
     beside: bool
     died: int

@@ -11,6 +11,7 @@ use crate::runtime::Log;
 use std::fs::File;
 use std::io;
 use wire::abi::{self as table, LogHandle, ReadError, RequestHandle, Value, ValueKind};
+use wire::httpd::Server;
 use wire::{Buffer, Lent, Level, Pair, Slice};
 
 /// The Apache half, as the process's host.
@@ -23,6 +24,10 @@ impl Host for Apache {
 
     fn logs(&self, level: Level) -> bool {
         (self.0.logs)(None, level)
+    }
+
+    fn scoreboard(&self) -> Option<Server> {
+        Server::parse((self.0.scoreboard)().as_ref()).ok()
     }
 }
 

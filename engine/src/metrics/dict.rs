@@ -1,5 +1,6 @@
 //! Metrics as Python sees them.
 
+use super::entries::{Entries, integer};
 use super::interval::{self, Interval, Thread};
 use super::sample::{NAMES, Phase, Times};
 use super::{facts, record};
@@ -9,40 +10,6 @@ use os::Usage;
 /// `mod_wsgi.start_recording_metrics()`
 pub fn begin() {
     interval::begin();
-}
-
-/// A dict under construction.
-struct Entries<'py>(Bound<'py>);
-
-impl<'py> Entries<'py> {
-    fn new(py: Py<'py>) -> Result<Self> {
-        Bound::dict(py).map(Self)
-    }
-
-    fn set(&self, name: &str, value: Bound<'py>) -> Result<()> {
-        self.0.dict_set(&Bound::str(self.0.py(), name)?, &value)
-    }
-
-    fn int(&self, name: &str, value: u64) -> Result<()> {
-        self.set(name, integer(self.0.py(), value)?)
-    }
-
-    fn float(&self, name: &str, value: f64) -> Result<()> {
-        self.set(name, Bound::float(self.0.py(), value)?)
-    }
-
-    fn list(&self, name: &str, values: impl Iterator<Item = Result<Bound<'py>>>) -> Result<()> {
-        self.set(name, Bound::list(self.0.py(), values.collect::<Result<_>>()?)?)
-    }
-
-    fn memory(&self, now: u64, most: u64) -> Result<()> {
-        self.int("memory_max_rss", most)?;
-        self.int("memory_rss", now)
-    }
-}
-
-fn integer(py: Py<'_>, value: u64) -> Result<Bound<'_>> {
-    Bound::int(py, i64::try_from(value).unwrap_or(i64::MAX))
 }
 
 fn seconds(micros: u64) -> f64 {
@@ -84,7 +51,7 @@ pub fn request_metrics(py: Py<'_>) -> Result<Bound<'_>> {
     add_phases(py, &dict, &interval)?;
     add_threads(py, &dict, &interval, maximum)?;
     dict.int("gil_wait_count", interval.all.gil_waits)?;
-    Ok(dict.0)
+    Ok(dict.into_dict())
 }
 
 fn add_phases<'py>(py: Py<'py>, dict: &Entries<'py>, interval: &Interval) -> Result<()> {
@@ -154,8 +121,8 @@ pub fn process_metrics(py: Py<'_>) -> Result<Bound<'_>> {
         let entry = Entries::new(py)?;
         entry.int("thread_id", number as u64)?;
         entry.int("request_count", count)?;
-        Ok(entry.0)
+        Ok(entry.into_dict())
     });
     dict.list("threads", each)?;
-    Ok(dict.0)
+    Ok(dict.into_dict())
 }

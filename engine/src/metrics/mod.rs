@@ -5,12 +5,15 @@
 #![forbid(unsafe_code)]
 
 mod dict;
+mod entries;
 mod interval;
 mod record;
 mod sample;
+mod server;
 
 pub use dict::{begin, process_metrics, request_metrics};
 pub use record::{Arrival, Live, Recorder, begin as record};
+pub use server::server_metrics;
 
 /// What is known of the process for its metrics.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +22,8 @@ pub struct Facts {
     pub daemon: bool,
     /// Threads that serve requests.
     pub threads: usize,
+    /// Applications may ask for httpd's scoreboard.
+    pub server: bool,
     /// When it began, microseconds of the monotonic clock.
     pub begun: i64,
 }
@@ -31,5 +36,5 @@ pub fn configure(facts: Facts) {
 }
 
 fn facts() -> Facts {
-    FACTS.get().copied().unwrap_or(Facts { daemon: false, threads: 1, begun: 0 })
+    FACTS.get().copied().unwrap_or(Facts { daemon: false, threads: 1, server: false, begun: 0 })
 }

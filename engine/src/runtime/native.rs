@@ -97,6 +97,10 @@ impl Class for Native {
             args.count(0, 0)?;
             metrics::request_metrics(py)
         });
+        members.method(c"server_metrics", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            metrics::server_metrics(py)
+        });
         members.method(c"process_metrics", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
             metrics::process_metrics(py)

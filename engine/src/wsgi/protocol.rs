@@ -16,6 +16,7 @@ pub fn start(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Res
     metrics::configure(metrics::Facts {
         daemon: process.daemon,
         threads: usize::try_from(process.threads).unwrap_or(0),
+        server: process.server_metrics,
         begun: process.begun,
     });
     startup::run(py, settings, &WSGI, || {

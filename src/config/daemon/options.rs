@@ -172,7 +172,7 @@ pub static OPTIONS: [Row; 48] = [
         ["server-metrics", "server metrics flag"],
         ["On|Off", "Off"],
         |group, value| value.flag().map(|on| group.server_metrics = on),
-        "Whether applications may ask for metrics of the whole server.",
+        "Accepted; `mod_wsgi.server_metrics()` returns None in process groups.",
     ),
     row(
         ["maximum-requests", "request count"],

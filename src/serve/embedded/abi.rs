@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::{engine, os};
-use crate::apache::{Request, guard, log};
+use crate::apache::{Request, guard, log, scoreboard};
 use crate::process;
 use crate::serve::context::{Head, RequestContext, Returned};
 use std::os::fd::OwnedFd;
@@ -29,6 +29,7 @@ pub fn host(settings: &'static [u8]) -> Host {
         append_file,
         flush,
         returned,
+        scoreboard,
         tls_variable,
     }
 }
@@ -119,6 +120,11 @@ extern "C" fn append_file(handle: &mut RequestHandle<'_>, file: OwnedFd, offset:
 
 extern "C" fn returned(handle: &mut RequestHandle<'_>, function: usize, value: Value<'_>) {
     guard((), || Returned::add(&mut context(handle).returned, function, value));
+}
+
+extern "C" fn scoreboard() -> Lent {
+    let bytes = guard(None, scoreboard::read).map_or_else(Vec::new, |server| server.bytes());
+    Lent::new(bytes)
 }
 
 extern "C" fn tls_variable<'a>(handle: &'a mut RequestHandle<'_>, name: Slice<'_>) -> Value<'a> {
