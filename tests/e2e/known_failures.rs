@@ -86,11 +86,16 @@ fn one_interpreter(import: &'static str, exception: &'static str, package: &str)
         .config("WSGIScriptAlias /first {dir}/first.wsgi application-group=first")
         .expect_log(&format!("WSGI1016: .*the package '{package}' works in one interpreter"))
         .expect_log(&format!("WSGI1016: .*the package '{package}' works .*`WSGIApplicationGroup %.GLOBAL.`"))
+        .expect_log(&format!(
+            "WSGI1052: '[^']*/first[.]wsgi' [(]sub-interpreter 'first' .*'[^']*/second[.]wsgi' [(]sub-interpreter 'second' .* both \
+             use the package '{package}'"
+        ))
         // NumPy warns of itself in the first sub-interpreter.
         .allow_log("NumPy was imported from a Python sub-interpreter|Improvements in the case of bugs|\\] +import numpy")
         .start();
     assert_eq!(s.get("/first").text(), "hello");
     check(&s, &cases);
+    assert_eq!(s.logged("WSGI1052").len(), 1, "once for the package");
     assert_eq!(s.get("/first").text(), "hello", "whoever was first goes on");
 }
 

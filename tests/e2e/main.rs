@@ -57,6 +57,7 @@ mod python_runs;
 mod random;
 mod reports;
 mod retries;
+mod shared_packages;
 mod sharing;
 mod start_records;
 mod starting;

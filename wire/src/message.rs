@@ -518,6 +518,10 @@ messages! {
         "A process has as many interpreters with names that clients may choose as WSGIInterpreterLimit allows.",
         "Requests for another one get 503. Those that exist keep serving, and interpreters that the configuration names are not affected. Each process logs the first refusal with the remedy, then one line in 10 s.",
         "Name application groups in the configuration: for each virtual host, or with `%{SERVER}` in the place of `%{HOST}`. Find out which requests ask for such names (access log). Raise WSGIInterpreterLimit if the server really has that many sites: each interpreter takes several MiB.";
+    PACKAGE_SHARED 1052 Warning,
+        "Two applications of one process use a package in different interpreters that works in one interpreter only.",
+        "The second application fails to start where the package notices. Where it does not, results may be wrong, and requests may hang. Each process logs this once for each package.",
+        "Run both applications in the main interpreter: `WSGIApplicationGroup %{GLOBAL}`. If they must not share an interpreter, give each a process group of its own, and the main interpreter there.";
     HOP_BY_HOP 1055 Warning,
         "An application answers with a header that only the server may set: Connection, Keep-Alive, Transfer-Encoding, Upgrade and similar ones.",
         "The header is left out and the answer is sent. Each process logs this once for each application and header.",

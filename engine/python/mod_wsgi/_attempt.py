@@ -111,12 +111,16 @@ def is_extension(module: object) -> bool:
     return str(file_of(module)).endswith(".so")
 
 
+def packages(known: list[str]) -> list[str]:
+    """The loaded top-level packages with extension modules, Python's own aside, and those of `known`."""
+    modules = list(sys.modules.items())
+    found = {name.partition(".")[0] for name, module in modules if is_extension(module)}
+    return sorted((found - sys.stdlib_module_names) | {name for name in known if name in sys.modules})
+
+
 def has_extensions() -> bool:
     """Extension modules that are not Python's own are loaded."""
-    modules = list(sys.modules.items())
-    return any(
-        is_extension(module) and name.partition(".")[0] not in sys.stdlib_module_names for name, module in modules
-    )
+    return bool(packages([]))
 
 
 def roll_back(before: "Before", alone: bool) -> None:

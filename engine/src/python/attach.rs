@@ -42,6 +42,14 @@ impl<'py> Py<'py> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterpreterId(pub(super) usize);
 
+#[cfg(test)]
+impl InterpreterId {
+    /// One that no interpreter has, for tests that need none.
+    pub fn numbered(number: usize) -> Self {
+        Self(number)
+    }
+}
+
 /// Whether this thread was attached by us before; known in debug builds alone, to see that no thread attaches anew while it is
 /// attached: objects of one interpreter could get into another that way.
 pub(super) struct Attached(#[cfg(debug_assertions)] bool);

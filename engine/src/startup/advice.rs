@@ -3,6 +3,9 @@
 /// The entries: see the head of the file.
 const TABLE: &str = include_str!("advice.txt");
 
+/// Stands for a package that works in one interpreter of a process only.
+const SINGLE: &str = "{single}";
+
 /// An exception, as its class, its text and what the traceback says of the place that raised it.
 #[derive(Clone, Copy, Default, Debug, PartialEq)]
 struct Fault<'a> {
@@ -22,9 +25,18 @@ struct Pattern<'a> {
     earlier: bool,
 }
 
-/// The sentences for an exception that made a start fail, in the main interpreter or another. `trace` are the lines of
+/// What is known of a failure.
+#[derive(Debug)]
+pub struct Advice {
+    /// What to do.
+    pub text: String,
+    /// The package that failed because it works in one interpreter of a process only.
+    pub single: Option<String>,
+}
+
+/// What is known of an exception that made a start fail, in the main interpreter or another. `trace` are the lines of
 /// its traceback, which may show other exceptions from which it came.
-pub fn advice(class: &str, text: &str, trace: &[String], main: bool) -> Option<String> {
+pub fn advice(class: &str, text: &str, trace: &[String], main: bool) -> Option<Advice> {
     let (mut faults, last_place) = faults(trace);
     let class = class.rsplit('.').next().unwrap_or(class);
     if faults.last().is_some_and(|fault| fault.class == class) {
@@ -36,7 +48,8 @@ pub fn advice(class: &str, text: &str, trace: &[String], main: bool) -> Option<S
             let considered = if pattern.earlier { 0 } else { faults.len() - 1 };
             for fault in faults[considered..].iter().rev() {
                 if let Some(part) = pattern.part(fault) {
-                    return Some(fill(say, main, part, fault.package()));
+                    let single = fault.package().filter(|_| say.contains(SINGLE)).map(str::to_owned);
+                    return Some(Advice { text: fill(say, main, part, fault.package()), single });
                 }
             }
         }
@@ -127,7 +140,7 @@ fn fill(say: &str, main: bool, part: &str, package: Option<&str>) -> String {
         }
     }
     let package = package.map_or("an extension module".to_owned(), |name| format!("the package '{name}'"));
-    words.join(" ").replace("{package}", &package).replace("{1}", part)
+    words.join(" ").replace("{package}", &package).replace(SINGLE, &package).replace("{1}", part)
 }
 
 #[cfg(test)]
@@ -136,7 +149,7 @@ mod tests {
 
     fn said(class: &str, text: &str, trace: &str, main: bool) -> String {
         let trace: Vec<_> = trace.lines().map(str::to_owned).collect();
-        advice(class, text, &trace, main).unwrap_or_default()
+        advice(class, text, &trace, main).map(|advice| advice.text).unwrap_or_default()
     }
 
     #[test]
@@ -165,6 +178,9 @@ mod tests {
             sub.starts_with("the package 'lxml' works in one interpreter") && sub.contains("main one: `WSGI"),
             "{sub}"
         );
+        let lines: Vec<_> = trace.lines().map(str::to_owned).collect();
+        assert_eq!(advice("ImportError", text, &lines, false).unwrap().single.as_deref(), Some("lxml"));
+        assert_eq!(advice("OSError", "[Errno 24] Too many open files", &[], false).unwrap().single, None);
         let main = said("ImportError", text, trace, true);
         assert!(main.contains("another application has loaded it in one of its own"), "{main}");
         assert!(said("ImportError", text, "", false).starts_with("an extension module works"));

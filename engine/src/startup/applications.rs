@@ -3,6 +3,7 @@
 use super::app::App;
 use super::chosen::ChosenNames;
 use super::notices::say_buried;
+use super::packages::Packages;
 use super::registry::Registry;
 use super::script::Script;
 use super::state::{Event, NextInterpreter, Ticket};
@@ -36,6 +37,8 @@ pub struct Applications {
     pub(super) protocol: &'static Protocol,
     apps: RwLock<FxHashMap<u64, Vec<Arc<App>>>>,
     chosen: ChosenNames,
+    /// Which application has which packages.
+    pub(super) packages: Packages,
 }
 
 static APPLICATIONS: OnceCell<Applications> = OnceCell::new();
@@ -55,7 +58,14 @@ pub fn run(
     runtime::run(py, settings, protocol.fit, |runtime| {
         let registry = registry(&runtime.settings)?;
         let chosen = ChosenNames::new(runtime.settings.process.interpreter_limit);
-        let applications = Applications { runtime, registry, protocol, apps: RwLock::default(), chosen };
+        let applications = Applications {
+            runtime,
+            registry,
+            protocol,
+            apps: RwLock::default(),
+            chosen,
+            packages: Packages::default(),
+        };
         let applications =
             APPLICATIONS.try_insert(applications).map_err(|_| "Python was started twice".to_owned())?;
         exits::begin(&runtime.settings, applications);

@@ -44,6 +44,8 @@ pub struct Attempt {
     /// Where its thread stands.
     pub standing: Standing,
     pub(super) times: Mutex<Times>,
+    /// Packages that its interpreter has, once the script is loaded.
+    pub(super) packages: Mutex<Vec<String>>,
 }
 
 /// How long the phases took.
@@ -78,6 +80,7 @@ impl Attempt {
             interpreter: OnceCell::new(),
             standing: Standing::default(),
             times: Mutex::default(),
+            packages: Mutex::default(),
         })
     }
 

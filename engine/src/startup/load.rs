@@ -102,6 +102,7 @@ impl Attempt {
         let outcome = self.settle(done.is_ok(), pause);
         let done = done.map(|module| {
             if outcome.counts() {
+                *lock(&self.packages) = interpreter.packages(py);
                 self.app.serve(interpreter, module.keep(), self.stamp);
             }
         });

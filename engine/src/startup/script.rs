@@ -226,7 +226,7 @@ fn open(py: Py<'_>, path: &[u8], rules: Rules<'_>) -> std::result::Result<File, 
 }
 
 /// A list of `str`.
-fn texts(list: &Bound<'_>) -> Result<Vec<String>> {
+pub(super) fn texts(list: &Bound<'_>) -> Result<Vec<String>> {
     (0..list.count()).map(|at| Ok(wire::shown(&list.item(at)?.lossy()).into_owned())).collect()
 }
 

@@ -18,6 +18,7 @@ impl Attempt {
         match done {
             Ok(()) => {
                 self.say_loaded();
+                self.say_shared_packages();
                 self.prove();
             }
             Err(failure) => self.failed(&failure),
@@ -35,6 +36,7 @@ impl Attempt {
                     self.app.shown(),
                 );
                 self.say(msg::START_LATE, text);
+                self.say_shared_packages();
                 self.prove();
             }
             Ok(()) => {}
@@ -137,10 +139,14 @@ impl Attempt {
         }
         lines.extend(cause.trace.iter().cloned());
         let main = self.app.group.is_empty();
-        if let Some(advice) = advice::advice(&cause.class, &cause.text, &cause.trace, main) {
-            lines.push(format!("{}: what to do: {advice}", msg::ADVICE));
+        let advice = advice::advice(&cause.class, &cause.text, &cause.trace, main);
+        if let Some(advice) = &advice {
+            lines.push(format!("{}: what to do: {}", msg::ADVICE, advice.text));
         }
         self.log_lines(failure.number, lines);
+        if let Some(package) = advice.and_then(|advice| advice.single) {
+            self.say_holder_of(&package);
+        }
         self.app.on(self.ticket, Event::Failed { next });
     }
 
