@@ -24,10 +24,14 @@ fn hooks(pool: Pool<'_>) {
     hook::check_config::<check::Check>();
     // What in it does not mean what it meant?
     hook::check_config::<Notices>();
+    // What in it cannot be meant?
+    hook::check_config::<check::Advice>();
     // It is going to be used: who are we?
     hook::post_config::<python::Announce>();
     // And in the log: what does not mean what it meant?
     hook::post_config::<Notices>();
+    // What cannot be meant?
+    hook::post_config::<check::Advice>();
     // What do its processes learn from each other of the start of applications?
     hook::post_config::<startup::registry::Prepare>();
     // Which processes of our own are there to be?

@@ -117,6 +117,52 @@ fn first_error(file: &Path) -> Option<(PathBuf, i32)> {
     failing.or_else(|| error(file, file.to_path_buf(), &[libc::ENOENT, libc::ENOTDIR, libc::EACCES]))
 }
 
+/// What keeps a user from reading a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The file, or the first directory on the way to it that the user may not enter.
+    pub place: PathBuf,
+    /// It is a directory.
+    pub is_directory: bool,
+    /// To open it would be to open somebody's home.
+    pub is_private: bool,
+}
+
+/// What keeps `user` from reading `file`; `None` if nothing does, or nothing can be said. What everybody may read is not asked
+/// about in a process of its own.
+pub fn unreadable(file: &Path, user: &User) -> Option<Closed> {
+    let is_open = |place: &Path, bits: u32| {
+        use std::os::unix::fs::PermissionsExt;
+        place.metadata().is_ok_and(|data| data.permissions().mode() & bits == bits)
+    };
+    if is_open(file, 0o004) && steps(file).iter().all(|directory| is_open(directory, 0o001)) {
+        return None;
+    }
+    const DIRECTORY: u8 = 10;
+    const FILE: u8 = 11;
+    let look = || {
+        let (place, code) = match first_error(file) {
+            Some((place, libc::EACCES)) => (place, DIRECTORY),
+            Some(_) => return Ok(0),
+            None => match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(file) {
+                Err(error) if error.raw_os_error() == Some(libc::EACCES) => (file.to_path_buf(), FILE),
+                _ => return Ok(0),
+            },
+        };
+        os::write_all(libc::STDOUT_FILENO, place.as_os_str().as_bytes());
+        Ok(code)
+    };
+    let answer = apart::run(user, DEADLINE, look).ok()?;
+    let code = answer.status.code()?;
+    let place = PathBuf::from(OsString::from_vec(answer.stdout));
+    let is_private = is_private(&place, &os::homes());
+    [i32::from(DIRECTORY), i32::from(FILE)].contains(&code).then(|| Closed {
+        is_directory: code == i32::from(DIRECTORY),
+        is_private,
+        place,
+    })
+}
+
 /// What a file says, read as `user`: the first 8 KiB, if it is a regular file.
 pub fn read(file: &Path, user: &User) -> Option<String> {
     let copy = || {

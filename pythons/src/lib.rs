@@ -20,7 +20,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Obstacle, obstacle};
+pub use access::{Closed, Obstacle, obstacle, read, unreadable};
 pub use find::Search;
 pub use probe::Python;
 pub use problem::{Kind, Problem};

@@ -28,6 +28,7 @@ mod synthetic;
 pub(crate) mod sys;
 mod table;
 mod text;
+mod tree;
 pub mod users;
 
 pub use being_read::BeingRead;
@@ -45,3 +46,4 @@ pub use server::{
 pub use synthetic::NoHtaccess;
 pub use table::Table;
 use text::text;
+pub use tree::Node;

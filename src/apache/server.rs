@@ -120,14 +120,6 @@ impl<'c> Server<'c> {
         }
     }
 
-    /// `SSLEngine On` is said for it. mod_ssl tells only of connections, so the directives are searched.
-    pub fn uses_tls(self) -> bool {
-        let record = self.record();
-        let place = (super::text(record.defn_name), record.defn_line_number as i32);
-        // SAFETY: httpd's tree of the configuration, which lives as that does.
-        unsafe { tls_in((&raw const sys::ap_conftree).read(), place, record.is_virtual == 0) == Some(true) }
-    }
-
     /// The configuration of every directory of it, before sections apply.
     pub(super) fn lookup_defaults(self) -> *mut sys::ap_conf_vector_t {
         self.record().lookup_defaults
@@ -154,32 +146,6 @@ impl<'c> Server<'c> {
             Some(server)
         })
     }
-}
-
-/// What `SSLEngine` says, below `node` and its siblings, for the virtual host defined at `place`, or outside of all.
-///
-/// # Safety
-/// `node` is null or a live node of the tree.
-unsafe fn tls_in(node: *const sys::ap_directive_t, place: (&[u8], i32), outside: bool) -> Option<bool> {
-    let mut found = None;
-    let mut next = node;
-    // SAFETY: says the caller; links of the tree are null or live nodes.
-    while let Some(node) = unsafe { next.as_ref() } {
-        let name = super::text(node.directive);
-        if name.eq_ignore_ascii_case(b"SSLEngine") && outside {
-            found = Some(super::text(node.args).trim_ascii().eq_ignore_ascii_case(b"on"));
-        } else if name.eq_ignore_ascii_case(b"<VirtualHost") {
-            if !outside && place == (super::text(node.filename), node.line_num) {
-                // SAFETY: as above.
-                found = unsafe { tls_in(node.first_child, place, true) }.or(found);
-            }
-        } else {
-            // SAFETY: as above.
-            found = unsafe { tls_in(node.first_child, place, outside) }.or(found);
-        }
-        next = node.next;
-    }
-    found
 }
 
 /// `Apache/2.4.62 (Debian) …` with all module tokens.

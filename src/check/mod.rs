@@ -2,7 +2,10 @@
 //! a place to run in. An error is fatal at `apachectl configtest` and at the first start.
 #![deny(unsafe_code)]
 
+mod advice;
 pub mod copies;
+
+pub use advice::Advice;
 
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::ServerExt;

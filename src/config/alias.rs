@@ -26,6 +26,8 @@ pub struct Alias {
     pub warm_ups: Vec<Vec<u8>>,
     /// What it leads to.
     pub kind: Kind,
+    /// `file:line` of a directive that gives it URLs.
+    pub location: String,
 }
 
 /// What an alias leads to.
@@ -65,6 +67,7 @@ impl Alias {
             preload: None,
             warm_ups: Vec::new(),
             kind,
+            location: String::new(),
         }
     }
 
@@ -95,7 +98,7 @@ impl Alias {
     }
 
     /// The URL path, with a query or without, is one of this alias's.
-    pub(super) fn covers(&self, path: &[u8]) -> bool {
+    pub fn covers(&self, path: &[u8]) -> bool {
         let end = path.iter().position(|byte| *byte == b'?').unwrap_or(path.len());
         let Url::Prefix(prefix) = &self.url else { return false };
         path.starts_with(b"/") && matches_prefix(prefix, &path[..end]).is_some()

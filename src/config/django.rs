@@ -62,6 +62,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     alias.kind = Kind::Django(django);
     // WSGICallableObject is for scripts.
     alias.callable = Some(b"application".to_vec());
+    alias.location.clone_from(&place.location);
     // The files come first: they lie below the application's URL.
     place.server.aliases.extend(files.map(Arc::new));
     place.server.aliases.push(Arc::new(alias));
@@ -88,7 +89,9 @@ fn static_files(place: &Place<'_>, value: &str) -> Result<Alias, String> {
         ));
     }
     let trim = |text: &[u8]| text.strip_suffix(b"/").unwrap_or(text).to_vec();
-    Ok(Alias::new(Url::Prefix(trim(url.as_bytes())), trim(&directory), Kind::Files))
+    let mut alias = Alias::new(Url::Prefix(trim(url.as_bytes())), trim(&directory), Kind::Files);
+    alias.location.clone_from(&place.location);
+    Ok(alias)
 }
 
 /// The file that stands for the project as a script does for its application: manage.py, or that of the settings.

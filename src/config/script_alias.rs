@@ -28,6 +28,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String
         }
     }
     check(&alias, place)?;
+    alias.location.clone_from(&place.location);
     place.server.aliases.push(std::sync::Arc::new(alias));
     Ok(())
 }

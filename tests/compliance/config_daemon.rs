@@ -183,7 +183,7 @@ fn config_daemon_hosts() {
 #[test]
 fn config_daemon_restarts() {
     let groups = format!("{DEFINE}\n{}", in_host("a", &DEFINE.replace(" g", " h")));
-    let s = crate::lifecycle::restarting(crate::showing()).config(&groups).start();
+    let s = crate::lifecycle::restarting(crate::showing()).config(&groups).allow_log("WSGI1094").start();
     assert_eq!(s.get("/").status, 200);
     for graceful in [true, false] {
         let ready = || s.logged("resuming normal operations").len();

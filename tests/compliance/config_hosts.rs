@@ -213,6 +213,7 @@ fn config_hosts_htaccess() {
                 start_response('200 OK', [])
                 return [environ['mod_wsgi.callable_object'].encode()]",
         )
+        .allow_log("WSGI1094: .*'shop'")
         .start();
     let answer = s.request("GET", "/in/x.py").header("Host", "bare").send();
     assert_eq!((answer.status, answer.text().as_str()), (200, "other"));

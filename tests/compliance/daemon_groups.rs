@@ -134,6 +134,7 @@ fn no_groups_at_all() {
         .script("app.wsgi", GROUPED)
         .config("WSGIScriptAlias / {dir}/app.wsgi process-group=a")
         .expect_log("WSGI0150: ")
+        .expect_log_of(Subject::Ours, "WSGI1096: .*there is no WSGIDaemonProcess 'a'")
         .start();
     assert_eq!(s.get("/").status, 500);
 }
@@ -145,6 +146,8 @@ fn unknown_group() {
         .config("WSGIScriptAlias /c {dir}/app.wsgi process-group=c\nWSGIScriptAlias /A {dir}/app.wsgi process-group=A")
         .expect_log("WSGI0151: .*'c'")
         .expect_log("WSGI0151: .*'A'")
+        .expect_log_of(Subject::Ours, "WSGI1096: .*there is no WSGIDaemonProcess 'A'")
+        .allow_log("WSGI109[46]")
         .start();
     assert_eq!(s.get("/c").status, 500);
     assert_eq!(s.get("/A").status, 500, "case counts");
@@ -175,6 +178,7 @@ fn group_of_another_host() {
             </VirtualHost>",
         )
         .expect_log("WSGI0152: ")
+        .expect_log_of(Subject::Ours, "WSGI1096: .*'ones' is defined in another virtual host")
         .start();
     assert_eq!(get(&s, "one.test", "/").text(), "group ones");
     assert_eq!(get(&s, "two.test", "/").status, 500);
@@ -217,6 +221,7 @@ fn restrict_embedded() {
             WSGIScriptAlias /global {dir}/app.wsgi process-group=%{GLOBAL}",
         )
         .expect_log("WSGI0143: ")
+        .allow_log("WSGI1094: .*'b'")
         .start();
     assert_eq!(s.get("/a").text(), "group a");
     assert_eq!(s.get("/none").status, 500);
@@ -250,6 +255,7 @@ fn handler_script_in_a_group() {
         .script("handler.py", "import mod_wsgi\ndef handle_request(environ, start_response):\n    start_response('200 OK', [])\n    return [mod_wsgi.process_group.encode()]\n")
         .file("docs/x.ext", "")
         .config("DocumentRoot {dir}/docs\nWSGIHandlerScript mine {dir}/handler.py process-group=b\nAddHandler mine .ext")
+        .allow_log("WSGI1094: .*'a'")
         .start();
     assert_eq!(s.get("/x.ext").text(), "b");
 }

@@ -60,11 +60,13 @@ fn home() {
 #[test]
 fn home_comes_first() {
     daemon_only!();
-    let s = serving(&answering("import thing\nresult = thing.NAME"))
+    let s = httpd()
+        .script("app.wsgi", &answering("import thing\nresult = thing.NAME"))
         .script("state/thing.py", "NAME = 'home'\n")
         .script("one/thing.py", "NAME = 'path'\n")
         .group("home={dir}/state python-path={dir}/one")
         .config("WSGIScriptAlias /main {dir}/app.wsgi application-group=%{GLOBAL}")
+        .config("WSGIScriptAlias / {dir}/app.wsgi")
         .start();
     assert_eq!(s.get("/").text(), "home");
     assert_eq!(s.get("/main").text(), "home");

@@ -67,7 +67,13 @@ fn decoded_url() {
 /// No longest-prefix rule: what stands first in the file matches first.
 #[test]
 fn first_alias_wins() {
-    let s = two().config("WSGIScriptAlias / {dir}/a.wsgi\nWSGIScriptAlias /b {dir}/b.wsgi").start();
+    let s = two()
+        .config("WSGIScriptAlias / {dir}/a.wsgi\nWSGIScriptAlias /b {dir}/b.wsgi")
+        .expect_log_of(
+            Subject::Ours,
+            "WSGI1095: .*httpd.conf:[0-9]+: '/b' never gets a request, because '/' at ",
+        )
+        .start();
     check(&s, "/b/x", "a.wsgi |/b/x");
     drop(s);
     let s = two().config("WSGIScriptAlias /b {dir}/b.wsgi\nWSGIScriptAlias / {dir}/a.wsgi").start();

@@ -76,6 +76,7 @@ fn access_log_of_refused_requests() {
     let s = site()
         .config("WSGIScriptAlias /nowhere {apps}/echo.wsgi process-group=none")
         .expect_log("WSGI0134: |No WSGI daemon process called 'none'")
+        .allow_log("WSGI1096")
         .start();
     assert_eq!(s.get("/nowhere").status, 500);
     let line = log_line(&s, 0);

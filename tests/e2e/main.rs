@@ -1,5 +1,6 @@
 //! Real frameworks inside a real Apache, as a site would run them: nothing in their code knows about the module.
 
+mod advice;
 mod cherrypy;
 mod cut_files;
 mod daemon;

@@ -594,6 +594,30 @@ messages! {
         "A client has taken nothing of its answer for response-socket-timeout, or Apache's Timeout.",
         "The connection to it is cut, and the application hears that its client has gone.",
         "Nothing to do for single clients. Raise response-socket-timeout if many have a line that stands still for so long.";
+    UNUSED_GROUP 1094 Warning,
+        "No directive that applies to anything selects a process group.",
+        "The processes of the group serve no request. Applications that were meant for it run elsewhere, usually in Apache's children.",
+        "Add process-group= to the WSGIScriptAlias, or WSGIProcessGroup where the script is. A path of <Directory> must be absolute, and a path of <Location> begins with a slash.";
+    SHADOWED_ALIAS 1095 Warning,
+        "An alias comes after another one that matches all its URLs: the first that matches counts.",
+        "The later alias never gets a request.",
+        "Put the longer URL path above the shorter one, or remove one of the two lines.";
+    GROUP_OUT_OF_REACH 1096 Warning,
+        "A directive names a process group that does not exist, or one of a virtual host with another ServerName.",
+        "Requests that it applies to get 500 (WSGI0150, WSGI0151 or WSGI0152).",
+        "Correct the name, or define the group outside of virtual hosts, where all may use it.";
+    HOME_IN_VAIN 1097 Warning,
+        "WSGIPythonHome names a python that runs nothing: all applications are in process groups with a python-home= of their own.",
+        "The python must exist and is checked, but no application uses it.",
+        "Remove WSGIPythonHome; or remove python-home= of the groups that were meant to use it.";
+    SCRIPT_CLOSED 1098 Warning,
+        "The user of a process may not read a script, or not enter a directory on the way to it.",
+        "The application does not start: its requests get 503.",
+        "The line names the directory or file, its mode and its owner. Let that user read it, or run the application as a user who may.";
+    SHARED_INTERPRETER 1099 Warning,
+        "Two Django projects share an interpreter of the same process. Django keeps one set of settings in an interpreter.",
+        "The project that is loaded second runs with the settings of the first, or fails to start.",
+        "Give each its own process group, or at least its own application group.";
 }
 
 #[cfg(test)]

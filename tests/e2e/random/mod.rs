@@ -30,6 +30,8 @@ const REASONS: &[&str] = &[
     r"\[macro:warn\] ",
     r"\.htaccess: ",
     // A script that is missing, is none, or is broken, and the end of its traceback.
+    // A script that Apache asks, and that has no such function.
+    "WSGI00(43|46|52|56|58): ",
     "WSGI0(089|105|106|107|108|109|110|135): ",
     "WSGI1016: what to do: ",
     "(ModuleNotFoundError|FileNotFoundError|IsADirectoryError|NameError|SyntaxError): ",
@@ -39,6 +41,8 @@ const REASONS: &[&str] = &[
     "WSGI0079: locale=",
     // Where applications may run.
     "WSGI0(134|143|149|150|151): ",
+    // What cannot be meant.
+    "WSGI109[4-9]: ",
 ];
 
 const SCRIPT: &str = "
