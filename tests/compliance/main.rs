@@ -22,6 +22,7 @@ mod daemon_signals;
 mod directives;
 mod dispatch_script;
 mod environ;
+mod express;
 mod failures;
 mod field;
 mod file_wrapper;

@@ -42,6 +42,7 @@ pub use client::{Connection, Request, Sender};
 pub use config::GROUP;
 pub use load::{Answer, Load, Summary};
 pub use log::{Level, regex};
+pub use module::name as module_file;
 pub use os::{give_to_www_data, is_root, processes};
 pub use poll::assert_within;
 pub use response::Response;
