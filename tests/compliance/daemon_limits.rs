@@ -144,3 +144,29 @@ fn request_timeout() {
     assert_eq!((r.status, r.body.len()), (504, 0));
     assert_eq!(pid(&s), before, "the process serves on");
 }
+
+/// The limit of a request is longer, the more threads are idle.
+#[test]
+fn request_timeout_of_a_process_with_idle_threads() {
+    daemon_only!();
+    let s = serving(&answering(
+        "
+        import time
+        if environ['PATH_INFO'] == '/slow':
+            while True:
+                time.sleep(0.01)
+        result = os.getpid()",
+    ))
+    .group("threads=5 request-timeout=1 interrupt-timeout=10")
+    .allow_log("(?i)timeout")
+    .allow_traceback()
+    .start();
+    let before = pid(&s);
+    let begun = std::time::Instant::now();
+    let r = s.get("/slow");
+    let seconds = begun.elapsed().as_secs_f64();
+    assert_eq!((r.status, r.body.len()), (504, 0));
+    // request-timeout * (1 + ln 5)
+    assert!(seconds >= 2.5, "{seconds}");
+    assert_eq!(pid(&s), before, "the process serves on");
+}

@@ -16,10 +16,9 @@ fn openssl(arguments: &[&str]) -> bool {
         .is_ok_and(|s| s.success())
 }
 
-#[test]
-fn scheme_is_https() {
-    skip_if!(!openssl(&["version"]), "openssl is not installed");
-    let h = crate::showing().module("ssl").config(
+/// Shows the environ of a request with these header lines over TLS, under this configuration.
+fn over_tls(config: &str, headers: &str) -> serde_json::Value {
+    let h = crate::showing().module("ssl").config(config).config(
         "
         SSLEngine On
         SSLCertificateFile {dir}/cert.pem
@@ -54,17 +53,31 @@ fn scheme_is_https() {
         .stderr(Stdio::null())
         .spawn()
         .expect("openssl s_client");
-    client
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-        .unwrap();
+    let request = format!("GET /x HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n");
+    client.stdin.take().unwrap().write_all(request.as_bytes()).unwrap();
     let output = client.wait_with_output().unwrap().stdout;
     let r = Response::read(&mut output.as_slice(), false).expect("an answer");
-    let env = &r.json()["environ"];
+    r.json()["environ"].clone()
+}
+
+#[test]
+fn scheme_is_https() {
+    skip_if!(!openssl(&["version"]), "openssl is not installed");
+    let env = over_tls("", "");
     assert_eq!(env["wsgi.url_scheme"], "https");
     assert_eq!(env["REQUEST_SCHEME"], "https");
     assert!(env.get("HTTPS").is_none());
     assert!(env["SSL_PROTOCOL"].as_str().unwrap().starts_with("TLS"));
+}
+
+/// The client of a trusted proxy may use another scheme than the proxy.
+#[test]
+fn the_scheme_of_a_proxys_client() {
+    skip_if!(!openssl(&["version"]), "openssl is not installed");
+    let trusted = "WSGITrustedProxyHeaders X-Forwarded-Proto";
+    for (headers, scheme) in
+        [("X-Forwarded-Proto: http\r\n", "http"), ("X-Forwarded-Proto: https\r\n", "https"), ("", "https")]
+    {
+        assert_eq!(over_tls(trusted, headers)["wsgi.url_scheme"], scheme, "{headers}");
+    }
 }
