@@ -2,7 +2,7 @@
 
 use super::attempt::Attempt;
 use super::packages::Holder;
-use crate::runtime::lock;
+use os::lock;
 use wire::message as msg;
 
 impl Attempt {
