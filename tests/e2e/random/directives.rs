@@ -100,6 +100,10 @@ pub fn documented() -> Vec<Directive> {
             line.unwrap_or_default().trim_end_matches(" |").trim_matches('`').replace("\\|", "|")
         };
         let name = part.lines().next().unwrap_or_default().to_owned();
+        if name.starts_with("`<") {
+            // A container is not one line.
+            continue;
+        }
         let option = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.replace("\\|", "|"));
         all.push(Directive {
             syntax: row("Syntax").strip_prefix(&name).unwrap_or_default().trim().to_owned(),

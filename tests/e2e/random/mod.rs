@@ -39,6 +39,10 @@ const REASONS: &[&str] = &[
     "Invalid -W option ignored: ",
     // A locale that the system does not know.
     "WSGI0079: locale=",
+    // A script that lacks the function that the server asks.
+    "WSGI00(43|46|52|56): ",
+    // What interpreters cannot have, or not that many times.
+    "WSGI(0198|0199|0200|0201|1049|1051): ",
     // Where applications may run.
     "WSGI0(134|143|149|150|151): ",
     // What cannot be meant.
