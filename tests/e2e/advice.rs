@@ -193,8 +193,8 @@ fn two_django_projects_in_one_interpreter() {
     let main = "application-group=%{GLOBAL}";
     is_advised(
         two(main, &format!("process-group=g {main}")),
-        "WSGI1099: [^ ]*httpd.conf:[0-9]+: the Django project with b.settings shares the main interpreter of process group 'g' with that \
-         with a.settings at ",
+        "WSGI1099: [^ ]*httpd.conf:[0-9]+: the Django project b.settings shares the main interpreter of process group 'g' with \
+         a.settings at ",
     );
     is_sound(two(main, &format!("process-group=h {main}")));
     is_sound(two(main, "process-group=g"));

@@ -90,7 +90,7 @@ fn restarts_leave_nothing_in_the_parent() {
     for number in 0..20 {
         h = h.config(&format!("WSGIDaemonProcess further-{number} processes=1 threads=1 startup-timeout=60"));
     }
-    let s = h.start();
+    let s = h.allow_log("WSGI1094: .*'further-").start();
     noted(&s, "load", 2);
     let figures = || {
         let maps = fs::read_to_string(format!("/proc/{}/maps", s.pid())).expect("maps");

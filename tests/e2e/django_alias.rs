@@ -389,7 +389,9 @@ fn two_projects_in_one_interpreter() {
         WSGIDjangoAlias /2 {dir}/second application-group=both",
     );
     let reason = "ProjectError: Django already runs 'first.settings' .* application group of its own";
-    let s = failing(httpd, reason).start();
+    let s = failing(httpd, reason)
+        .expect_log("WSGI1099: .*/second shares interpreter 'both' of .*/first at ")
+        .start();
     assert_eq!(s.get("/1/state").status, 200);
     assert_503(&s, "/2/state");
     assert_eq!(s.get("/1/state").status, 200);
@@ -404,7 +406,9 @@ fn two_settings_in_one_interpreter() {
         WSGIDjangoAlias /1 {dir}/mysite application-group=both
         WSGIDjangoAlias /2 {dir}/mysite settings=mysite.special application-group=both",
     );
-    let s = failing(httpd, "ProjectError: Django already runs 'mysite.settings' .*'mysite.special'").start();
+    let s = failing(httpd, "ProjectError: Django already runs 'mysite.settings' .*'mysite.special'")
+        .allow_log("WSGI1099")
+        .start();
     assert_eq!(state(&s, "/1/state")["settings"], "mysite.settings");
     assert_503(&s, "/2/state");
 }
@@ -426,7 +430,7 @@ fn unreadable_project() {
         .script("site.wsgi", &script)
         .config("WSGIDjangoAlias /alias {dir}/mysite\nWSGIScriptAlias /script {dir}/site.wsgi");
     let s = failing(httpd, "ProjectError: .*mysite' cannot be read by the user 'www-data'")
-        .allow_log("AH00035|AH00529")
+        .allow_log("AH00035|AH00529|WSGI1098: .*the user www-data may not enter")
         .start();
     assert_503(&s, "/script/state");
     assert_eq!(s.get("/alias/state").status, 403);

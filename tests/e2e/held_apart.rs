@@ -153,7 +153,7 @@ fn at_a_request() {
         let s = sites(h.config("WSGIPreload Off"), "C._exit(3)", place)
             .config("WSGIPreload Off")
             .expect_log("WSGI1066: ")
-            .allow_log("WSGI1067: |WSGI1015: |WSGI1029: .* at the start of|WSGI0146|WSGI1040")
+            .allow_log("WSGI1067: |WSGI1015: |WSGI1029: .* at the start of|WSGI0146|WSGI1040|WSGI1094: .*'g'")
             .start();
         let answer = |target: &str| {
             let bytes = format!("GET {target} HTTP/1.0\r\n\r\n");

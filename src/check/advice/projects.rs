@@ -22,9 +22,9 @@ pub fn sharing(places: &[Place<'_>]) -> Vec<Finding> {
         if tenants.windows(2).all(|two| two[0].script == two[1].script) {
             continue;
         }
-        let mut projects = tenants.iter().filter_map(|place| Some((place, project(place)?)));
-        let Some((first, settings)) = projects.next() else { continue };
-        let Some((second, others)) = projects.find(|(_, other)| *other != settings) else { continue };
+        let mut projects = tenants.iter().filter_map(|place| Some((place, Project::of(place)?)));
+        let Some((first, one)) = projects.next() else { continue };
+        let Some((second, other)) = projects.find(|(_, other)| one.is_another(other)) else { continue };
         let interpreter = match application_group {
             b"" => "the main interpreter".to_owned(),
             name => format!("interpreter '{}'", wire::shown(name)),
@@ -34,26 +34,44 @@ pub fn sharing(places: &[Place<'_>]) -> Vec<Finding> {
             name => format!("process group '{}'", wire::shown(name)),
         };
         let text = format!(
-            "{}: the Django project with {others} shares {interpreter} of {processes} with that with {settings} at {}, and Django keeps \
-             one set of settings in an interpreter: give each its own process group, or its own application-group=",
-            second.alias.location, first.alias.location
+            "{}: the Django project {} shares {interpreter} of {processes} with {} at {}, and Django keeps one set of settings in an \
+             interpreter: give each its own process group, or its own application-group=",
+            second.alias.location,
+            other.shown(),
+            one.shown(),
+            first.alias.location
         );
         findings.push((msg::SHARED_INTERPRETER, text));
     }
     findings
 }
 
-/// The settings of a Django project; `None`: none, or they are not known.
-fn project(place: &Place<'_>) -> Option<String> {
-    match &place.alias.kind {
-        Kind::Django(django) if django.settings.is_empty() => {
-            Some(format!("{}/manage.py", wire::shown(&django.project)))
+/// A Django project, as far as it is known.
+struct Project {
+    directory: Option<String>,
+    settings: Option<String>,
+}
+
+impl Project {
+    fn of(place: &Place<'_>) -> Option<Self> {
+        let shown = |bytes: &[u8]| Some(wire::shown(bytes).into_owned()).filter(|text| !text.is_empty());
+        if let Kind::Django(django) = &place.alias.kind {
+            return Some(Self { directory: shown(&django.project), settings: shown(&django.settings) });
         }
-        Kind::Django(django) => Some(wire::shown(&django.settings).into_owned()),
-        _ => {
-            let file = Path::new(OsStr::from_bytes(&place.script));
-            settings_in(&pythons::read(file, &place.user)?)
-        }
+        let file = Path::new(OsStr::from_bytes(&place.script));
+        let settings = settings_in(&pythons::read(file, &place.user)?)?;
+        Some(Self { directory: None, settings: Some(settings) })
+    }
+
+    /// What is known of both differs.
+    fn is_another(&self, other: &Self) -> bool {
+        let differ =
+            |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+        differ(&self.directory, &other.directory) || differ(&self.settings, &other.settings)
+    }
+
+    fn shown(&self) -> &str {
+        self.settings.as_deref().or(self.directory.as_deref()).unwrap_or_default()
     }
 }
 
