@@ -3,7 +3,7 @@
 //! It is an extension module on the stable ABI that Python itself loads (`_mod_wsgi.abi3.so`), one file for every
 //! CPython from 3.11 on. It knows nothing of httpd; requests reach it through [`requests::Link`].
 //!
-//! The folders, each of which knows only those before it: `python`, `host`, `metrics`, `runtime`, `requests`, `startup`, `watchdog`,
+//! The folders, each of which knows only those before it: `python`, `host`, `metrics`, `runtime`, `requests`, `startup`, `watchdog`, `telemetry`,
 //! `wsgi`, and then `worker` and `embedded`. `tests/artifacts/layers.rs` sees to that.
 
 pub mod embedded;
@@ -13,6 +13,7 @@ pub mod python;
 pub mod requests;
 pub mod runtime;
 pub mod startup;
+pub mod telemetry;
 pub mod watchdog;
 pub mod worker;
 pub mod wsgi;

@@ -90,6 +90,7 @@ const ENGINE: &[&[&str]] = &[
     &["requests"],
     &["startup"],
     &["watchdog"],
+    &["telemetry"],
     &["wsgi"],
     &["embedded", "worker"],
 ];

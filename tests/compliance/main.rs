@@ -49,6 +49,7 @@ mod shown_environ;
 mod slow_requests;
 mod start_response;
 mod streams;
+mod telemetry;
 mod tls;
 mod validate;
 

@@ -237,6 +237,7 @@ fn keys_and_values_of_process_metrics() {
 /// Which of the requests are running shows in the times of the threads.
 #[test]
 fn a_running_request_counts_as_busy() {
+    skip_if!(mode() == Mode::Embedded && !threaded(), "a child of prefork has one request at a time");
     let s = site().start();
     ask(&s, "start_recording_metrics");
     let mut slow = s.raw(b"GET /sleep?3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -570,6 +570,10 @@ messages! {
         "A request that has lasted longer than WSGISlowRequests allows has ended.",
         "Nothing more; the line shows how long it took.",
         "WSGI1080 shows where it stood meanwhile, if it still ran when it was looked at.";
+    TELEMETRY_FAILED 1082 Warning,
+        "A process cannot send to the service that WSGITelemetryService names.",
+        "Nothing is sent about this process; it serves as usual.",
+        "The line names the system's error. A service that does not listen is no error: what is sent meanwhile is lost.";
     GROUP_HEALED 1085 Warning,
         "The socket or the scoreboard of a process group was in a state that only a process of the group can have caused.",
         "A new one is created. Running processes finish their requests, and new processes start.",

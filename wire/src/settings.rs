@@ -159,6 +159,12 @@ settings! {
         import_timeout: f64 = 10.0,
         /// `WSGIServerMetrics`, `server-metrics=`
         server_metrics: flag = false,
+        /// `WSGITelemetryService`: path of the socket; empty: off.
+        telemetry: path = *b"",
+        /// `interval=` of that, seconds.
+        telemetry_interval: f64 = 1.0,
+        /// `WSGITelemetryOptions CaptureUserAgent`
+        telemetry_user_agent: flag = false,
         /// `WSGISlowRequests`, seconds; 0: off.
         slow_requests: f64 = 0.0,
         /// A process of the group serves beside this one, which replaces it when it is ready.

@@ -30,6 +30,9 @@ class Settings(TypedDict):
     startup_requests: int
     import_timeout: float
     server_metrics: bool
+    telemetry: str
+    telemetry_interval: float
+    telemetry_user_agent: bool
     slow_requests: float
     beside: bool
     died: int

@@ -6,6 +6,7 @@ use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::runtime::{self, Settings};
 use crate::startup::{self, Script};
+use crate::telemetry;
 use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -146,5 +147,10 @@ extern "C" fn thread_exit_c() {
 
 extern "C" fn stop(deadline_ms: u32) -> Ended {
     let otherwise = Ended { running: 0, quiet: false };
-    guard(otherwise, || startup::stop(Duration::from_millis(deadline_ms.into())))
+    guard(otherwise, || {
+        telemetry::stopping("");
+        let ended = startup::stop(Duration::from_millis(deadline_ms.into()));
+        telemetry::stopped("");
+        ended
+    })
 }

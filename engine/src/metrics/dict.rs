@@ -6,10 +6,24 @@ use super::sample::{NAMES, Phase, Times};
 use super::{facts, record};
 use crate::python::{Bound, Py, Result};
 use os::Usage;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Applications get no metrics: somebody else reads them.
+static TAKEN_OVER: AtomicBool = AtomicBool::new(false);
 
 /// `mod_wsgi.start_recording_metrics()`
 pub fn begin() {
     interval::begin();
+}
+
+/// Begins to record for another reader than the applications, who get nothing.
+pub fn take_over() {
+    TAKEN_OVER.store(true, Ordering::SeqCst);
+    interval::begin();
+}
+
+fn is_taken_over() -> bool {
+    TAKEN_OVER.load(Ordering::SeqCst)
 }
 
 fn seconds(micros: u64) -> f64 {
@@ -18,7 +32,8 @@ fn seconds(micros: u64) -> f64 {
 
 /// `mod_wsgi.request_metrics()`: a dict, or `None` while nothing is recorded.
 pub fn request_metrics(py: Py<'_>) -> Result<Bound<'_>> {
-    let Some(interval) = interval::take() else { return Ok(Bound::none(py)) };
+    let taken = (!is_taken_over()).then(interval::take).flatten();
+    let Some(interval) = taken else { return Ok(Bound::none(py)) };
     let dict = Entries::new(py)?;
     dict.int("pid", std::process::id().into())?;
     dict.float("start_time", interval.window.0 as f64 / 1e6)?;
@@ -93,7 +108,7 @@ fn add_threads<'py>(py: Py<'py>, dict: &Entries<'py>, interval: &Interval, maxim
 
 /// `mod_wsgi.process_metrics()`: a dict, or `None` while nothing is recorded.
 pub fn process_metrics(py: Py<'_>) -> Result<Bound<'_>> {
-    if !record::is_recording() {
+    if is_taken_over() || !record::is_recording() {
         return Ok(Bound::none(py));
     }
     let (mut requests, mut busy, mut active, mut threads) = (0, 0, 0, Vec::new());

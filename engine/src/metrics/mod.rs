@@ -11,8 +11,10 @@ mod record;
 mod sample;
 mod server;
 
-pub use dict::{begin, process_metrics, request_metrics};
+pub use dict::{begin, process_metrics, request_metrics, take_over};
+pub use interval::{Interval, Thread, take};
 pub use record::{Arrival, Live, Recorder, begin as record};
+pub use sample::{Finished, Phase};
 pub use server::server_metrics;
 
 /// What is known of the process for its metrics.
@@ -33,6 +35,13 @@ static FACTS: std::sync::OnceLock<Facts> = std::sync::OnceLock::new();
 /// What the process is; said once, before the first request.
 pub fn configure(facts: Facts) {
     let _ = FACTS.set(facts);
+}
+
+/// Requests that have ended since the recording began.
+pub fn requests() -> u64 {
+    let mut all = 0;
+    record::visit(|thread| all += thread.requests);
+    all
 }
 
 fn facts() -> Facts {

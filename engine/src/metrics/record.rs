@@ -149,10 +149,55 @@ impl Live {
     }
 }
 
+/// How far a request is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Its application was called.
+    pub is_started: bool,
+    /// Each phase so far, but for waits for the GIL.
+    pub phases: [Option<u64>; 8],
+    /// What was read and sent.
+    pub traffic: Traffic,
+    /// Status of the answer; 0: it has not begun.
+    pub status: i32,
+}
+
+fn between(from: i64, to: i64) -> u64 {
+    u64::try_from(to - from).unwrap_or(0)
+}
+
+impl Live {
+    /// How far the request is now.
+    pub fn progress(&self, arrival: Arrival) -> Progress {
+        let (started, now) = (self.started.load(Ordering::Relaxed), epoch());
+        let (input, output) = (read(&self.input), read(&self.output));
+        let mut phases = [None; 8];
+        let mut set = |phase: Phase, micros: u64| phases[phase as usize] = Some(micros);
+        let Arrival { received, handed } = arrival;
+        let called = if started == 0 { now } else { started };
+        set(Phase::Server, between(received, handed.map_or(called, |(handed, _)| handed)));
+        if let Some((handed, taken)) = handed {
+            set(Phase::Queue, between(handed, taken));
+            set(Phase::Daemon, between(taken, called));
+        }
+        set(Phase::Application, between(called, now));
+        set(Phase::Request, between(received, now));
+        set(Phase::InputRead, input[2]);
+        set(Phase::OutputWrite, output[2]);
+        Progress {
+            is_started: started != 0,
+            phases,
+            traffic: Traffic { input: (input[0], input[1]), output: (output[0], output[1]) },
+            status: self.status.load(Ordering::Relaxed),
+        }
+    }
+}
+
 /// A request that is recorded. When this is dropped before [`Recorder::finish`], the request is not counted.
 pub struct Recorder {
     thread: Arc<ThreadRecord>,
-    arrival: Arrival,
+    /// When the request arrived.
+    pub arrival: Arrival,
     /// What is counted meanwhile.
     pub live: Arc<Live>,
     /// Waits for the GIL and processor time of the thread before it.
@@ -179,43 +224,31 @@ pub fn begin(arrival: impl FnOnce() -> Arrival) -> Option<Recorder> {
 
 impl Recorder {
     /// The request has ended; `error`: with the server's own page of this status. A request whose application was not called
-    /// is not counted. On its thread.
-    pub fn finish(self, error: Option<i32>) {
-        let started = self.live.started.load(Ordering::Relaxed);
-        if started == 0 {
-            return;
+    /// is not counted. Answers what was measured. On its thread.
+    pub fn finish(self, error: Option<i32>) -> Option<Finished> {
+        let progress = self.live.progress(self.arrival);
+        if !progress.is_started {
+            return None;
         }
-        let (now, finished) = (os::monotonic(), epoch());
-        let between = |from: i64, to: i64| u64::try_from(to - from).unwrap_or(0);
+        let now = os::monotonic();
         let waits = gil_waits();
         let (user, system) = Usage::of_thread().since(self.usage);
-        let (input, output) = (read(&self.live.input), read(&self.live.output));
-        let mut phases = [None; 8];
-        let mut set = |phase: Phase, micros: u64| phases[phase as usize] = Some(micros);
-        let Arrival { received, handed } = self.arrival;
-        set(Phase::Server, between(received, handed.map_or(started, |(handed, _)| handed)));
-        if let Some((handed, taken)) = handed {
-            set(Phase::Queue, between(handed, taken));
-            set(Phase::Daemon, between(taken, started));
-        }
-        set(Phase::Application, between(started, finished));
-        set(Phase::Request, between(received, finished));
-        set(Phase::GilWait, waits.0 - self.waits.0);
-        set(Phase::InputRead, input[2]);
-        set(Phase::OutputWrite, output[2]);
+        let mut phases = progress.phases;
+        phases[Phase::GilWait as usize] = Some(waits.0 - self.waits.0);
         let mut inner = os::lock(&self.thread.inner);
         let (begun, counted) = inner.running.take().unwrap_or((now, now));
         let request = Finished {
             phases,
-            traffic: Traffic { input: (input[0], input[1]), output: (output[0], output[1]) },
-            status: error.unwrap_or_else(|| self.live.status.load(Ordering::Relaxed)),
+            traffic: progress.traffic,
+            status: error.unwrap_or(progress.status),
             gil_waits: waits.1 - self.waits.1,
-            cpu: u64::try_from(user + system).unwrap_or(0),
+            cpu: (u64::try_from(user).unwrap_or(0), u64::try_from(system).unwrap_or(0)),
             duration: between(begun, now),
         };
         inner.requests += 1;
         inner.busy += request.duration;
         inner.sample.add(&request, between(counted, now));
+        Some(request)
     }
 }
 

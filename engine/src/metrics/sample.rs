@@ -114,8 +114,8 @@ pub struct Finished {
     pub status: i32,
     /// How often it waited for the GIL.
     pub gil_waits: u64,
-    /// Time of its thread on the processor.
-    pub cpu: u64,
+    /// Time of its thread on the processor: of the program, of the system.
+    pub cpu: (u64, u64),
     /// How long its thread had it.
     pub duration: u64,
 }
@@ -155,7 +155,7 @@ impl Sample {
         self.add_traffic(&request.traffic);
         self.gil_waits += request.gil_waits;
         self.busy += busy;
-        self.cpu += request.cpu;
+        self.cpu += request.cpu.0 + request.cpu.1;
         self.longest = self.longest.max(request.duration);
     }
 
@@ -219,7 +219,7 @@ mod tests {
         let mut phases = [None; 8];
         phases[Phase::Application as usize] = Some(1500);
         let traffic = Traffic { input: (6, 1), output: (10, 2) };
-        let request = Finished { phases, traffic, status: 404, gil_waits: 2, cpu: 5, duration: 2000 };
+        let request = Finished { phases, traffic, status: 404, gil_waits: 2, cpu: (2, 3), duration: 2000 };
         sample.add(&request, 2000);
         sample.add(&Finished { status: 0, phases: [None; 8], ..request }, 1);
         assert_eq!(sample.statuses, [0, 0, 0, 1, 1]);

@@ -17,8 +17,12 @@ pub struct About {
     pub client: Vec<u8>,
     /// The User-Agent header.
     pub user_agent: Vec<u8>,
+    /// httpd's id of the request.
+    pub id: Vec<u8>,
     /// The client uses TLS.
     pub https: bool,
+    /// Requests that ran when it began.
+    pub active: usize,
 }
 
 impl About {
@@ -36,6 +40,7 @@ impl About {
                 b"SERVER_PROTOCOL" => &mut about.protocol,
                 b"REMOTE_ADDR" => &mut about.client,
                 b"HTTP_USER_AGENT" => &mut about.user_agent,
+                b"mod_wsgi.request_id" => &mut about.id,
                 _ => continue,
             };
             *field = value[..value.len().min(LONGEST)].to_vec();

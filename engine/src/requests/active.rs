@@ -2,6 +2,7 @@
 
 use super::about::About;
 use super::link::Link;
+use crate::metrics::{Arrival, Live};
 use crate::python::{InterpreterCell, Py, native_id, thread_ident, thread_number};
 use crate::runtime::{Interpreter, Output, alarm};
 use os::lock;
@@ -26,6 +27,10 @@ pub struct ActiveRequest {
     native: u64,
     /// What it is, where that is of interest.
     about: OnceLock<About>,
+    /// What is counted of it, if it is recorded.
+    live: OnceLock<(Arc<Live>, Arrival)>,
+    /// `mod_wsgi.thread_id`
+    number: usize,
     /// It is slow, which was noticed.
     slow: AtomicBool,
     /// Why the request has been interrupted: an [`Interrupt`], or 0.
@@ -65,6 +70,8 @@ impl ActiveRequest {
             thread: thread_ident(),
             native: native_id(),
             about: OnceLock::new(),
+            live: OnceLock::new(),
+            number: thread_number(),
             slow: AtomicBool::new(false),
             interrupted: AtomicU8::new(0),
         })
@@ -112,6 +119,26 @@ impl ActiveRequest {
     /// Says what the request is, before it runs.
     pub fn set_about(&self, about: About) {
         let _ = self.about.set(about);
+    }
+
+    /// What the request is, if it was said.
+    pub fn about(&self) -> Option<&About> {
+        self.about.get()
+    }
+
+    /// Says where it is counted what the request does, before it runs.
+    pub fn set_live(&self, live: Arc<Live>, arrival: Arrival) {
+        let _ = self.live.set((live, arrival));
+    }
+
+    /// What is counted of the request, and when it arrived, if it is recorded.
+    pub fn live(&self) -> Option<(&Live, Arrival)> {
+        self.live.get().map(|(live, arrival)| (&**live, *arrival))
+    }
+
+    /// `mod_wsgi.thread_id` of the thread that serves it.
+    pub fn thread_number(&self) -> usize {
+        self.number
     }
 
     /// What the request is for a log line: `GET /path`, and the script.

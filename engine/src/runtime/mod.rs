@@ -34,5 +34,5 @@ pub use output::Output;
 pub use process::{
     Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,
 };
-pub use settings::{Settings, interface};
+pub use settings::{Settings, interface, interface_text};
 pub use text::{Errors, TextStreams};

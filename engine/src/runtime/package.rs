@@ -16,7 +16,7 @@ macro_rules! modules {
 /// All modules. Behind the first, which loads the others, they stand in the order in which they are run: each imports only
 /// those before it. The package itself is run
 /// after them, and the last one when an application uses it.
-static MODULES: [Module; 22] = modules![
+static MODULES: [Module; 23] = modules![
     "_loader",
     "_levels",
     "_exceptions",
@@ -36,6 +36,7 @@ static MODULES: [Module; 22] = modules![
     "_threads",
     "_report",
     "_imports",
+    "_collector",
     "_engine",
     "__init__",
     "django",

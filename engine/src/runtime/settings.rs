@@ -116,6 +116,11 @@ fn shown<'py>(py: Py<'py>, value: Value<'_>) -> Result<Bound<'py>> {
     }
 }
 
+/// The same as a text.
+pub fn interface_text() -> String {
+    INTERFACE.map(|number| number.to_string()).join(".")
+}
+
 /// The version of mod_wsgi whose interface applications find.
 pub fn interface(py: Py<'_>) -> Result<Bound<'_>> {
     version(py, INTERFACE)

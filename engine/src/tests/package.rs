@@ -58,7 +58,7 @@ fn modules_are_known_to_the_import_system() {
         return [str(len(modules)).encode()]
         ",
     );
-    assert_eq!(site.get().ok(), "22");
+    assert_eq!(site.get().ok(), "23");
 }
 
 #[test]

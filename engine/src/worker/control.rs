@@ -6,6 +6,7 @@ use super::process::Worker;
 use super::system;
 use crate::host::{self, Host};
 use crate::startup;
+use crate::telemetry;
 use os::Signal;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
@@ -173,6 +174,7 @@ impl Worker {
         mut shutdown: Duration,
     ) -> ! {
         let begun = Instant::now();
+        telemetry::stopping(reason.name());
         self.reception.close();
         self.changes.drain();
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
@@ -199,6 +201,7 @@ impl Worker {
         host::message(msg::WORKER_ENDS, text);
         self.give_up_stale_requests();
         let ended = startup::stop(shutdown);
+        telemetry::stopped(reason.name());
         self.reception.slot.clear();
         system::end_process(0, ended.quiet)
     }

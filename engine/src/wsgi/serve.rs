@@ -8,9 +8,10 @@ use super::run::run;
 use crate::host::{self, Renewed};
 use crate::metrics;
 use crate::python::{Bound, Py, forget_interrupt, modules};
-use crate::requests::{About, Link, Measured};
+use crate::requests::{About, ActiveRequest, Link, Measured};
 use crate::runtime::{self, Log, Output, RequestLog, gate, is_copy, leave_copy};
 use crate::startup::{self, App, Refusal, Script, Seen};
+use crate::telemetry;
 use std::sync::Arc;
 use wire::abi::{End, Outcome};
 use wire::message;
@@ -66,7 +67,9 @@ where
     let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
     let slow = runtime::get().and_then(|runtime| runtime.settings.slow_requests());
     if slow.is_some() {
-        call.set_about(About::of(request.environ.clone(), request.facts.https));
+        let active = ActiveRequest::running().len() + 1;
+        call.set_about(About { active, ..About::of(request.environ.clone(), request.facts.https) });
+        recorder.iter().for_each(|recorder| call.set_live(recorder.live.clone(), recorder.arrival));
     }
     let _running = call.run();
     let outcome = Output::current_while(Some(output), || {
@@ -80,7 +83,8 @@ where
             Err(refusal) => refuse_call(&refusal, &app, request.pages, &call),
         }
     });
-    if slow.is_some_and(|limit| call.age() >= limit) {
+    let is_slow = slow.is_some_and(|limit| call.age() >= limit);
+    if is_slow {
         let (title, seconds) = (call.title(), call.age().as_secs_f64());
         call.message(
             message::SLOW_REQUEST_ENDED,
@@ -88,7 +92,10 @@ where
         );
     }
     if let Some(recorder) = recorder {
-        recorder.finish((outcome.end == End::Error).then_some(outcome.status));
+        let finished = recorder.finish((outcome.end == End::Error).then_some(outcome.status));
+        if is_slow && let Some(finished) = finished {
+            telemetry::slow_request_ended(&call, &finished);
+        }
     }
     outcome
 }
