@@ -5,12 +5,12 @@ use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::time::Instant;
 use wire::httpd::Server;
-use wire::{Level, Message, Stamp};
+use wire::{Level, Message, SourceLine, Stamp};
 
 /// The process's error log.
 pub trait Host: Send + Sync {
-    /// Writes one line.
-    fn log(&self, level: Level, line: &[u8]);
+    /// Writes one line, that comes from there.
+    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>);
     /// Whether a line of this level would be written.
     fn logs(&self, level: Level) -> bool;
     /// What process this is, for log lines.
@@ -92,8 +92,13 @@ pub fn ends(text: &str) {
 
 /// Writes one line to the process's error log.
 pub fn log(level: Level, line: &[u8]) {
+    log_from(level, line, SourceLine::NONE);
+}
+
+/// Writes one line of an application to it, that comes from there.
+pub fn log_from(level: Level, line: &[u8], source: SourceLine<'_>) {
     if let Some(host) = HOST.get() {
-        host.log(level, line);
+        host.log(level, line, source);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Request, Server, sys};
 use std::ffi::{CString, c_char, c_int};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// Longest text given to httpd in one record, in the characters it makes of it: it cuts a record at 8192, prefix
 /// included.
@@ -45,22 +45,36 @@ fn pieces(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn file() -> *const c_char {
-    c"mod_wsgi.c".as_ptr()
+/// The file that httpd is told, and the line in it.
+struct Place {
+    file: Option<CString>,
+    line: c_int,
+}
+
+impl Place {
+    fn of(source: SourceLine<'_>) -> Self {
+        let file = source.file.get();
+        Self { file: (!file.is_empty()).then(|| c_text(file)), line: source.number.try_into().unwrap_or(0) }
+    }
+
+    fn file(&self) -> *const c_char {
+        self.file.as_deref().unwrap_or(c"mod_wsgi.c").as_ptr()
+    }
 }
 
 /// Writes `text` to the error log of the request's virtual host.
-pub fn request(r: Request<'_>, level: Level, text: &[u8]) {
+pub fn request(r: Request<'_>, level: Level, text: &[u8], source: SourceLine<'_>) {
     if !r.logs(level) {
         return;
     }
+    let place = Place::of(source);
     for piece in pieces(text) {
         let text = c_text(piece);
-        // SAFETY: `r` is a live request; "%s" takes one C string, which is alive.
+        // SAFETY: `r` is a live request; `place` has a C string, and "%s" takes one, which is alive.
         unsafe {
             sys::ap_log_rerror_(
-                file(),
-                0,
+                place.file(),
+                place.line,
                 super::module::index(),
                 level as c_int,
                 0,
@@ -73,15 +87,16 @@ pub fn request(r: Request<'_>, level: Level, text: &[u8]) {
 }
 
 /// Writes `text` to the error log of a server; `None` is the main one, or standard error before there is one.
-pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8]) {
+pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8], source: SourceLine<'_>) {
     let raw = s.map_or(std::ptr::null(), Server::raw_const);
+    let place = Place::of(source);
     for piece in pieces(text) {
         let text = c_text(piece);
-        // SAFETY: a live server or null, both allowed; "%s" takes one C string, which is alive.
+        // SAFETY: a live server or null, both allowed; `place` has a C string, and "%s" takes one, which is alive.
         unsafe {
             sys::ap_log_error_(
-                file(),
-                0,
+                place.file(),
+                place.line,
                 super::module::index(),
                 level as c_int,
                 0,
@@ -95,12 +110,12 @@ pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8]) {
 
 /// Writes a message of the catalogue for a request.
 pub fn message(r: Request<'_>, message: Message, text: impl std::fmt::Display) {
-    request(r, message.level(), message.line(text).as_bytes());
+    request(r, message.level(), message.line(text).as_bytes(), SourceLine::NONE);
 }
 
 /// Writes a message of the catalogue for a server.
 pub fn server_message(s: Option<Server<'_>>, message: Message, text: impl std::fmt::Display) {
-    server(s, message.level(), message.line(text).as_bytes());
+    server(s, message.level(), message.line(text).as_bytes(), SourceLine::NONE);
 }
 
 /// Panics are logged, with their place, when they happen: the guard that catches them has lost it.

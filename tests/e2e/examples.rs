@@ -74,6 +74,7 @@ fn typed() {
     let r = s.request("PUT", "/").header("Host", "typed.example.org").body("some bytes").send();
     assert_eq!(r.status, 204);
     assert_eq!(ask(&s, "typed", "/"), (200, "some bytes".into()));
+    s.wait_log("an upload of 10 bytes took ");
 }
 
 #[test]

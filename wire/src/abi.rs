@@ -8,7 +8,7 @@
 //! No function takes a bare pointer: what they take is made of borrows ([`Slice`]), owns what it points to ([`Lent`]), or is a
 //! [`RequestHandle`], whose maker answers for it. So all of them are safe to call.
 
-use crate::{Buffer, Lent, Level, Pair, Slice, Stamp};
+use crate::{Buffer, Lent, Level, Pair, Slice, SourceLine, Stamp};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
@@ -88,9 +88,10 @@ pub struct Host {
     /// thread that runs Python's start.
     pub ready: extern "C" fn(engine: Option<&'static Engine>, why: Slice<'_>),
     /// Writes one line to the server's error log.
-    pub log: extern "C" fn(level: Level, text: Slice<'_>),
+    pub log: extern "C" fn(level: Level, text: Slice<'_>, source: SourceLine<'_>),
     /// Writes one line to the error log of the request's virtual host, with its client and id.
-    pub log_request: extern "C" fn(handle: LogHandle<'_>, level: Level, text: Slice<'_>),
+    pub log_request:
+        extern "C" fn(handle: LogHandle<'_>, level: Level, text: Slice<'_>, source: SourceLine<'_>),
     /// Whether a line of this level would be written for the request (or for the server).
     pub logs: extern "C" fn(handle: Option<LogHandle<'_>>, level: Level) -> bool,
     /// Reads some of the request's body. Blocks. 0 at its end; a [`ReadError`] when negative.

@@ -5,11 +5,15 @@
 //! FILE and LOG, asks for the body with READ, and ends with END. The child sends nothing that it was not asked for, so
 //! neither side can wait for the other. A connection that ends before END means that the answer is not whole.
 
+use crate::SourceLine;
 use crate::abi::{End, MOST_HEAD, Outcome, ReadError};
 use crate::codec::{Malformed, Reader, Writer};
 
 /// The version of these frames that this side speaks, and the oldest that it understands.
-pub const VERSIONS: core::ops::RangeInclusive<u16> = 2..=2;
+pub const VERSIONS: core::ops::RangeInclusive<u16> = 3..=3;
+
+/// Most bytes of a line for the error log in one frame.
+pub const MOST_LINE: usize = 64 << 10;
 
 /// Bytes of a frame's header: payload length (`u32`), kind, flag, two zeros.
 pub const HEADER: usize = 8;
@@ -36,7 +40,7 @@ pub enum Kind {
     Ack = 8,
     /// Worker: a part of the file whose descriptor comes along. Payload: offset and length, `i64`.
     File = 9,
-    /// Worker: a line for the error log. Flag: its level.
+    /// Worker: a line for the error log, behind the line of source code that it is of. Flag: its level.
     Log = 10,
     /// Worker: the answer is complete, or what is to be done instead. Payload: [`Outcome`].
     End = 11,
@@ -54,7 +58,7 @@ const LIMITS: [(Kind, u32); 11] = [
     (Kind::Flush, 0),
     (Kind::Ack, 0),
     (Kind::File, 16),
-    (Kind::Log, 64 << 10),
+    (Kind::Log, MOST_LINE as u32 + SourceLine::LONGEST as u32 + 8),
     (Kind::End, 16),
 ];
 
@@ -242,6 +246,30 @@ impl<'a> Answer<'a> {
 /// What would end a line of HTTP.
 fn has_breaks(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
+}
+
+/// Adds LOG frames: one, or more for a line that is too long for one.
+pub fn put_log(out: &mut Vec<u8>, level: u8, line: &[u8], source: SourceLine<'_>) {
+    let mut rest = line;
+    loop {
+        let (part, more) = rest.split_at(rest.len().min(MOST_LINE));
+        let start = out.len();
+        put_with(out, Kind::Log, |w| {
+            w.text(source.file.get()).u32(source.number).raw(part);
+        });
+        out[start + 5] = level;
+        rest = more;
+        if rest.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Reads the payload of a LOG frame: the line, and where it comes from.
+pub fn parse_log(payload: &[u8]) -> Result<(&[u8], SourceLine<'_>), Malformed> {
+    let mut reader = Reader::new(payload, "log line");
+    let source = SourceLine::of(reader.text()?, reader.u32()?);
+    Ok((reader.rest(), source))
 }
 
 /// Adds an END frame.

@@ -26,6 +26,7 @@ pub mod scoreboard;
 pub mod scripts;
 pub mod settings;
 pub mod slice;
+pub mod source_line;
 pub mod stamp;
 pub mod worker;
 
@@ -33,6 +34,7 @@ pub use lent::Lent;
 pub use level::Level;
 pub use message::Message;
 pub use slice::{Buffer, Pair, Slice};
+pub use source_line::SourceLine;
 pub use stamp::Stamp;
 
 /// Bytes as a log line shows them: what is no UTF-8 becomes U+FFFD.

@@ -202,6 +202,10 @@ messages! {
         "A script raised an exception while it was loaded at start.",
         "The line says when the next attempt follows; a request triggers it.",
         "See WSGI0109.";
+    EVENT_CALLBACK_RAISED 112 Error,
+        "A callback for an event (mod_wsgi.subscribe_events() and its kind) raised an exception.",
+        "The other callbacks are called, and the request or the process goes on.",
+        "Fix the function that the traceback names.";
     QUEUE_FULL 116 Error,
         "The queue of a process group stayed full for the time of connect-timeout.",
         "The request gets 503 with Retry-After.",
@@ -302,6 +306,10 @@ messages! {
         "get_realm_hash() returned something else than None, str or bytes.",
         "The request gets 500.",
         "Return the MD5 of `user:realm:password` in hexadecimal, or None for an unknown user.";
+    EVENT_CALLBACK_EXITED 190 Error,
+        "A callback for an event (mod_wsgi.subscribe_events() and its kind) raised SystemExit.",
+        "The same as for WSGI0112.",
+        "Do not call sys.exit() in a callback.";
     CLOSE_LOOKUP 194 Error,
         "Looking up `close` on the application's iterable raised an exception other than AttributeError.",
         "The iterable is not closed.",

@@ -1,22 +1,35 @@
 """Apache's side, for the applications it runs: what `import mod_wsgi` gives inside the server."""
 
+import logging
+from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+
+_Callback = TypeVar("_Callback", bound=Callable[..., Any])
 
 __all__ = [
     "ClientDisconnected",
     "ExitRefused",
     "FileWrapper",
     "ImportDeadlock",
+    "LogHandler",
     "RequestTimeout",
     "ScriptLoader",
+    "active_requests",
     "application_group",
+    "event_callbacks",
     "maximum_processes",
     "process_group",
     "process_metrics",
+    "request_data",
     "request_metrics",
     "server_metrics",
+    "shutdown_callbacks",
+    "signal_callbacks",
     "start_recording_metrics",
+    "subscribe_events",
+    "subscribe_shutdown",
+    "subscribe_signals",
     "threads_per_process",
     "version",
 ]
@@ -35,6 +48,36 @@ maximum_processes: int
 
 threads_per_process: int
 """Threads of each that serve requests."""
+
+event_callbacks: list[Callable[..., Any]]
+"""Those who subscribed to all events, in the order in which they are called: `callback(name, **event)`."""
+
+shutdown_callbacks: list[Callable[..., Any]]
+"""Those who subscribed to process_stopping alone; called after `event_callbacks`."""
+
+signal_callbacks: list[Callable[..., Any]]
+"""Those who subscribed to process_signal alone; called after `event_callbacks`."""
+
+active_requests: dict[str, dict[str, Any]]
+"""The `request_data()` of all requests that this interpreter serves now, by `environ['mod_wsgi.request_id']`."""
+
+def request_data() -> dict[str, Any]:
+    """A dict for whatever belongs to the request that the calling thread serves; RuntimeError if it serves none."""
+
+def subscribe_events(callback: _Callback, /) -> _Callback:
+    """Has `callback(name, **event)` called at each event; docs/python-api.md lists them. A dict that it returns is added to
+    the event. Answers the callback, so it can be a decorator, as the others can."""
+
+def subscribe_shutdown(callback: _Callback, /) -> _Callback:
+    """Has `callback("process_stopping", shutdown_reason=...)` called when the process is about to end."""
+
+def subscribe_signals(callback: _Callback, /) -> _Callback:
+    """Has `callback("process_signal", signame=..., signum=...)` called at SIGHUP and SIGUSR2 to a process of a process
+    group. In embedded mode it does nothing but log that."""
+
+class LogHandler(logging.Handler):
+    """Writes each line of a record to Apache's error log: in the thread of a request to the log of that request. `%F` of
+    ErrorLogFormat shows where the record was made."""
 
 def start_recording_metrics() -> None:
     """Has requests measured from now on, in this process. May be called more than once."""

@@ -3,6 +3,7 @@
 from ._attempt import begin_attempt, cancel_dump, end_attempt, examine, has_extensions, own_files, packages, roll_back
 from ._collector import garbage_collector
 from ._ending import end
+from ._events import event_callbacks, publish
 from ._exceptions import ClientDisconnected, RequestTimeout
 from ._files import FileWrapper
 from ._imports import interrupt, stuck_imports
@@ -14,7 +15,7 @@ from ._tracebacks import format_exception
 
 __all__ = [
     "ClientDisconnected", "FileWrapper", "RequestTimeout", "begin_attempt", "cancel_dump", "compile_script",
-    "current_frames", "describe", "end", "end_attempt", "examine", "execute_script", "format_exception",
-    "frame_lines", "garbage_collector", "has_extensions", "import_waits", "interrupt", "own_files", "packages",
-    "prepare", "roll_back", "stuck_imports", "threads",
+    "current_frames", "describe", "end", "end_attempt", "event_callbacks", "examine", "execute_script",
+    "format_exception", "frame_lines", "garbage_collector", "has_extensions", "import_waits", "interrupt", "own_files",
+    "packages", "prepare", "publish", "roll_back", "stuck_imports", "threads",
 ]  # fmt: skip

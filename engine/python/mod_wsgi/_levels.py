@@ -1,3 +1,3 @@
 """Levels of Apache's log, as `_native.log` takes them."""
 
-INFO, WARNING, ERROR = 6, 4, 3
+DEBUG, INFO, WARNING, ERROR, CRITICAL = 7, 6, 4, 3, 2

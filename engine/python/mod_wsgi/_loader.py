@@ -61,9 +61,10 @@ class Lazy(ModuleType):
 LOADER: "Any" = Loader()
 
 
-def load(loader: ModuleType, names: list[str]) -> ModuleType:
+def load(loader: ModuleType, names: list[str], lazy: list[str]) -> ModuleType:
     """Runs the modules of these names, which stand in an order in which each needs only those before it, and the package
-    itself. Answers the one whose functions the engine calls, which is the last. `loader` is this module."""
+    itself. Answers the one whose functions the engine calls, which is the last. `loader` is this module. The `lazy` ones
+    are run when they are used."""
     package = module = add(PACKAGE)
     introduce("_native", native_module())
     describe(loader)
@@ -74,7 +75,8 @@ def load(loader: ModuleType, names: list[str]) -> ModuleType:
         LOADER.exec_module(module)
         introduce(name, module)
     LOADER.exec_module(package)
-    add_lazily("django")
+    for name in lazy:
+        add_lazily(name)
     return module
 
 

@@ -6,6 +6,12 @@ from typing import Any
 def log(level: int, text: str, /) -> None:
     """Logs a line at a level of Apache's; see _levels."""
 
+def logs(level: int, /) -> bool:
+    """Whether a line of this level would be written where the output of this thread goes."""
+
+def record(level: int, text: str, file: str, line: int, /) -> None:
+    """Logs a line that code of an application made at this place: `%F` of ErrorLogFormat shows it."""
+
 def message(number: str, text: str, /) -> None:
     """Logs a line with a number of the catalogue (`WSGI0091`), at the level that it has there. The number must exist."""
 
@@ -18,6 +24,9 @@ def ends(text: str, /) -> None:
 
 def application() -> str | None:
     """The script that this thread works for."""
+
+def take_signals() -> None:
+    """An application decides what signals mean from now on that have no meaning for the server."""
 
 def interpreters() -> int:
     """Number of interpreters in the process."""
@@ -42,3 +51,14 @@ def code(module: str, /) -> CodeType:
 
 def source(module: str, /) -> str:
     """Its text."""
+
+class Requests:
+    """The requests of an interpreter (engine/src/wsgi/current.rs)."""
+
+    def data(self) -> dict[str, Any]:
+        """The dict of the request that this thread serves; RuntimeError if it serves none."""
+
+    def active(self) -> dict[str, dict[str, Any]]:
+        """The dicts of all requests that run, by request id. It is kept up to date from the first call on."""
+
+requests: Requests

@@ -11,6 +11,7 @@ from types import ModuleType
 import mod_wsgi
 
 from . import _native as native
+from ._events import HAS_SIGNALS
 from ._exits import guard_exits
 from ._forks import refuse_hopeless_forks
 from ._levels import ERROR
@@ -58,6 +59,7 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
         dummy: Any = threading._DummyThread
         dummy.__init__ = not_daemonic(dummy.__init__)
     if config["process_group"] and not config["service"]:
+        HAS_SIGNALS.append(True)
         # When no thread gets the GIL any more: the interpreter that was made last is one that an application is in.
         import faulthandler
 
@@ -134,7 +136,7 @@ def add_modules(config: "Settings") -> None:
         # The package of that name from PyPI: its submodules stay importable.
         mod_wsgi.__path__ = list(spec.submodule_search_locations)
 
-    apache = apache_module()
+    apache = apache_module(config["daemon"])
     apache.version = config["apache_version"]
     apache.description = config["description"]
     apache.build_date = config["build_date"]
@@ -143,12 +145,12 @@ def add_modules(config: "Settings") -> None:
     apache.threads_per_process = config["apache_threads"]
 
 
-def apache_module() -> "Any":
-    """The site's own module of this name, or a new one."""
+def apache_module(daemon: bool) -> "Any":
+    """The site's own module of this name, or a new one; in a process group always a new one."""
     from importlib import import_module
     from importlib.machinery import PathFinder
 
-    if PathFinder.find_spec("apache") is not None:
+    if not daemon and PathFinder.find_spec("apache") is not None:
         try:
             return import_module("apache")
         except Exception:

@@ -149,7 +149,7 @@ extern "C" fn stop(deadline_ms: u32) -> Ended {
     let otherwise = Ended { running: 0, quiet: false };
     guard(otherwise, || {
         telemetry::stopping("");
-        let ended = startup::stop(Duration::from_millis(deadline_ms.into()));
+        let ended = startup::stop(Duration::from_millis(deadline_ms.into()), "");
         telemetry::stopped("");
         ended
     })

@@ -12,14 +12,14 @@ use std::fs::File;
 use std::io;
 use wire::abi::{self as table, LogHandle, ReadError, RequestHandle, Value, ValueKind};
 use wire::httpd::Server;
-use wire::{Buffer, Lent, Level, Pair, Slice};
+use wire::{Buffer, Lent, Level, Pair, Slice, SourceLine};
 
 /// The Apache half, as the process's host.
 struct Apache(&'static table::Host);
 
 impl Host for Apache {
-    fn log(&self, level: Level, line: &[u8]) {
-        (self.0.log)(level, Slice::of(line));
+    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        (self.0.log)(level, Slice::of(line), source);
     }
 
     fn logs(&self, level: Level) -> bool {
@@ -102,8 +102,8 @@ struct LogLine {
 }
 
 impl Log for LogLine {
-    fn line(&self, level: Level, line: &[u8]) {
-        (self.host.log_request)(self.handle, level, Slice::of(line));
+    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        (self.host.log_request)(self.handle, level, Slice::of(line), source);
     }
 
     fn logs(&self, level: Level) -> bool {

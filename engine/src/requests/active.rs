@@ -3,7 +3,7 @@
 use super::about::About;
 use super::link::Link;
 use crate::metrics::{Arrival, Live};
-use crate::python::{InterpreterCell, Py, native_id, thread_ident, thread_number};
+use crate::python::{Bound, InterpreterCell, Owned, Py, Result, native_id, thread_ident, thread_number};
 use crate::runtime::{Interpreter, Output, alarm};
 use os::lock;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -20,6 +20,12 @@ pub struct ActiveRequest {
     pub output: Arc<Output>,
     /// Code of the application runs for it, which can be interrupted.
     pub inside: InterpreterCell<bool>,
+    /// What the application was called with, while it runs.
+    pub environ: InterpreterCell<Option<Owned>>,
+    /// The name under which it stands in a dict of running requests.
+    pub listed: InterpreterCell<Option<Owned>>,
+    /// The dict for whatever belongs to the request, once somebody has asked for it.
+    data: InterpreterCell<Option<Owned>>,
     link: Mutex<Option<Box<dyn Link>>>,
     /// When the request came here, and the thread that serves it.
     begun: Instant,
@@ -63,6 +69,9 @@ impl ActiveRequest {
         link.running();
         Arc::new(Self {
             inside: InterpreterCell::new(interpreter.id(), false),
+            environ: InterpreterCell::new(interpreter.id(), None),
+            listed: InterpreterCell::new(interpreter.id(), None),
+            data: InterpreterCell::new(interpreter.id(), None),
             interpreter,
             output,
             link: Mutex::new(Some(link)),
@@ -92,6 +101,24 @@ impl ActiveRequest {
         self.output.message(message, text);
     }
 
+    /// The dict for whatever belongs to the request, the same one for all who ask. Attached to its interpreter.
+    pub fn data<'py>(&self, py: Py<'py>) -> Result<Bound<'py>> {
+        let fresh = Bound::dict(py)?;
+        Ok(self.data.borrow(py).get_or_insert_with(|| fresh.keep()).get(py).clone())
+    }
+
+    /// Lets go of the objects that belong to the request. Attached to its interpreter.
+    pub fn release_objects(&self, py: Py<'_>) {
+        let objects = [self.environ.take(py), self.data.take(py)];
+        objects.into_iter().flatten().for_each(|object| object.release(py));
+    }
+
+    /// Puts another link in the place of the one there is, which it is made of.
+    pub fn replace_link(&self, make: impl FnOnce(Box<dyn Link>) -> Box<dyn Link>) {
+        let mut link = self.lock();
+        *link = link.take().map(make);
+    }
+
     /// Nothing more comes of it, for it has lasted too long. A thread that is at the link just now comes to its end.
     pub fn give_up(&self) {
         if let Some(mut link) = self.try_lock()
@@ -99,6 +126,11 @@ impl ActiveRequest {
         {
             link.late();
         }
+    }
+
+    /// When it came here.
+    pub fn begun(&self) -> Instant {
+        self.begun
     }
 
     /// How long it has been here.

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::forks;
+use super::interpreter::Interpreter;
 use super::loader::Task;
+use super::notices;
 use super::process::Runtime;
 use crate::host;
 use os::lock;
@@ -14,6 +16,8 @@ use wire::message;
 /// What the end is at, and in which interpreter.
 #[derive(Clone, Debug)]
 pub enum Step {
+    /// Those who subscribed to the end of the process are told.
+    Publishing(String),
     /// Exit functions run.
     ExitFunctions(String),
     /// The interpreter is taken down.
@@ -27,11 +31,28 @@ pub fn step() -> Option<Step> {
     lock(&ENDING).clone()
 }
 
+/// The subscribers of this interpreter are told.
+pub fn publishing(interpreter: &Interpreter) {
+    *lock(&ENDING) = Some(Step::Publishing(interpreter.context()));
+}
+
+/// All subscribers have been told.
+pub fn published() {
+    *lock(&ENDING) = None;
+}
+
+/// Has python-main tell those who subscribed to the end of the process, as soon as it can, and at the latest when it
+/// [ends everything](begin).
+pub fn announce(runtime: &'static Runtime, reason: &'static str) {
+    runtime.loader.send(Task::Do(Box::new(move |_| notices::stopping(runtime, reason))));
+}
+
 /// Has python-main end everything by `until`; the answer is whether threads of applications are left. `whole`: no request
 /// is inside, so interpreters may be ended.
-pub fn begin(runtime: &'static Runtime, until: Instant, whole: bool) -> Receiver<bool> {
+pub fn begin(runtime: &'static Runtime, reason: &'static str, until: Instant, whole: bool) -> Receiver<bool> {
     let (reply, ended) = sync_channel(1);
     let end = move || {
+        notices::stopping(runtime, reason);
         let _ = reply.send(end_all(runtime, until, whole));
     };
     runtime.loader.send(Task::End(Box::new(end)));

@@ -3,12 +3,12 @@
 
 use crate::host;
 use std::sync::{Arc, RwLock};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// The request's error log, usable beside the link.
 pub trait Log: Send + Sync {
-    /// Writes one line.
-    fn line(&self, level: Level, line: &[u8]);
+    /// Writes one line, that comes from there.
+    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>);
     /// Whether a line of this level would be written.
     fn logs(&self, level: Level) -> bool;
 }
@@ -24,11 +24,21 @@ impl RequestLog {
 
     /// Writes one line.
     pub fn line(&self, level: Level, line: &[u8]) {
+        self.line_from(level, line, SourceLine::NONE);
+    }
+
+    /// Writes one line of the application, that comes from there.
+    pub fn line_from(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
         match &*os::read_lock(&self.0) {
-            Some(log) if log.logs(level) => log.line(level, line),
+            Some(log) if log.logs(level) => log.line(level, line, source),
             Some(_) => {}
-            None => host::log(level, line),
+            None => host::log_from(level, line, source),
         }
+    }
+
+    /// Whether a line of this level would be written.
+    pub fn logs(&self, level: Level) -> bool {
+        os::read_lock(&self.0).as_ref().map_or_else(|| host::logs(level), |log| log.logs(level))
     }
 
     /// Writes a message of the catalogue.

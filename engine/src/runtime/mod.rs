@@ -17,6 +17,7 @@ mod interpreters;
 pub mod loader;
 mod log;
 mod native;
+pub mod notices;
 mod output;
 mod package;
 mod process;
@@ -30,6 +31,7 @@ pub use gate::{Gate, Inside, gate};
 pub use interpreter::{Fit, Interpreter};
 pub use interpreters::Interpreters;
 pub use log::{Log, RequestLog};
+pub use native::are_signals_taken;
 pub use output::Output;
 pub use process::{
     Runtime, ask_to_stop, clock, get, is_copy, is_stop_asked, leave_copy, run, thread_exit, visit_main,

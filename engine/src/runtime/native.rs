@@ -8,11 +8,19 @@ use crate::metrics;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, Problem, interrupt};
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicI64, Ordering};
-use wire::{Level, message};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use wire::{Level, SourceLine, message};
 
 /// Number of interpreters, including those that are left behind.
 static INTERPRETERS: AtomicI64 = AtomicI64::new(1);
+
+/// An application subscribed to signals.
+static SIGNALS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// An application decides what signals mean that have no meaning for the server.
+pub fn are_signals_taken() -> bool {
+    SIGNALS_TAKEN.load(Ordering::SeqCst)
+}
 
 /// Counts one more interpreter than the main one.
 pub fn count_interpreter() {
@@ -38,11 +46,38 @@ impl Class for Native {
         members.method(c"log", |py, _: &Native, args: Args<'_, '_>| {
             args.count(2, 2)?;
             let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
-            let known = [Level::Warning, Level::Info];
-            let level = known.into_iter().find(|known| *known as i64 == level).unwrap_or(Level::Error);
+            let level = u8::try_from(level).map_or(Level::Error, Level::of);
             if let Some(text) = args.get(1) {
                 log(level, &text.lossy());
             }
+            Ok(Bound::none(py))
+        });
+        members.method(c"logs", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(1, 1)?;
+            let level = args.get(0).map_or(Ok(3), |level| level.as_int())?;
+            let level = u8::try_from(level).map_or(Level::Error, Level::of);
+            let logs = Output::current().map_or_else(|| host::logs(level), |output| output.logs(level));
+            Ok(Bound::bool(py, logs))
+        });
+        members.method(c"record", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(4, 4)?;
+            let (Some(level), Some(text), Some(file), Some(line)) =
+                (args.get(0), args.get(1), args.get(2), args.get(3))
+            else {
+                return Ok(Bound::none(py));
+            };
+            let level = u8::try_from(level.as_int()?).map_or(Level::Error, Level::of);
+            let (text, file) = (text.lossy().into_owned(), file.lossy().into_owned());
+            let source = SourceLine::of(&file, u32::try_from(line.as_int()?).unwrap_or(0));
+            py.detached(|| match Output::current() {
+                Some(output) => output.script_record(level, &text, source),
+                None => host::log_from(level, &text, source),
+            });
+            Ok(Bound::none(py))
+        });
+        members.method(c"take_signals", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            SIGNALS_TAKEN.store(true, Ordering::SeqCst);
             Ok(Bound::none(py))
         });
         members.method(c"message", |py, _: &Native, args: Args<'_, '_>| {

@@ -7,7 +7,7 @@ use os::lock;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// The streams that may hold the beginning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,19 @@ impl Output {
         self.log.message(message, text);
     }
 
+    /// Whether a line of this level would be written.
+    pub fn logs(&self, level: Level) -> bool {
+        self.log.logs(level)
+    }
+
     /// Logs one line that the application wrote.
     pub fn script_line(&self, line: &[u8]) {
-        self.log(Level::Error, &[b"[script ", &self.script[..], b"] ", line].concat());
+        self.script_record(Level::Error, line, SourceLine::NONE);
+    }
+
+    /// Logs one line that the application logged from there.
+    pub fn script_record(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        self.log.line_from(level, &[b"[script ", &self.script[..], b"] ", line].concat(), source);
     }
 
     /// The beginning of a line in a stream. `work` calls nothing of Python.

@@ -14,9 +14,8 @@ macro_rules! modules {
 }
 
 /// All modules. Behind the first, which loads the others, they stand in the order in which they are run: each imports only
-/// those before it. The package itself is run
-/// after them, and the last one when an application uses it.
-static MODULES: [Module; 23] = modules![
+/// those before it. The package itself is run after them, and the last [`LAZY`] when an application uses them.
+static MODULES: [Module; 25] = modules![
     "_loader",
     "_levels",
     "_exceptions",
@@ -24,6 +23,7 @@ static MODULES: [Module; 23] = modules![
     "_metrics",
     "_streams",
     "_tracebacks",
+    "_events",
     "_stand_in",
     "_signals",
     "_exits",
@@ -39,8 +39,12 @@ static MODULES: [Module; 23] = modules![
     "_collector",
     "_engine",
     "__init__",
+    "_logging",
     "django",
 ];
+
+/// Modules that most applications do not use.
+const LAZY: usize = 2;
 
 /// A module of the package, compiled by the first interpreter for all of them: compiling takes longer than making an
 /// interpreter.
@@ -86,12 +90,15 @@ pub fn module(py: Py<'_>, name: Option<Bound<'_>>) -> Result<&'static Module> {
 /// Puts the package into an interpreter; answers the module whose functions the engine calls.
 pub fn load<'py>(py: Py<'py>) -> Result<Bound<'py>> {
     let [loader, modules @ ..] = &MODULES;
-    let eager = &modules[..modules.len() - 2];
+    let (modules, lazy) = modules.split_at(modules.len() - LAZY);
+    let eager = &modules[..modules.len() - 1];
     let module = Bound::module(py, LOADER)?;
     module.set_attr(c"native", &class::instance(&class::make::<Native>(py)?, Native)?)?;
     module.run(&loader.code(py)?)?;
-    let names = eager.iter().map(|module| Bound::str(py, module.name)).collect::<Result<_>>()?;
-    module.attr(c"load")?.call(&[&module, &Bound::list(py, names)?])
+    let names = |modules: &[Module]| {
+        Bound::list(py, modules.iter().map(|module| Bound::str(py, module.name)).collect::<Result<_>>()?)
+    };
+    module.attr(c"load")?.call(&[&module, &names(eager)?, &names(lazy)?])
 }
 
 /// The name of the module that loads the others.

@@ -22,9 +22,12 @@ const FOR_THOSE_OF_A_START: Duration = Duration::from_millis(600);
 /// A start no older than this is in its usual course.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// Ends Python within `limit`. Not attached.
-pub fn stop(limit: Duration) -> Ended {
+/// Ends Python within `limit`, for this reason, which only applications are told. Not attached.
+pub fn stop(limit: Duration, reason: &'static str) -> Ended {
     let begun = Instant::now();
+    if let Some(applications) = applications::get() {
+        ending::announce(applications.runtime, reason);
+    }
     let until = begun + limit;
     let running = gate().close(until.checked_sub(FOR_EXIT_FUNCTIONS).unwrap_or(until));
     for request in ActiveRequest::running() {
@@ -44,7 +47,7 @@ pub fn stop(limit: Duration) -> Ended {
         rest = rest.min(FOR_A_SCRIPT_TO_LOAD);
         until = until.min(Instant::now() + rest + FOR_THOSE_OF_A_START);
     }
-    let ended = ending::begin(applications.runtime, until, running == 0);
+    let ended = ending::begin(applications.runtime, reason, until, running == 0);
     let mut threads_left = ended.recv_timeout(rest).ok();
     if threads_left.is_none() && loading.is_some() && current().is_none() {
         // It was loaded in the last moment: exit functions have begun to run.
@@ -55,6 +58,10 @@ pub fn stop(limit: Duration) -> Ended {
         let young = loading.as_ref().is_some_and(|attempt| attempt.age() < YOUNG);
         let level = if young { Level::Info } else { message::EXIT_SKIPPED.level() };
         let (level, text, have) = match (ending::step(), loading) {
+            (Some(Step::Publishing(context)), _) => {
+                let text = format!("a callback for process_stopping in {context} has not returned");
+                (message::EXIT_SKIPPED.level(), text, "no exit function has")
+            }
             (Some(Step::ExitFunctions(context)), _) => {
                 (level, format!("an exit function of {context} has not ended"), "not every exit function has")
             }

@@ -37,7 +37,7 @@ fn exit_functions() {
     // On a thread that ends before: one that ends later cannot delete its states of Python any more.
     on_threads(1, |_| sites.iter().for_each(|site| drop(site.get().ok())));
     let begun = Instant::now();
-    assert_eq!(startup::stop(Duration::from_secs(20)).running, 0);
+    assert_eq!(startup::stop(Duration::from_secs(20), "").running, 0);
     assert!(begun.elapsed() < Duration::from_secs(15), "it does not wait for nothing");
     let mut exits = host_lines("exit of");
     assert_eq!(exits.pop().as_deref(), Some("exit of main"), "the main interpreter's come last");
@@ -46,7 +46,7 @@ fn exit_functions() {
     assert_eq!(host_lines("SystemExit: 1").len(), 3, "an exit function cannot end the process");
     assert_eq!(host_lines("AssertionError"), [""; 0], "threads are not waited for twice");
     sites[0].get().error(503);
-    assert_eq!(startup::stop(Duration::from_millis(10)).running, 0, "a second end does nothing");
+    assert_eq!(startup::stop(Duration::from_millis(10), "").running, 0, "a second end does nothing");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn left_behind() {
                 drop(go);
             });
             let _ = going.recv();
-            assert_eq!(startup::stop(Duration::from_secs(3)).running, 1);
+            assert_eq!(startup::stop(Duration::from_secs(3), "").running, 1);
             assert_eq!(host_lines("sleeper").len(), 1, "{:?}", host_lines(""));
             // The request would go on for ever: the process ends as httpd ends it.
             let _ = writeln!(std::io::stdout(), "\ntest result: 1 passed");

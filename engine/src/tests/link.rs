@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use wire::Level;
 use wire::abi::ReadError;
+use wire::{Level, SourceLine};
 
 /// Status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Link for Double {
 pub struct Record(pub Arc<Mutex<Seen>>);
 
 impl Log for Record {
-    fn line(&self, _: Level, line: &[u8]) {
+    fn line(&self, _: Level, line: &[u8], _: SourceLine<'_>) {
         let line = wire::shown(line).into_owned();
         os::lock(&self.0).lines.push(line);
     }

@@ -13,6 +13,7 @@ mod blocks;
 mod calls;
 mod ending;
 mod environ;
+mod events;
 mod failures;
 mod files;
 mod forging;

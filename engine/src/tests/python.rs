@@ -9,8 +9,8 @@ use std::ffi::{CStr, c_void};
 use std::ptr::NonNull;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, Once};
-use wire::Level;
 use wire::settings::{Interpreter, Process};
+use wire::{Level, SourceLine};
 
 static READY: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -19,7 +19,7 @@ static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 struct Lines;
 
 impl Host for Lines {
-    fn log(&self, _: Level, line: &[u8]) {
+    fn log(&self, _: Level, line: &[u8], _: SourceLine<'_>) {
         let line = wire::shown(line).into_owned();
         os::lock(&LINES).push(line);
     }

@@ -9,7 +9,7 @@ use super::{imports, report, slow};
 use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
-use crate::runtime::{self, Runtime, forks};
+use crate::runtime::{self, Runtime, forks, notices};
 use crate::startup::{Attempt, current, end_attempt};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -74,6 +74,9 @@ impl Watch {
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
             if forks::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, requested by SIGUSR2:", None);
+                if self.runtime.settings.process.daemon {
+                    notices::signal(os::Signal::SIGUSR2);
+                }
             }
             if let Some(attempt) = current()
                 && attempt.deadline().is_some_and(|at| os::monotonic() >= at)

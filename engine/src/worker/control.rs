@@ -5,6 +5,7 @@ use super::limits::Limits;
 use super::process::Worker;
 use super::system;
 use crate::host::{self, Host};
+use crate::runtime::{self, notices};
 use crate::startup;
 use crate::telemetry;
 use os::Signal;
@@ -12,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::control::{LONGEST, Message, Reason};
-use wire::{Level, message as msg};
+use wire::{Level, SourceLine, message as msg};
 
 /// Signals that mean something here.
 pub const SIGNALS: [Signal; 5] =
@@ -25,8 +26,9 @@ pub const HURRY: Duration = Duration::from_millis(1200);
 pub struct SupervisorLog(pub &'static Worker);
 
 impl Host for SupervisorLog {
-    fn log(&self, level: Level, line: &[u8]) {
-        let message = Message::Log { level: level as i32 as u8, line: line.to_vec() };
+    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        let source = (source.file.get().to_vec(), source.number);
+        let message = Message::Log { level: level as i32 as u8, line: line.to_vec(), source };
         if self.0.is_orphan() || !self.0.voice.say(&message.bytes(), false) {
             system::write_stderr(level, line);
         }
@@ -142,6 +144,13 @@ impl Worker {
     }
 
     fn on_signal(&'static self, limits: &mut Limits, signal: Signal) {
+        if signal == Signal::SIGHUP {
+            notices::signal(signal);
+            if runtime::are_signals_taken() {
+                // The application has its own idea of what it means.
+                return;
+            }
+        }
         let (reason, text) = match signal {
             Signal::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 received"),
             Signal::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
@@ -174,7 +183,7 @@ impl Worker {
         mut shutdown: Duration,
     ) -> ! {
         let begun = Instant::now();
-        telemetry::stopping(reason.name());
+        telemetry::stopping(event_reason(reason));
         self.reception.close();
         self.changes.drain();
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
@@ -200,8 +209,8 @@ impl Worker {
         );
         host::message(msg::WORKER_ENDS, text);
         self.give_up_stale_requests();
-        let ended = startup::stop(shutdown);
-        telemetry::stopped(reason.name());
+        let ended = startup::stop(shutdown, event_reason(reason));
+        telemetry::stopped(event_reason(reason));
         self.reception.slot.clear();
         system::end_process(0, ended.quiet)
     }
@@ -211,6 +220,14 @@ impl Worker {
         let busy = self.records().iter().filter(|record| record.is_busy()).count();
         let inside = busy.max(self.reception.slot.claimed() as usize);
         !at_once && inside > self.stale_requests()
+    }
+}
+
+/// The reason as `process_stopping` names it: what mod_wsgi does not know is a signal of Apache's there.
+fn event_reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Stop | Reason::Generation => Reason::Shutdown.name(),
+        other => other.name(),
     }
 }
 

@@ -7,10 +7,10 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
-use wire::Level;
 use wire::abi::ReadError;
 use wire::frame::{self, Body, Kind};
 use wire::scoreboard::{ConnectionSlot, RequestRecord, State};
+use wire::{Level, SourceLine};
 
 /// The way in and out.
 pub struct Remote {
@@ -176,11 +176,11 @@ impl RemoteLog {
 }
 
 impl Log for RemoteLog {
-    fn line(&self, level: Level, line: &[u8]) {
+    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
         if self.conn.is_broken() {
-            crate::host::log(level, line);
+            crate::host::log_from(level, line, source);
         } else {
-            self.conn.line(level as u8, line);
+            self.conn.line(level, line, source);
         }
     }
 

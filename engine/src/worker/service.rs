@@ -31,7 +31,7 @@ impl Worker {
                     os::poll_these([Some(self.reception.wake.as_fd())], Duration::from_millis(20));
                 }
             }
-            let ended = startup::stop(shutdown.min(self.shutdown()));
+            let ended = startup::stop(shutdown.min(self.shutdown()), "");
             self.reception.slot.clear();
             system::end_process(0, ended.quiet)
         });

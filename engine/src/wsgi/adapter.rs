@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, client_gone};
 use super::call::Call;
+use super::events;
 use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, Problem, Py, Raised, Result};
 use std::ffi::CStr;
@@ -25,6 +26,7 @@ fn start_response<'py>(py: Py<'py>, this: &Adapter, args: Args<'_, 'py>) -> Resu
     if call.is_closed() {
         return Err(Problem::Runtime.raise(py, "start_response() called after request completed"));
     }
+    events::response(py, call, &status, &headers, exc_info.as_ref())?;
     let exc_info = exc_info.filter(|info| !info.is_none());
     if let Some(info) = &exc_info
         && !info.is_tuple()

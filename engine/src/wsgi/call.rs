@@ -1,12 +1,15 @@
 //! One request through a WSGI application, and the parts of it that Python may keep for longer than the request.
 
 use super::answer::Answer;
+use super::watched::Watched;
 use crate::python::{InterpreterCell, Problem, Py, Raised};
 use crate::requests::{self, ActiveRequest, Link};
 use crate::runtime::{Interpreter, Output};
 use crate::startup::Turn;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use wire::abi::ReadError;
 
 /// A request of WSGI: an [`ActiveRequest`], and what is known of its answer.
@@ -22,6 +25,10 @@ pub struct Call {
     pub gone: InterpreterCell<bool>,
     /// `close()` of the iterable raised, which is logged and changes nothing for the client.
     pub close_raised: InterpreterCell<bool>,
+    /// Its events are published.
+    pub watched: InterpreterCell<Option<Watched>>,
+    /// The script was loaded again for it, which its thread waited for.
+    loaded_again: AtomicBool,
     /// The request's turn among the first requests of the application.
     turn: Option<Turn>,
 }
@@ -51,6 +58,8 @@ impl Call {
             read_error: InterpreterCell::new(owner, None),
             gone: InterpreterCell::new(owner, false),
             close_raised: InterpreterCell::new(owner, false),
+            watched: InterpreterCell::new(owner, None),
+            loaded_again: AtomicBool::new(false),
             turn,
         })
     }
@@ -68,6 +77,16 @@ impl Call {
         if let Some(turn) = &self.turn {
             turn.end(imported);
         }
+    }
+
+    /// The script is loaded again, which the request waits for.
+    pub fn load_again(&self) {
+        self.loaded_again.store(true, Ordering::Relaxed);
+    }
+
+    /// [`Call::load_again`] was called.
+    pub fn was_loaded_again(&self) -> bool {
+        self.loaded_again.load(Ordering::Relaxed)
     }
 
     /// Something that does not block, with the GIL held. Raises RuntimeError when the request is over.
@@ -88,7 +107,12 @@ impl Call {
         work: impl FnOnce(&mut dyn Link) -> T + Send,
     ) -> Result<T, Raised> {
         self.give_turn();
-        py.detached(|| self.detached_link(work)).ok_or_else(|| after_request(py, name))
+        let counts = self.watched.borrow(py).as_ref().map(|watched| watched.counts.clone());
+        let (done, end) = py.detached(|| (self.detached_link(work), counts.is_some().then(Instant::now)));
+        if let (Some(counts), Some(end)) = (counts, end) {
+            counts.waited(end);
+        }
+        done.ok_or_else(|| after_request(py, name))
     }
 
     /// Counts this request among the running ones of the process until the answer is dropped.

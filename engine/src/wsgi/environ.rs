@@ -105,5 +105,5 @@ pub fn resource<'a>(
 
 /// Seconds since the epoch.
 pub fn now() -> f64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+    os::epoch()
 }

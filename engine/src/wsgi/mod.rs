@@ -2,7 +2,8 @@
 //!
 //! [`ask()`] calls functions of scripts that the server itself asks.
 //! [`serve()`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
-//! [`run`](mod@run) calls it, [`respond`] sends what it answers. [`protocol`] is what the start of applications knows of all this.
+//! [`run`](mod@run) calls it, [`events`] tells those who subscribed to its requests, [`respond`] sends what it answers.
+//! [`protocol`] is what the start of applications knows of all this.
 //!
 //! [`Link`]: crate::requests::Link
 #![forbid(unsafe_code)]
@@ -11,7 +12,9 @@ mod adapter;
 mod answer;
 mod ask;
 mod call;
+mod current;
 mod environ;
+mod events;
 mod failed;
 mod hop;
 mod input;
@@ -25,6 +28,7 @@ mod serve;
 mod tls;
 mod validate;
 mod warm;
+mod watched;
 
 pub use ask::{Ask, ask};
 pub use environ::{Facts, declared_length, now, resource};

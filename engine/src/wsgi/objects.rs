@@ -2,9 +2,11 @@
 
 use super::adapter::Adapter;
 use super::call::Call;
+use super::current::{Active, Requests};
 use super::input::Input;
 use super::keys::Keys;
 use super::tls::Tls;
+use super::watched::Subscribers;
 use crate::python::class;
 use crate::python::{Bound, InterpreterCell, Owned, Py, Result};
 use crate::runtime::{Interpreter, Settings, interface};
@@ -19,6 +21,10 @@ pub struct Objects {
     template: Owned,
     function_template: Owned,
     tls: Owned,
+    /// Those who subscribed to events.
+    pub subscribers: Arc<Subscribers>,
+    /// `mod_wsgi.active_requests`
+    pub active: Arc<Active>,
     /// Keys whose values are not text.
     pub names: Names,
     file_wrapper: Owned,
@@ -49,12 +55,17 @@ pub fn fit(py: Py<'_>, settings: &Settings, support: &Bound<'_>) -> Result<Box<d
     let interned = |name: &str| Bound::interned(py, name.as_bytes()).map(Bound::keep);
     let io = Bound::import(py, c"_io")?;
     let file_wrapper = support.attr(c"FileWrapper")?;
+    let active = Arc::<Active>::default();
+    let requests = class::instance(&class::make::<Requests>(py)?, Requests(active.clone()))?;
+    Bound::import(py, c"mod_wsgi._native")?.set_attr(c"requests", &requests)?;
     Ok(Box::new(Objects {
         adapter: class::make::<Adapter>(py)?.keep(),
         input: class::make::<Input>(py)?.keep(),
         template: template(py, settings, &file_wrapper)?.keep(),
         function_template: function_template(py, settings)?.keep(),
         tls: class::make::<Tls>(py)?.keep(),
+        subscribers: Arc::new(Subscribers::of(support)?),
+        active,
         names: Names {
             input: interned("wsgi.input")?,
             errors: interned("wsgi.errors")?,

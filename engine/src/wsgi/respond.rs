@@ -1,6 +1,7 @@
 //! Takes what an application answered and sends it (PEP 3333, "Buffering and Streaming").
 
 use super::call::Call;
+use super::events;
 use super::failed::failure_text;
 use super::objects::Objects;
 use crate::python::{Bound, BuiltinType, Problem, Py, Result, duplicate};
@@ -111,6 +112,7 @@ fn close(call: &Arc<Call>, iterable: &Bound<'_>) {
         }
     };
     if let Err(raised) = closed {
+        let raised = events::exception(iterable.py(), call, raised);
         call.close_raised.set(iterable.py(), true);
         let what = failure_text(call, iterable.py(), &raised);
         call.interpreter.log_exception(

@@ -1,7 +1,9 @@
 //! The call of an application, and the sending of what it answers.
 
 use super::call::Call;
+use super::current;
 use super::environ::{self, Facts};
+use super::events;
 use super::failed::{error, failed};
 use super::objects::Objects;
 use super::respond;
@@ -33,13 +35,16 @@ pub fn run<'a, 'py>(
         }
         Err(raised) => return failed(py, call, raised),
     };
-    match answer(py, call, &application, pairs, facts) {
+    let outcome = match answer(py, call, &application, pairs, facts) {
         Ok(()) => {
             let short = !head_only && !call.gone.get(py) && call.answer.borrow(py).is_short();
             Outcome::of(if short { End::Short } else { End::Complete }, 0)
         }
-        Err(raised) => failed(py, call, raised),
-    }
+        Err(raised) => failed(py, call, events::exception(py, call, raised)),
+    };
+    events::finished(py, call);
+    current::leave(py, &Objects::of(&call.interpreter).active, call);
+    outcome
 }
 
 fn answer<'a, 'py>(
@@ -54,11 +59,24 @@ fn answer<'a, 'py>(
     let answered = || {
         let environ = environ::build(py, call, pairs, facts, errors.object(py))?;
         call.quick(py, "start", |link| link.started())?;
-        let start_response = Objects::of(&call.interpreter).adapter(py, call)?.attr(c"start_response")?;
+        let objects = Objects::of(&call.interpreter);
+        let application = if facts.warm_up {
+            // Nobody has sent it.
+            application.clone()
+        } else {
+            call.environ.set(py, Some(environ.clone().keep()));
+            current::enter(py, &objects.active, call)?;
+            events::started(py, call, &objects.subscribers, &environ, application, facts.taken > 0.0)?
+        };
+        let start_response = objects.adapter(py, call)?.attr(c"start_response")?;
         let iterable = application.call(&[&environ, &start_response])?;
         respond::respond(call, &iterable)
     };
     let answered = answered();
+    if let Some(environ) = call.environ.take(py) {
+        // With what it holds, of which the streams may be used again.
+        environ.release(py);
+    }
     // Nothing may be called with an exception set; what ends objects sets it aside.
     match answered {
         Ok(()) => streams.give_back(py, errors),

@@ -140,6 +140,7 @@ pub(super) fn with_module(
             // Where another process can take the place of this one, no process runs two versions of a script.
             Err(_) if !loaded && let Some(renewal) = host::renewal() => {
                 call.give_turn();
+                call.load_again();
                 match renewal.changed(script.path, script.stamp) {
                     Renewed::Elsewhere => return Ok(Outcome::of(End::Elsewhere, 0)),
                     Renewed::Here => loaded = true,
@@ -147,6 +148,7 @@ pub(super) fn with_module(
             }
             Err(seen) if !loaded => {
                 call.give_turn();
+                call.load_again();
                 startup::start(app, seen, script.stamp, Some(log))?;
                 loaded = true;
             }

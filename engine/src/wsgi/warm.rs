@@ -11,9 +11,9 @@ use crate::startup::Script;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use wire::Level;
 use wire::abi::{End, ReadError};
 use wire::plan::WarmUp;
+use wire::{Level, SourceLine};
 
 /// A link to nobody, that notes the status.
 struct Nobody(Arc<AtomicI32>);
@@ -46,8 +46,8 @@ impl Link for Nobody {
 struct Process;
 
 impl Log for Process {
-    fn line(&self, level: Level, line: &[u8]) {
-        host::log(level, line);
+    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        host::log_from(level, line, source);
     }
 
     fn logs(&self, level: Level) -> bool {

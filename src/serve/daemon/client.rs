@@ -12,7 +12,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// A request, and what was read of its body before a process has it.
 pub struct Visitor<'e, 'r> {
@@ -27,8 +27,8 @@ impl Client for Visitor<'_, '_> {
         self.context.request.log(message, text);
     }
 
-    fn log_line(&self, level: Level, line: &[u8]) {
-        log::request(self.context.request, level, line);
+    fn log_line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+        log::request(self.context.request, level, line, source);
     }
 
     fn timeout(&self) -> Duration {

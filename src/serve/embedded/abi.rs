@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use wire::abi::{
     self, COPY_LIMIT, Engine, Host, LogHandle, ReadError, RequestHandle, VERSION, Value, ValueKind,
 };
-use wire::{Buffer, Lent, Level, Slice};
+use wire::{Buffer, Lent, Level, Slice, SourceLine};
 
 /// The table of this process. `settings`: encoded [`wire::settings::Settings`].
 pub fn host(settings: &'static [u8]) -> Host {
@@ -58,12 +58,12 @@ extern "C" fn ready(engine: Option<&'static Engine>, why: Slice<'_>) {
     });
 }
 
-extern "C" fn log_server(level: Level, text: Slice<'_>) {
-    guard((), || log::server(process::main_server(), level, text.get()));
+extern "C" fn log_server(level: Level, text: Slice<'_>, source: SourceLine<'_>) {
+    guard((), || log::server(process::main_server(), level, text.get(), source));
 }
 
-extern "C" fn log_request(handle: LogHandle<'_>, level: Level, text: Slice<'_>) {
-    guard((), || log::request(request(handle), level, text.get()));
+extern "C" fn log_request(handle: LogHandle<'_>, level: Level, text: Slice<'_>, source: SourceLine<'_>) {
+    guard((), || log::request(request(handle), level, text.get(), source));
 }
 
 extern "C" fn logs(handle: Option<LogHandle<'_>>, level: Level) -> bool {

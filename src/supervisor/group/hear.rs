@@ -6,9 +6,9 @@ use crate::groups;
 use crate::supervisor::context::Context;
 use crate::supervisor::events::{Source, WorkerId};
 use crate::supervisor::state::Event;
-use wire::Level;
 use wire::control::Message;
 use wire::scoreboard::WorkerSlot;
+use wire::{Level, SourceLine};
 
 impl Group {
     /// A source of one of its workers has happened.
@@ -51,8 +51,9 @@ impl Group {
     fn on_message(&mut self, context: &Context, pid: u32, message: Message) {
         let text = |text: Vec<u8>| wire::shown(&text).into_owned();
         let event = match message {
-            Message::Log { level, line } => {
-                return log::server(Some(context.server(self.live)), Level::of(level), &line);
+            Message::Log { level, line, source: (file, number) } => {
+                let source = SourceLine::of(&file, number);
+                return log::server(Some(context.server(self.live)), Level::of(level), &line, source);
             }
             Message::Ready { failed } if self.state.is_starting(pid) => {
                 groups::clear_dead(self.live);

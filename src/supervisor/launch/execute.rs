@@ -36,7 +36,11 @@ impl Plan<'_> {
     /// A step that the process can do without has failed.
     fn warn(&self, message: wire::Message, what: &str, error: &io::Error) {
         let line = message.line(format_args!("{what}: {error}"));
-        self.say(&Message::Log { level: wire::Level::Warning as i32 as u8, line: line.into_bytes() });
+        self.say(&Message::Log {
+            level: wire::Level::Warning as i32 as u8,
+            line: line.into_bytes(),
+            source: (Vec::new(), 0),
+        });
     }
 
     /// A locale that the system does not know is worth a line.

@@ -118,7 +118,13 @@ fn put(random: &mut Random, kind: Kind, out: &mut Vec<u8>) {
             frame::put_end(out, outcome);
             assert_eq!(frame::parse_end(&out[at..]), Ok(outcome));
         }
-        Kind::Data | Kind::Log => frame::put(out, kind, random.edge() as u8, &random.bytes(300)),
+        Kind::Data => frame::put(out, kind, random.edge() as u8, &random.bytes(300)),
+        Kind::Log => {
+            let (level, line, file) = (random.edge() as u8, random.bytes(300), random.bytes(30));
+            frame::put_log(out, level, &line, crate::SourceLine::of(&file, random.edge() as u32));
+            let (read, source) = frame::parse_log(&out[at..]).unwrap();
+            assert_eq!((out[start + 5], read, source.file.get()), (level, &line[..], &file[..]));
+        }
         Kind::Flush | Kind::Ack => frame::put(out, kind, random.below(2) as u8, b""),
     }
     let header = Header::first(&out[start..]).unwrap().unwrap();

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::frame::{self, Header, Kind};
+use wire::{Level, SourceLine};
 
 /// Bytes of log lines that wait for a child which does not read.
 const MOST_LINES: usize = 1 << 20;
@@ -100,19 +101,15 @@ impl Conn {
     }
 
     /// A line for the log. Never waits: what cannot be sent now goes with what is sent next.
-    pub fn line(&self, level: u8, line: &[u8]) {
-        let limit = Kind::Log.limit();
+    pub fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
         {
             let mut lines = lock(&self.lines);
             if lines.len() > MOST_LINES {
                 // The child is held up by its client: the server's log has room.
                 drop(lines);
-                return crate::host::log(wire::Level::of(level), line);
+                return crate::host::log_from(level, line, source);
             }
-            if line.is_empty() {
-                frame::put(&mut lines, Kind::Log, level, b"");
-            }
-            line.chunks(limit).for_each(|part| frame::put(&mut lines, Kind::Log, level, part));
+            frame::put_log(&mut lines, level as u8, line, source);
         }
         if let Ok(mut out) = self.out.try_lock() {
             self.take_lines(&mut out);

@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// The client of a request: its body comes in, its answer goes out. httpd's requests are one ([`Visitor`]).
 ///
@@ -17,7 +17,7 @@ pub trait Client {
     /// Writes a message of the catalogue to the request's log.
     fn log(&self, message: Message, text: &str);
     /// Writes a line of the application to the request's log.
-    fn log_line(&self, level: Level, line: &[u8]);
+    fn log_line(&self, level: Level, line: &[u8], source: SourceLine<'_>);
     /// The server's Timeout.
     fn timeout(&self) -> Duration;
     /// Has writes to the client wait so long; answers how long they did before, if that is known.

@@ -145,8 +145,9 @@ impl<'e, C: Client> Relay<'e, C> {
                     }
                 }
                 Kind::Log => {
-                    let line = self.conn.stream.payload(header.len)?;
-                    self.client.log_line(Level::of(header.flag), &line);
+                    let payload = self.conn.stream.payload(header.len)?;
+                    let (line, source) = frame::parse_log(&payload).map_err(unreadable)?;
+                    self.client.log_line(Level::of(header.flag), line, source);
                 }
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;

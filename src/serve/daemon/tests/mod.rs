@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use visitor::Visitor;
 use wire::abi::{End, Outcome};
-use wire::frame::{self, HEADER, Header, Hello, Kind};
+use wire::frame::{self, HEADER, Header, Hello, Kind, VERSIONS};
 use wire::scoreboard::ConnectionSlot;
 
 /// How long nothing may happen in a test.
@@ -74,7 +74,13 @@ impl Group {
 
     fn hello(&self, index: u32) -> Hello {
         let token = self.live.token;
-        Hello { versions: (2, 2), token, slot: 1, generation: GENERATION, connection: index }
+        Hello {
+            versions: (*VERSIONS.start(), *VERSIONS.end()),
+            token,
+            slot: 1,
+            generation: GENERATION,
+            connection: index,
+        }
     }
 
     /// The worker: takes a connection from the queue, for which it claims a thread, and greets.

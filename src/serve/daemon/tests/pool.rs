@@ -166,7 +166,7 @@ fn strangers_are_not_served() {
     cut[0] -= 1;
     for (what, bytes) in [
         ("another token", hello(&|hello| hello.token = [8; 16])),
-        ("a later version", hello(&|hello| hello.versions = (3, 4))),
+        ("a later version", hello(&|hello| hello.versions = (VERSIONS.end() + 1, VERSIONS.end() + 2))),
         ("another kind", of(Kind::End, &[0; 16])),
         ("a short greeting", cut),
         ("no frame", b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()),

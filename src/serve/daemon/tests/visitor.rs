@@ -13,7 +13,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message};
+use wire::{Level, Message, SourceLine};
 
 /// The client, and what it got.
 #[derive(Default)]
@@ -67,7 +67,7 @@ impl Client for Visitor {
         self.lines.borrow_mut().push(format!("{message}: {text}"));
     }
 
-    fn log_line(&self, level: Level, line: &[u8]) {
+    fn log_line(&self, level: Level, line: &[u8], _: SourceLine<'_>) {
         self.lines.borrow_mut().push(format!("{level:?}: {}", wire::shown(line)));
     }
 

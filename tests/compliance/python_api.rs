@@ -1,0 +1,141 @@
+//! The modules `mod_wsgi` and `apache`: their names, and the handler for `logging`.
+
+use harness::*;
+use serde_json::json;
+
+use crate::{answering, serving};
+
+#[test]
+fn names() {
+    let s = serving(&answering(
+        "
+        import json, mod_wsgi
+        names = ['subscribe_events', 'subscribe_shutdown', 'subscribe_signals', 'event_callbacks', 'shutdown_callbacks',
+                 'signal_callbacks', 'request_data', 'active_requests', 'LogHandler', 'FileWrapper', 'RequestTimeout',
+                 'version', 'process_group', 'application_group', 'maximum_processes', 'threads_per_process']
+        missing = [name for name in names if name not in dir(mod_wsgi) or not hasattr(mod_wsgi, name)]
+        lists = [type(getattr(mod_wsgi, name)).__name__ for name in names[3:6]]
+        refused = []
+        for name in names[:3]:
+            try: getattr(mod_wsgi, name)(callback=print)
+            except TypeError: refused.append(name)
+        import logging
+        result = json.dumps([missing, lists, len(refused), mod_wsgi.LogHandler.__mro__[1] is logging.Handler,
+                             mod_wsgi.LogHandler.__module__, hasattr(mod_wsgi, 'no_such_name')])",
+    ))
+    .start();
+    let expected = json!([[], ["list", "list", "list"], 3, true, "mod_wsgi", false]);
+    assert_eq!(s.get("/").json(), expected);
+}
+
+#[test]
+fn module_apache() {
+    let s = serving(&answering(
+        "
+        import apache, json, mod_wsgi
+        names = ['version', 'description', 'build_date', 'mpm_name', 'maximum_processes', 'threads_per_process']
+        values = [getattr(apache, name) for name in names]
+        result = json.dumps([[type(value).__name__ for value in values], values, environ['apache.version'] == apache.version])",
+    ))
+    .config("ServerTokens Prod")
+    .start();
+    let answer = s.get("/").json();
+    assert_eq!(answer[0], json!(["tuple", "str", "str", "str", "int", "int"]));
+    let values = answer[1].as_array().unwrap();
+    assert_eq!(values[3], mpm().name());
+    let description = values[1].as_str().unwrap();
+    assert!(description.starts_with("Apache/2.4.") && description.contains("Python/3"), "{description}");
+    assert!(!values[2].as_str().unwrap().is_empty());
+    assert_eq!(answer[2], true);
+}
+
+/// A package of this name that can be imported gets the names in embedded mode; in a process group it is not looked at.
+#[test]
+fn own_package_apache() {
+    let s = serving(&answering(
+        "
+        import apache
+        result = getattr(apache, 'own', None), apache.mpm_name != '', hasattr(apache, '__file__')",
+    ))
+    .file("lib/apache/__init__.py", "own = 'the site'\nversion = 'none'\n")
+    .python_path("{dir}/lib")
+    .start();
+    assert_eq!(s.get("/").text(), by_mode("('the site', True, True)", "(None, True, False)"));
+}
+
+/// The package of the same name from PyPI lends its submodules.
+#[test]
+fn submodules_of_the_package() {
+    let s = serving(&answering(
+        "
+        import mod_wsgi, mod_wsgi.extra
+        result = mod_wsgi.extra.value, mod_wsgi.version >= (6, 0), hasattr(mod_wsgi, 'from_the_package')",
+    ))
+    .file("lib/mod_wsgi/__init__.py", "from_the_package = True\n")
+    .file("lib/mod_wsgi/extra.py", "value = 'from a file'\n");
+    let path = s.dir().join("lib").to_str().unwrap().to_owned();
+    let s = s.env("PYTHONPATH", &path).start();
+    assert_eq!(s.get("/").text(), "('from a file', True, False)");
+}
+
+const LOGGING: &str = r#"
+import logging, mod_wsgi
+FORMATTED = []
+class Formatter(logging.Formatter):
+    def format(self, record):
+        FORMATTED.append(record.levelno)
+        return super().format(record)
+class Handler(mod_wsgi.LogHandler):
+    def handleError(self, record):
+        FORMATTED.append('error')
+handler = Handler()
+handler.setFormatter(Formatter('%(levelname)s:%(message)s'))
+logger = logging.getLogger('test')
+logger.setLevel(1)
+logger.addHandler(handler)
+logger.propagate = False
+logger.warning('while loading')
+def application(environ, start_response):
+    FORMATTED.clear()
+    for level in (5, 10, 20, 25, 30, 39, 40, 50, 60):
+        logger.log(level, 'at %d\nmore of %d', level, level)
+    logger.warning('two %d')
+    logger.error('%d', 'no number')
+    start_response('200 OK', [])
+    return [repr(FORMATTED).encode()]
+"#;
+
+#[test]
+fn records_of_logging() {
+    let s = serving(LOGGING)
+        .config("ErrorLogFormat \"[%t] [%m:%l] [pid %P] %F: [client %a] %M\"\nLogLevel warn wsgi:info")
+        .allow_log("WARNING:|ERROR:|CRITICAL:|Level |more of")
+        .expect_log("while loading")
+        .start();
+    assert_eq!(s.get("/").text(), "[20, 25, 30, 39, 40, 50, 60, 30, 40, 'error']");
+    let script = s.dir().join("app.wsgi");
+    for (level, name) in [
+        (20, "INFO"),
+        (25, "Level 25"),
+        (30, "WARNING"),
+        (39, "Level 39"),
+        (40, "ERROR"),
+        (50, "CRITICAL"),
+        (60, "Level 60"),
+    ] {
+        let word = match level {
+            50.. => "crit",
+            40.. => "error",
+            30.. => "warn",
+            _ => "info",
+        };
+        // Line 20 of the script makes the record; httpd leaves the directory out.
+        let head = format!(r"\[wsgi:{word}\] \[pid \d+\] app\.wsgi\(20\): \[client 127\.0\.0\.1:\d+\] ");
+        let script = format!(r"\[script {}\] ", script.to_str().unwrap().replace('.', r"\."));
+        for text in [format!("{name}:at {level}"), format!("more of {level}")] {
+            s.wait_log(&format!("{head}{script}{text}$"));
+        }
+    }
+    assert!(s.logged("at 10|at 5$").is_empty());
+    s.wait_log(r"\[wsgi:warn\] \[pid \d+\] app\.wsgi\(16\): .*WARNING:while loading$");
+}
