@@ -19,6 +19,8 @@ pub struct DirConfig {
     pub callable: Option<Name>,
     /// WSGIPassAuthorization
     pub pass_authorization: Option<bool>,
+    /// WSGIPassApacheRequest
+    pub pass_apache_request: Option<bool>,
     /// WSGIScriptReloading
     pub script_reloading: Option<bool>,
     /// WSGIErrorOverride
@@ -82,6 +84,7 @@ impl Merge for DirConfig {
             application_group: over.application_group.clone().or_else(|| self.application_group.clone()),
             callable: over.callable.clone().or_else(|| self.callable.clone()),
             pass_authorization: over.pass_authorization.or(self.pass_authorization),
+            pass_apache_request: over.pass_apache_request.or(self.pass_apache_request),
             script_reloading: over.script_reloading.or(self.script_reloading),
             error_override: over.error_override.or(self.error_override),
             chunked_request: over.chunked_request.or(self.chunked_request),

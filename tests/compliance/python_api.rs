@@ -1,4 +1,4 @@
-//! The modules `mod_wsgi` and `apache`: their names, and the handler for `logging`.
+//! The modules `mod_wsgi` and `apache`: their names, the handler for `logging`, and Apache's request for C code.
 
 use harness::*;
 use serde_json::json;
@@ -138,4 +138,51 @@ fn records_of_logging() {
     }
     assert!(s.logged("at 10|at 5$").is_empty());
     s.wait_log(r"\[wsgi:warn\] \[pid \d+\] app\.wsgi\(16\): .*WARNING:while loading$");
+}
+
+/// What stands at `the_request` of httpd's request_rec.
+const REQUEST: &str = "
+    import ctypes
+    api = ctypes.pythonapi
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    def line(environ):
+        capsule = environ.get('apache.request_rec')
+        if capsule is None: return None
+        address = api.PyCapsule_GetPointer(capsule, None)
+        return type(capsule).__name__, ctypes.cast(address, ctypes.POINTER(ctypes.c_char_p))[6].decode()";
+
+#[test]
+fn apache_request() {
+    needs!("WSGIPassApacheRequest");
+    let s = httpd()
+        .script("app.wsgi", &format!("{}\n{}", answering("result = line(environ)"), text::dedent(REQUEST)))
+        .script(
+            "guard.py",
+            &format!(
+                "{}\ndef allow_access(environ, host): return line(environ) is not None",
+                text::dedent(REQUEST)
+            ),
+        )
+        .config(
+            "
+            WSGIScriptAlias / {dir}/app.wsgi
+            <Location /on>
+                WSGIPassApacheRequest On
+            </Location>
+            <Location /on/guarded>
+                WSGIAccessScript {dir}/guard.py
+            </Location>
+            <Location /guarded>
+                WSGIAccessScript {dir}/guard.py
+            </Location>",
+        )
+        .expect_log("WSGI0057: ")
+        .start();
+    assert_eq!(s.get("/off").text(), "None");
+    let shown = |path: &str| by_mode(format!("('PyCapsule', 'GET {path} HTTP/1.1')"), "None".to_owned());
+    for path in ["/on/x", "/on/guarded/y"] {
+        assert_eq!(s.get(path).text(), shown(path));
+    }
+    assert_eq!(s.get("/guarded").status, 403, "it is not passed there");
 }

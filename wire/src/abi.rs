@@ -15,7 +15,7 @@ use core::ptr::NonNull;
 use std::os::fd::OwnedFd;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -282,6 +282,9 @@ pub struct Request<'a> {
     pub own_pages: bool,
     /// `WSGIErrorDetails`: that page shows the traceback.
     pub error_details: bool,
+    /// Address of httpd's `request_rec`, for extension modules that know what to do with it; 0: they do not get it
+    /// (`WSGIPassApacheRequest`).
+    pub request_rec: usize,
 }
 
 /// Functions of a script to call.
@@ -297,6 +300,8 @@ pub struct Ask<'a> {
     pub https: bool,
     /// The functions, called in this order.
     pub functions: Slice<'a, Function<'a>>,
+    /// As in [`Request`].
+    pub request_rec: usize,
 }
 
 /// A function of a script.

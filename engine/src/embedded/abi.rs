@@ -9,6 +9,7 @@ use crate::startup::{self, Script};
 use crate::telemetry;
 use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -106,6 +107,7 @@ extern "C" fn serve(request: Request<'_>) -> Outcome {
                     warm_up: false,
                     queued: 0.0,
                     taken: 0.0,
+                    request_rec: NonZeroUsize::new(request.request_rec),
                 },
                 plan: &|| plan(&request.target),
                 pages: Pages { own: request.own_pages, details: request.error_details },
@@ -128,6 +130,7 @@ extern "C" fn ask(ask: Ask<'_>) -> Outcome {
                 environ: ask.environ.get().iter().map(|pair| pair.get()),
                 https: ask.https,
                 functions: ask.functions.get(),
+                request_rec: NonZeroUsize::new(ask.request_rec),
             },
             Box::new(Handle { host, handle }),
             Box::new(log),

@@ -4,6 +4,7 @@ use super::{Bound, Problem, Py, Raised, Result, ffi};
 use std::borrow::Cow;
 use std::ffi::{CStr, c_char};
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 impl<'py> Bound<'py> {
@@ -110,6 +111,15 @@ impl<'py> Bound<'py> {
         }
         // SAFETY: a live object; what has no bytes raises.
         unsafe { Bound::owned(self.py(), ffi::PyBytes_FromObject(self.ptr())) }
+    }
+
+    /// A `PyCapsule` without a name: an address for C code, which knows what lies there and until when.
+    pub fn capsule(py: Py<'py>, address: NonZeroUsize) -> Result<Self> {
+        // SAFETY: keeps the address, which is not null, and never looks there.
+        unsafe {
+            let pointer = std::ptr::with_exposed_provenance_mut(address.get());
+            Bound::owned(py, ffi::PyCapsule_New(pointer, std::ptr::null(), None))
+        }
     }
 
     /// A `tuple`

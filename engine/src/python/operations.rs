@@ -95,8 +95,7 @@ impl<'py> Bound<'py> {
     pub fn attr_if_any(&self, name: &CStr) -> Result<Option<Bound<'py>>> {
         match self.attr(name) {
             Ok(value) => Ok(Some(value)),
-            // SAFETY: asks about the exception set on this thread.
-            Err(raised) if unsafe { ffi::PyErr_ExceptionMatches(ffi::PyExc_AttributeError) } == 1 => {
+            Err(raised) if raised.is_attribute_error(self.py()) => {
                 raised.forget(self.py());
                 Ok(None)
             }

@@ -215,6 +215,7 @@ impl Ask<'_> {
                 warm_up: false,
                 queued: 0.0,
                 taken: 0.0,
+                request_rec: None,
             },
             plan: &StartPlan::default,
             pages: Pages::default(),

@@ -79,6 +79,7 @@ impl Worker {
                 warm_up: false,
                 queued: head.queued as f64 / 1e6,
                 taken,
+                request_rec: None,
             },
             plan: &plan,
             pages: Pages { own: head.own_pages, details: head.error_details },

@@ -8,6 +8,7 @@ use crate::python::{Bound, BuiltinType, Py, Raised, Result};
 use crate::requests::Link;
 use crate::runtime::{Log, Output, RequestLog, gate};
 use crate::startup::{self, Script, Seen};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use wire::abi::{End, Function, Outcome, Value, ValueKind};
 use wire::message;
@@ -23,6 +24,8 @@ pub struct Ask<'a, P> {
     pub https: bool,
     /// The functions, called in this order.
     pub functions: &'a [Function<'a>],
+    /// Address of httpd's `request_rec`, if they are to have it.
+    pub request_rec: Option<NonZeroUsize>,
 }
 
 /// Calls the functions; the link gets what each returns. The calling thread is not attached.
@@ -55,7 +58,7 @@ where
         let mut environ = Some(ask.environ);
         let mut work = |py: Py<'_>, module: &Bound<'_>| {
             let Some(pairs) = environ.take() else { return error(500) };
-            match call_all(py, &call, module, pairs, ask.https, ask.functions) {
+            match call_all(py, &call, module, pairs, (ask.https, ask.request_rec), ask.functions) {
                 Ok(()) => Outcome::of(End::Complete, 0),
                 Err(raised) => {
                     say_raised(py, &call, raised, "the environ");
@@ -72,12 +75,12 @@ fn call_all<'a, 'py>(
     call: &Arc<Call>,
     module: &Bound<'py>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-    https: bool,
+    (https, request_rec): (bool, Option<NonZeroUsize>),
     functions: &[Function<'_>],
 ) -> Result<()> {
     let streams = call.interpreter.streams();
     let errors = streams.errors(py, &call.output)?;
-    let environ = environ::build_for_functions(py, call, pairs, https, errors.object(py));
+    let environ = environ::build_for_functions(py, call, pairs, https, request_rec, errors.object(py));
     let called = environ.and_then(|environ| {
         for (number, function) in functions.iter().enumerate() {
             let returned = |value: Value<'_>| call.quick(py, "function", |link| link.returned(number, value));

@@ -4,6 +4,7 @@ use super::call::Call;
 use super::objects::Objects;
 use crate::metrics::Arrival;
 use crate::python::{Bound, Owned, Py, Result, thread_number};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// What differs from request to request beside the text entries.
@@ -18,6 +19,8 @@ pub struct Facts {
     pub queued: f64,
     /// When a thread of that process took the request, likewise.
     pub taken: f64,
+    /// Address of httpd's `request_rec`, if the application is to have it.
+    pub request_rec: Option<NonZeroUsize>,
 }
 
 impl Facts {
@@ -57,6 +60,7 @@ pub fn build<'a, 'py>(
         set(&names.queue_start, Bound::float(py, facts.queued)?)?;
         set(&names.daemon_start, Bound::float(py, facts.taken)?)?;
     }
+    set_request_rec(py, &environ, facts.request_rec)?;
     if facts.warm_up {
         environ.dict_set(&Bound::str(py, "mod_wsgi.warmup")?, &Bound::bool(py, true))?;
     }
@@ -69,6 +73,7 @@ pub fn build_for_functions<'a, 'py>(
     call: &Arc<Call>,
     pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     https: bool,
+    request_rec: Option<NonZeroUsize>,
     errors: &Bound<'py>,
 ) -> Result<Bound<'py>> {
     let objects = Objects::of(&call.interpreter);
@@ -79,10 +84,16 @@ pub fn build_for_functions<'a, 'py>(
     }
     drop(keys);
     environ.dict_set(objects.names.errors.get(py), errors)?;
+    set_request_rec(py, &environ, request_rec)?;
     let tls = objects.tls(py, call, https)?;
     environ.dict_set(&Bound::str(py, "mod_ssl.is_https")?, &tls.attr(c"ssl_is_https")?)?;
     environ.dict_set(&Bound::str(py, "mod_ssl.var_lookup")?, &tls.attr(c"ssl_var_lookup")?)?;
     Ok(environ)
+}
+
+fn set_request_rec(py: Py<'_>, environ: &Bound<'_>, address: Option<NonZeroUsize>) -> Result<()> {
+    let Some(address) = address else { return Ok(()) };
+    environ.dict_set(&Bound::str(py, "apache.request_rec")?, &Bound::capsule(py, address)?)
 }
 
 /// CONTENT_LENGTH, if it is a number.

@@ -69,7 +69,14 @@ pub fn warm_up(
     let output = Output::new(script.path, log);
     let call = Call::new(interpreter.clone(), None, Box::new(Nobody(status.clone())), output.clone(), None);
     let pairs = request.environ.iter().map(|(name, value)| (&name[..], &value[..]));
-    let facts = Facts { https: request.https, received: now(), warm_up: true, queued: 0.0, taken: 0.0 };
+    let facts = Facts {
+        https: request.https,
+        received: now(),
+        warm_up: true,
+        queued: 0.0,
+        taken: 0.0,
+        request_rec: None,
+    };
     let outcome = Output::current_while(Some(output), || {
         let outcome = run(py, &call, script, module, pairs, &facts, false);
         call.output.flush();

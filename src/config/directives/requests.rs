@@ -2,7 +2,7 @@
 
 use super::values::{flag, set, set_flag};
 use crate::apache::command::Arguments::{One, Raw};
-use crate::apache::command::Context::{FileInfo, Global};
+use crate::apache::command::Context::{Directory, FileInfo, Global};
 use crate::config::dir::MapHead;
 use crate::config::proxies;
 use crate::config::table::{Directive, Setter};
@@ -32,6 +32,19 @@ pub const ALL: &[Directive] = &[
         doc: "On: `HTTP_AUTHORIZATION` is in the environ, for applications that check passwords or tokens \
               themselves.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.pass_authorization)),
+    },
+    Directive {
+        name: c"WSGIPassApacheRequest",
+        arguments: One,
+        context: Directory,
+        syntax: "On|Off",
+        default: "Off",
+        help: c"On: applications in embedded mode get Apache's request_rec",
+        doc: "On: `environ['apache.request_rec']` is a PyCapsule without a name that holds the address of Apache's `request_rec`, for \
+              extension modules that call Apache's C functions. The environ of WSGIAccessScript and its kind has it too. \
+              The address is valid until the request ends. It has no effect on applications in process groups, which run in \
+              other processes.",
+        set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.pass_apache_request)),
     },
     Directive {
         name: c"WSGIChunkedRequest",

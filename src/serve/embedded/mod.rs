@@ -57,6 +57,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         received: r.received(),
         own_pages: !r.has_error_document(503),
         error_details: config.error_details == Some(true),
+        request_rec: scripts::request_rec(r),
     };
     os::delete_states_at_thread_end();
     let outcome = (engine.serve)(request);

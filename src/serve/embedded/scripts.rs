@@ -60,6 +60,7 @@ pub fn call<'r>(
             environ: Slice::of(environ.entries()),
             https: environ.https(),
             functions: Slice::of(&told),
+            request_rec: request_rec(r),
         })
     });
     if os::is_copy() {
@@ -70,6 +71,11 @@ pub fn call<'r>(
         return Ok(context.returned);
     }
     Err(Status(500))
+}
+
+/// The address that extension modules get of the request (WSGIPassApacheRequest); 0: they do not get it.
+pub fn request_rec(r: Request<'_>) -> usize {
+    if r.dir_config().pass_apache_request == Some(true) { r.raw().expose_provenance() } else { 0 }
 }
 
 /// A script file as it is now.
