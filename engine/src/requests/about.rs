@@ -69,7 +69,7 @@ mod tests {
             (b"QUERY_STRING", b"token=1"),
             (b"REQUEST_METHOD", b"GET"),
             (b"SCRIPT_NAME", b"/app"),
-            (b"PATH_INFO", b"/x\n"),
+            (b"PATH_INFO", b"/x"),
         ];
         let about = About::of(pairs.into_iter(), true);
         assert_eq!(about.title(), "GET /app/x");
