@@ -1,7 +1,7 @@
 //! A request of httpd's, as the relay sees it.
 
 use super::ahead::Ahead;
-use super::relay::Client;
+use super::relay::{Block, Client};
 use crate::apache::client::Taken;
 use crate::apache::{Status, log};
 use crate::config::RequestExt;
@@ -85,7 +85,7 @@ impl Client for Visitor<'_, '_> {
         self.context.answer.copy(block);
     }
 
-    fn append(&mut self, block: Vec<u8>) {
+    fn append(&mut self, block: Block) {
         self.context.answer.refer(block);
     }
 

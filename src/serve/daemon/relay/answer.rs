@@ -1,5 +1,6 @@
 //! The answer behind its head: its bytes, the files it is made of, and when the client gets it.
 
+use super::block::Block;
 use super::{BLOCK, Client, Relay, malformed, unreadable};
 use std::io;
 use std::time::Instant;
@@ -27,9 +28,9 @@ impl<C: Client> Relay<'_, C> {
                 self.client.copy(part);
                 left -= part.len();
             } else {
-                let mut block = vec![0; left.min(BLOCK)];
-                self.conn.stream.block(&mut block)?;
-                left -= block.len();
+                let mut block = Block::new(left.min(BLOCK));
+                self.conn.stream.block(block.bytes_mut())?;
+                left -= block.as_ref().len();
                 self.client.append(block);
             }
             if self.client.held() >= self.limit() && !self.make_room()? {

@@ -1,5 +1,6 @@
 //! What the relay asks of the request that it relays: the client's side of it.
 
+use super::block::Block;
 use crate::apache::Status;
 use crate::apache::client::Taken;
 use std::fs::File;
@@ -48,7 +49,7 @@ pub trait Client {
     /// Adds a copy of bytes to the answer.
     fn copy(&mut self, block: &[u8]);
     /// Adds a block to the answer, which is not copied.
-    fn append(&mut self, block: Vec<u8>);
+    fn append(&mut self, block: Block);
     /// Adds a part of a regular file to the answer.
     fn append_file(&mut self, file: File, offset: i64, len: i64) -> io::Result<()>;
     /// Bytes that were added and not passed on.

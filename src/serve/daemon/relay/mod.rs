@@ -1,12 +1,14 @@
 //! Relays one request on one connection: does what the worker asks for, until END.
 
 mod answer;
+mod block;
 mod body;
 mod client;
 mod head;
 mod lost;
 mod slow;
 
+pub use block::Block;
 pub use client::Client;
 
 use super::eager::is_alone;

@@ -2,7 +2,7 @@
 
 use crate::apache::Status;
 use crate::apache::client::Taken;
-use crate::serve::daemon::relay::Client;
+use crate::serve::daemon::relay::{Block, Client};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -131,8 +131,8 @@ impl Client for Visitor {
         self.held.extend_from_slice(block);
     }
 
-    fn append(&mut self, block: Vec<u8>) {
-        self.held.extend(block);
+    fn append(&mut self, block: Block) {
+        self.held.extend_from_slice(block.as_ref());
     }
 
     fn append_file(&mut self, file: File, offset: i64, len: i64) -> io::Result<()> {
