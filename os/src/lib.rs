@@ -19,7 +19,7 @@ mod users;
 mod wait;
 
 pub use apart::fork_apart;
-pub use clock::{epoch, monotonic, thread_times};
+pub use clock::{epoch, monotonic};
 pub use event::{Event, wake};
 pub use locks::LockFile;
 pub use memory::{Mapping, empty_memory, file_system, memory, opened_anew, unmap, whole};

@@ -71,6 +71,14 @@ impl Alias {
         }
     }
 
+    /// Makes a script that is loaded when a process of this group starts, into this interpreter.
+    pub(super) fn import(script: Vec<u8>, process_group: &[u8], application_group: &[u8]) -> Self {
+        let mut import = Self::new(Url::Nothing, script, Kind::Import);
+        import.process_group = Some(process_group.to_vec());
+        import.application_group = Some(application_group.to_vec());
+        import
+    }
+
     /// Takes an option in; false if there is none of that name.
     pub(super) fn option(&mut self, setting: &Setting) -> Result<bool, String> {
         let value = || setting.value.clone();

@@ -1,6 +1,6 @@
 //! WSGIImportScript: a script that is loaded when a process starts.
 
-use super::alias::{Alias, Kind, Url};
+use super::alias::Alias;
 use super::daemon;
 use super::table::Place;
 use super::words::Words;
@@ -35,9 +35,7 @@ pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     // Of the tokens only %{GLOBAL} is understood here: there is no request.
     daemon::require(place, &process)?;
     let script = place.httpd.absolute(&script).unwrap_or(script);
-    let mut import = Alias::new(Url::Nothing, script, Kind::Import);
-    import.process_group = Some(process);
-    import.application_group = Some(application);
+    let import = Alias::import(script, &process, &application);
     place.server.aliases.push(std::sync::Arc::new(import));
     Ok(())
 }

@@ -50,7 +50,7 @@ pub fn hook(thing: &str, place: &mut ScriptPlace<'_>, line: &[u8]) -> Result<Arc
     place.is_asked = true;
     let group = &script.application_group;
     if group == b"%{GLOBAL}" || !group.starts_with(b"%{") {
-        place.imports.push(import(&script.path, b"%{GLOBAL}", group));
+        place.imports.push(Alias::import(script.path.clone(), b"%{GLOBAL}", group));
     }
     Ok(Arc::new(script))
 }
@@ -78,7 +78,7 @@ pub fn handler(place: &mut ScriptPlace<'_>, section: &mut DirConfig, line: &[u8]
         }
     }
     if let Some((process, application)) = handler.fixed_groups() {
-        place.imports.push(import(&handler.target, process, application));
+        place.imports.push(Alias::import(handler.target.clone(), process, application));
     }
     let others = section.handlers.iter().flat_map(|handlers| handlers.iter());
     let others = others.filter(|(other, _)| **other != *name).cloned();
@@ -91,11 +91,4 @@ pub fn overlaid(outer: Option<&Handlers>, inner: Option<&Handlers>) -> Option<Ha
     let (Some(outer), Some(inner)) = (outer, inner) else { return inner.or(outer).cloned() };
     let hidden = |name: &Name| inner.iter().any(|(other, _)| other == name);
     Some(outer.iter().filter(|(name, _)| !hidden(name)).chain(inner.iter()).cloned().collect())
-}
-
-fn import(path: &[u8], process: &[u8], application: &[u8]) -> Alias {
-    let mut import = Alias::new(Url::Nothing, path.to_vec(), Kind::Import);
-    import.process_group = Some(process.to_vec());
-    import.application_group = Some(application.to_vec());
-    import
 }

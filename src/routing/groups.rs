@@ -60,10 +60,7 @@ impl<'r> Route<'r> {
 
     /// That script as it is now.
     pub fn stamp(&self, r: Request<'r>) -> Stamp {
-        let of_handler = |path: &[u8]| {
-            std::fs::metadata(OsStr::from_bytes(path)).map_or(Stamp::UNKNOWN, |data| (&data).into())
-        };
-        self.handler_script.map_or_else(|| r.stamp(), of_handler)
+        self.handler_script.map_or_else(|| r.stamp(), stamp)
     }
 
     /// What WSGIDispatchScript says instead; tokens are expanded as in the configuration.
@@ -80,6 +77,11 @@ impl<'r> Route<'r> {
             Redirection::Callable => self.callable = callable(r, Some(name)),
         }
     }
+}
+
+/// A file as it is now.
+pub fn stamp(path: &[u8]) -> Stamp {
+    std::fs::metadata(OsStr::from_bytes(path)).map_or(Stamp::UNKNOWN, |data| (&data).into())
 }
 
 /// What of a route a script may choose.

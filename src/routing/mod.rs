@@ -7,7 +7,7 @@ mod groups;
 mod proxies;
 
 pub use environ::Environ;
-pub use groups::{Redirection, Route, hook_group, is_known};
+pub use groups::{Redirection, Route, hook_group, is_known, stamp};
 
 use crate::apache::{Request, Status, hook};
 use crate::config::ServerExt;

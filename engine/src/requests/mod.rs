@@ -3,12 +3,12 @@
 
 mod about;
 mod active;
-mod counted;
 mod link;
-mod measured;
+mod observed;
+mod tally;
 
 pub use about::About;
 pub use active::{ActiveRequest, Interrupt, Running};
-pub use counted::{Counted, Counts};
 pub use link::{Block, Link};
-pub use measured::Measured;
+pub use observed::Observed;
+pub use tally::Tally;

@@ -3,11 +3,11 @@
 use super::call::Call;
 use super::environ;
 use super::failed::error;
-use super::serve::{EndOf, with_module};
+use super::serve::{EndOf, interpreter, with_module};
 use crate::python::{Bound, BuiltinType, Py, Raised, Result};
 use crate::requests::Link;
 use crate::runtime::{Log, Output, RequestLog, gate};
-use crate::startup::{self, Script, Seen};
+use crate::startup::{self, Script};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use wire::abi::{End, Function, Outcome, Value, ValueKind};
@@ -39,16 +39,7 @@ where
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
-    let interpreter = loop {
-        match app.serving() {
-            Some(serving) => break serving.interpreter.clone(),
-            None => {
-                if startup::start(&app, Seen::NOTHING, script.stamp, Some(&log)).is_err() {
-                    return error(500);
-                }
-            }
-        }
-    };
+    let Ok(interpreter) = interpreter(&app, script, &log) else { return error(500) };
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
     let output = Output::new(script.path, log.clone());

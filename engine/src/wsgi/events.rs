@@ -4,8 +4,9 @@
 use super::call::Call;
 use super::watched::{Subscribers, Watched};
 use crate::python::{Bound, Py, Raised, Result};
-use crate::requests::{Counted, Counts};
+use crate::requests::{Observed, Tally};
 use crate::runtime::is_copy;
+use os::Usage;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ pub fn started<'py>(
     event.set("request_environ", environ)?;
     event.take("application_start", environ, "mod_wsgi.application_start")?;
     event.set("request_data", &call.data(py)?)?;
-    let counts = Arc::<Counts>::default();
+    let counts = Arc::<Tally>::default();
     if !call.was_loaded_again() {
         counts.waited(call.begun());
     }
@@ -89,11 +90,11 @@ pub fn started<'py>(
         subscribers: subscribers.clone(),
         first,
         started: started.map_or(Ok(0.0), |started| started.as_float())?,
-        cpu: os::thread_times(),
+        cpu: Usage::of_thread(),
         counts: counts.clone(),
     };
     call.watched.set(py, Some(watched));
-    call.replace_link(|link| Box::new(Counted { link, counts }));
+    call.replace_link(|link| Box::new(Observed::new(link, counts)));
     subscribers.publish(py, "request_started", &event)?;
     let chosen = event.dict_get(&Bound::interned(py, b"application_object")?)?;
     Ok(chosen.unwrap_or_else(|| application.clone()))
@@ -168,8 +169,8 @@ fn publish_finished(py: Py<'_>, call: &Call) -> Result<()> {
     event.set_int("output_length", counts.output.bytes())?;
     event.set_int("output_writes", counts.output.times())?;
     let now = os::epoch();
-    let [user, system] = os::thread_times();
-    let (user, system) = (user - cpu[0], system - cpu[1]);
+    let (user, system) = Usage::of_thread().since(cpu);
+    let (user, system) = (user as f64 / 1e6, system as f64 / 1e6);
     event.set_float("cpu_user_time", user)?;
     event.set_float("cpu_system_time", system)?;
     event.set_float("cpu_time", user + system)?;

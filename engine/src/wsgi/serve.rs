@@ -8,8 +8,8 @@ use super::run::run;
 use crate::host::{self, Renewed};
 use crate::metrics;
 use crate::python::{Bound, Py, forget_interrupt, modules};
-use crate::requests::{About, ActiveRequest, Link, Measured};
-use crate::runtime::{self, Log, Output, RequestLog, gate, is_copy, leave_copy};
+use crate::requests::{About, ActiveRequest, Link, Observed};
+use crate::runtime::{self, Interpreter, Log, Output, RequestLog, gate, is_copy, leave_copy};
 use crate::startup::{self, App, Refusal, Script, Seen};
 use crate::telemetry;
 use std::sync::Arc;
@@ -46,21 +46,15 @@ where
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
-    let interpreter = loop {
-        match app.serving() {
-            Some(serving) => break serving.interpreter.clone(),
-            None => {
-                if let Err(refusal) = startup::start(&app, Seen::NOTHING, script.stamp, Some(&log)) {
-                    return refuse(&refusal, &app, request.pages, link);
-                }
-            }
-        }
+    let interpreter = match interpreter(&app, script, &log) {
+        Ok(interpreter) => interpreter,
+        Err(refusal) => return refuse(&refusal, &app, request.pages, link),
     };
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
     let recorder = metrics::record(|| request.facts.arrival());
     let link = match &recorder {
-        Some(recorder) => Box::new(Measured::new(link, recorder.live.clone())),
+        Some(recorder) => Box::new(Observed::new(link, recorder.live.clone())),
         None => link,
     };
     let output = Output::new(script.path, log.clone());
@@ -98,6 +92,20 @@ where
         }
     }
     outcome
+}
+
+/// The interpreter that an application serves in. One that does not serve is started.
+pub(super) fn interpreter(
+    app: &Arc<App>,
+    script: &Script<'_>,
+    log: &Arc<RequestLog>,
+) -> Result<Arc<Interpreter>, Refusal> {
+    loop {
+        if let Some(serving) = app.serving() {
+            return Ok(serving.interpreter.clone());
+        }
+        startup::start(app, Seen::NOTHING, script.stamp, Some(log))?;
+    }
 }
 
 /// Does the work with the module of an application that serves, or would but for a change of its script.

@@ -1,7 +1,8 @@
 //! Who subscribed to events of requests, and what is known of a request because of them.
 
 use crate::python::{Bound, Owned, Py, Result};
-use crate::requests::Counts;
+use crate::requests::Tally;
+use os::Usage;
 use std::sync::Arc;
 
 /// Who subscribed in an interpreter, and how they are called.
@@ -37,8 +38,8 @@ pub struct Watched {
     pub first: Owned,
     /// `application_start`
     pub started: f64,
-    /// User and system time of the thread at that moment, in seconds.
-    pub cpu: [f64; 2],
+    /// What the thread had used at that moment.
+    pub cpu: Usage,
     /// What it does from then on.
-    pub counts: Arc<Counts>,
+    pub counts: Arc<Tally>,
 }

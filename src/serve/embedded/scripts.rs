@@ -3,12 +3,10 @@
 use super::{abi, engine, os, signals};
 use crate::apache::{Request, Status};
 use crate::config::RequestExt;
-use crate::routing::Environ;
+use crate::routing::{Environ, stamp};
 use crate::serve::context::{RequestContext, Returned};
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
+use wire::Slice;
 use wire::abi::{self as table, End};
-use wire::{Slice, Stamp};
 
 /// A function to call.
 pub struct Function<'a> {
@@ -76,9 +74,4 @@ pub fn call<'r>(
 /// The address that extension modules get of the request (WSGIPassApacheRequest); 0: they do not get it.
 pub fn request_rec(r: Request<'_>) -> usize {
     if r.dir_config().pass_apache_request == Some(true) { r.raw().expose_provenance() } else { 0 }
-}
-
-/// A script file as it is now.
-pub fn stamp(script: &[u8]) -> Stamp {
-    std::fs::metadata(OsStr::from_bytes(script)).map_or(Stamp::UNKNOWN, |data| (&data).into())
 }
