@@ -2,6 +2,7 @@
 
 mod kept;
 
+use super::block::Block;
 use crate::apache::Request;
 use crate::apache::body::Body;
 use crate::serve::context::RequestContext;
@@ -15,7 +16,7 @@ const AT_ONCE: usize = 64 << 10;
 /// The beginning of a body, which may be all of it.
 pub struct Ahead<'r> {
     /// What goes along with the request. `None`: nothing was read.
-    first: Option<Vec<u8>>,
+    first: Option<Block>,
     /// What was read behind that.
     rest: Kept<'r>,
     /// How much of the rest a process has asked for.
@@ -81,33 +82,33 @@ impl<'r> Ahead<'r> {
         let Some(Amount { first, most }) = amount(r, size as usize) else { return Ok(ahead) };
         let body = &mut context.body;
         if most == 0 {
-            ahead.first = Some(Vec::new());
+            ahead.first = Some(Block::new(0));
             ahead.state = State::End;
             return Ok(ahead);
         }
-        let mut block = vec![0; first];
-        let (mut count, mut state) = fill(body, &mut block);
-        if state == State::More && block.len() < most.min(AT_ONCE) {
-            block.resize(most.min(AT_ONCE), 0);
+        let mut block = Block::new(first);
+        let (mut count, mut state) = fill(body, block.bytes_mut());
+        if state == State::More && first < most.min(AT_ONCE) {
+            block.resize(most.min(AT_ONCE));
             let more;
-            (more, state) = fill(body, &mut block[count..]);
+            (more, state) = fill(body, &mut block.bytes_mut()[count..]);
             count += more;
         }
         ahead.state = state;
-        block.truncate(count);
+        block.resize(count);
         let mut left = most - count;
         ahead.first = Some(block);
         while ahead.state == State::More && left > 0 {
-            let mut block = vec![0; left.min(AT_ONCE)];
-            let (count, state) = fill(body, &mut block);
-            ahead.rest.put(body, &block[..count]);
+            let mut block = Block::new(left.min(AT_ONCE));
+            let (count, state) = fill(body, block.bytes_mut());
+            ahead.rest.put(body, &block.as_ref()[..count]);
             (left, ahead.state) = (left - count, state);
         }
         if ahead.state == State::Failed(ReadError::Disconnected) { Err(Gone) } else { Ok(ahead) }
     }
 
     /// What goes along with the request, if anything. Nothing of the rest has been asked for then.
-    pub fn first(&mut self) -> Option<(Vec<u8>, State)> {
+    pub fn first(&mut self) -> Option<(Block, State)> {
         let state = if self.rest.is_empty() { self.state } else { State::More };
         Some((self.first.take()?, state))
     }

@@ -1,7 +1,8 @@
 //! A request of httpd's, as the relay sees it.
 
 use super::ahead::Ahead;
-use super::relay::{Block, Client};
+use super::block::Block;
+use super::relay::Client;
 use crate::apache::client::Taken;
 use crate::apache::{Status, log};
 use crate::config::RequestExt;

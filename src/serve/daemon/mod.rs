@@ -6,6 +6,8 @@
 #![deny(unsafe_code)]
 
 mod ahead;
+mod asked;
+mod block;
 mod client;
 mod closing;
 mod eager;
@@ -26,13 +28,14 @@ use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;
 use ahead::Ahead;
+use asked::Asked;
 use client::Visitor;
 use pool::{Problem, Tries};
 use relay::{Relay, Relayed};
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 use wire::abi::ReadError;
-use wire::{frame, message as msg, request};
+use wire::{message as msg, request};
 
 /// Serves a request in a process of its group.
 pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
@@ -78,14 +81,10 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         group: &route.application_group,
         callable: &route.callable,
     };
-    let mut out = Vec::with_capacity(4096);
     let chroot = live.group.chroot.as_deref();
-    head.put(&mut out, environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value))));
-    if let Some((bytes, state)) = &first {
-        frame::put(&mut out, frame::Kind::Body, state.flag(), bytes);
-    }
-    drop(first);
-    dispatch(&mut context, &mut ahead, live, out, reading)
+    let pairs = environ.pairs().map(|(name, value)| (name, in_chroot(chroot, name, value)));
+    let asked = Asked::new(&head, pairs, first);
+    dispatch(&mut context, &mut ahead, live, asked, reading)
 }
 
 /// Gives the request to one process after another until one has called the application. `reading`: the time that the client
@@ -94,7 +93,7 @@ fn dispatch<'r>(
     context: &mut RequestContext<'r>,
     ahead: &mut Ahead<'r>,
     live: &'static ProcessGroup,
-    mut request: Vec<u8>,
+    mut request: Asked,
     reading: Duration,
 ) -> Status {
     let r = context.request;
@@ -108,7 +107,7 @@ fn dispatch<'r>(
     let mut tries = Tries::new(until, live.processes());
     while let Some(as_it_is) = tries.next(Instant::now()) {
         if as_it_is {
-            request::without_reload_check(&mut request);
+            request.as_it_is();
         }
         let pool = pool::of(live);
         let conn = match pool.take(live, patience, queue_until) {

@@ -78,14 +78,14 @@ impl Stream {
         self.source.patience
     }
 
-    /// Sends all of it.
-    pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        os::send_all(self.fd(), &mut [IoSlice::new(bytes)])
+    /// Sends all of it, the one part behind the other.
+    pub fn send(&self, parts: [&[u8]; 2]) -> io::Result<()> {
+        os::send_all(self.fd(), &mut parts.map(IoSlice::new))
     }
 
     /// Sends a frame's header and its payload.
     pub fn send_frame(&self, header: Header, payload: &[u8]) -> io::Result<()> {
-        os::send_all(self.fd(), &mut [IoSlice::new(&header.bytes()), IoSlice::new(payload)])
+        self.send([&header.bytes(), payload])
     }
 
     /// Nothing is left that has been received.

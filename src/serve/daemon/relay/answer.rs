@@ -1,7 +1,7 @@
 //! The answer behind its head: its bytes, the files it is made of, and when the client gets it.
 
-use super::block::Block;
 use super::{BLOCK, Client, Relay, malformed, unreadable};
+use crate::serve::daemon::block::Block;
 use std::io;
 use std::time::Instant;
 use wire::abi::COPY_LIMIT;

@@ -1,6 +1,7 @@
 //! The body of the request, as the application asks for it.
 
 use super::{BLOCK, Client, Relay, unreadable};
+use crate::serve::daemon::block::Block;
 use std::io;
 use std::time::Duration;
 use wire::frame::{self, Header, Kind};
@@ -13,10 +14,10 @@ impl<C: Client> Relay<'_, C> {
         if !self.client.has_body() && !self.await_body()? {
             return Ok(false);
         }
-        let mut bytes = vec![0; want.clamp(1, BLOCK)];
-        let (count, state) = self.client.read(&mut bytes);
+        let mut block = Block::new(want.clamp(1, BLOCK));
+        let (count, state) = self.client.read(block.bytes_mut());
         let header = Header { kind: Kind::Body, flag: state.flag(), len: count };
-        self.conn.stream.send_frame(header, &bytes[..count])?;
+        self.conn.stream.send_frame(header, &block.as_ref()[..count])?;
         Ok(true)
     }
 

@@ -1,8 +1,8 @@
 //! What the relay asks of the request that it relays: the client's side of it.
 
-use super::block::Block;
 use crate::apache::Status;
 use crate::apache::client::Taken;
+use crate::serve::daemon::block::Block;
 use std::fs::File;
 use std::io;
 use std::os::fd::RawFd;

@@ -1,16 +1,15 @@
 //! Relays one request on one connection: does what the worker asks for, until END.
 
 mod answer;
-mod block;
 mod body;
 mod client;
 mod head;
 mod lost;
 mod slow;
 
-pub use block::Block;
 pub use client::Client;
 
+use super::asked::Asked;
 use super::eager::is_alone;
 use super::pool::{Conn, Pool};
 use super::stop::Using;
@@ -89,7 +88,7 @@ impl<'e, C: Client> Relay<'e, C> {
     }
 
     /// Sends the request's frames, and does what it is told until the end.
-    pub fn run(mut self, request: &mut Vec<u8>) -> Relayed {
+    pub fn run(mut self, request: &mut Asked) -> Relayed {
         let timeout = self.live.group.response_socket_timeout;
         let before =
             (timeout > 0).then(|| self.client.set_timeout(Duration::from_secs(timeout.into()))).flatten();
@@ -109,15 +108,15 @@ impl<'e, C: Client> Relay<'e, C> {
     }
 
     /// Sends the request's frames; something has come when this is done.
-    fn ask(&mut self, request: &[u8], using: &Using) -> io::Result<()> {
-        self.conn.stream.send(request)?;
+    fn ask(&mut self, request: &Asked, using: &Using) -> io::Result<()> {
+        self.conn.stream.send(request.parts())?;
         let is_alone = is_alone(self.live, using, self.conn.claimed());
         self.pool.eager.await_answer(is_alone, &mut self.conn.stream)
     }
 
     /// Does what the process asks for; the request goes as soon as no other process may get it. `None`: the client has gone, or
     /// gets no body.
-    fn converse(&mut self, request: &mut Vec<u8>) -> io::Result<Option<Outcome>> {
+    fn converse(&mut self, request: &mut Asked) -> io::Result<Option<Outcome>> {
         loop {
             self.refuse_stray_files()?;
             if !self.flush_in_time() || !self.attend_client()? {
@@ -126,7 +125,7 @@ impl<'e, C: Client> Relay<'e, C> {
             let header = self.conn.stream.header()?.ok_or(io::ErrorKind::UnexpectedEof)?;
             if !self.touched && !matches!(header.kind, Kind::Log | Kind::End) {
                 self.touched = true;
-                *request = Vec::new();
+                request.forget();
             }
             match header.kind {
                 Kind::Head => self.head(header.len)?,

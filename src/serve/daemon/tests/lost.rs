@@ -113,7 +113,7 @@ fn a_worker_that_says_nothing() {
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| group.accept(0));
         let conn = group.pool.take(group.live, Duration::from_millis(50), None).unwrap();
-        let relayed = Relay::new(&mut visitor, &group.pool, group.live, conn).run(&mut request(1));
+        let relayed = Relay::new(&mut visitor, &group.pool, group.live, conn).run(&mut request(1)[..].into());
         // The application has not been called; but it may be, any time.
         assert!(matches!(relayed, Relayed::Done(Status(504))));
         let mut peer = worker.join().unwrap();

@@ -103,7 +103,7 @@ impl Group {
         std::thread::scope(|scope| {
             scope.spawn(|| script(self.accept(0)));
             let conn = self.take();
-            Relay::new(visitor, &self.pool, self.live, conn).run(&mut request.to_vec())
+            Relay::new(visitor, &self.pool, self.live, conn).run(&mut request.into())
         })
     }
 }

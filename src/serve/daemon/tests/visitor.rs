@@ -2,7 +2,8 @@
 
 use crate::apache::Status;
 use crate::apache::client::Taken;
-use crate::serve::daemon::relay::{Block, Client};
+use crate::serve::daemon::block::Block;
+use crate::serve::daemon::relay::Client;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
