@@ -1,21 +1,33 @@
 """What the engine calls in each interpreter (`Interpreter::ask`), and classes that it needs."""
 
+from . import _collector, _ending, _imports, _report
 from ._attempt import begin_attempt, cancel_dump, end_attempt, examine, has_extensions, own_files, packages, roll_back
-from ._collector import garbage_collector
-from ._ending import end
 from ._events import event_callbacks, publish
 from ._exceptions import ClientDisconnected, RequestTimeout
 from ._files import FileWrapper
-from ._imports import interrupt, stuck_imports
 from ._prepare import prepare
-from ._report import describe, frame_lines
 from ._script import compile_script, execute_script
 from ._threads import current_frames, import_waits, threads
 from ._tracebacks import format_exception
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = [
     "ClientDisconnected", "FileWrapper", "RequestTimeout", "begin_attempt", "cancel_dump", "compile_script",
-    "current_frames", "describe", "end", "end_attempt", "event_callbacks", "examine", "execute_script",
-    "format_exception", "frame_lines", "garbage_collector", "has_extensions", "import_waits", "interrupt", "own_files",
-    "packages", "prepare", "publish", "roll_back", "stuck_imports", "threads",
+    "current_frames", "end_attempt", "event_callbacks", "examine", "execute_script", "format_exception",
+    "has_extensions", "import_waits", "own_files", "packages", "prepare", "publish", "roll_back", "threads",
 ]  # fmt: skip
+
+# Functions that no start calls which succeeds at once: their modules are run, and compiled, when one is called first.
+LATER = {
+    "describe": _report, "end": _ending, "frame_lines": _report, "garbage_collector": _collector,
+    "interrupt": _imports, "stuck_imports": _imports,
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> "Any":
+    if name in LATER:
+        return getattr(LATER[name], name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,11 @@
 """Requests that wait for a blocked import: found, and interrupted. See _threads.py for what this must not do."""
 
 import sys
-from time import monotonic, sleep
+from time import monotonic
 
 from . import _native as native
 from ._exceptions import ImportDeadlock
-from ._threads import blocking, bootstrap, current_frame, import_waits, threads
+from ._threads import blocking, bootstrap, current_frame, import_waits, sleep, threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ The engine runs this module before all others, and calls load().
 """
 
 import _thread
+import builtins
 import sys
 from _frozen_importlib import ModuleSpec, module_from_spec  # importlib.util has more to import
 from types import ModuleType
@@ -52,6 +53,8 @@ class Lazy(ModuleType):
             with self._loading:
                 if not self._is_loaded:
                     self._is_loaded = True
+                    # An application may have put an __import__ of its own there, which may wait.
+                    vars(self)["__builtins__"] = BUILTINS
                     LOADER.exec_module(self)
             if name in vars(self):
                 return vars(self)[name]
@@ -59,24 +62,25 @@ class Lazy(ModuleType):
 
 
 LOADER: "Any" = Loader()
+BUILTINS = vars(builtins).copy()
 
 
 def load(loader: ModuleType, names: list[str], lazy: list[str]) -> ModuleType:
     """Runs the modules of these names, which stand in an order in which each needs only those before it, and the package
     itself. Answers the one whose functions the engine calls, which is the last. `loader` is this module. The `lazy` ones
-    are run when they are used."""
+    are run when something of them is used."""
     package = module = add(PACKAGE)
     introduce("_native", native_module())
     describe(loader)
     sys.modules[loader.__name__] = loader
     introduce("_loader", loader)
+    for name in lazy:
+        add_lazily(name)
     for name in names:
         module = add(f"{PACKAGE}.{name}")
         LOADER.exec_module(module)
         introduce(name, module)
     LOADER.exec_module(package)
-    for name in lazy:
-        add_lazily(name)
     return module
 
 

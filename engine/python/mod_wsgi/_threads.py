@@ -1,7 +1,8 @@
 """What is known of the threads of an interpreter: where they stand, and which imports they wait for.
 
 The engine calls this from the watchdog's thread, maybe while imports hang: nothing here, in _report.py and in _imports.py
-imports anything when it is called, nor takes a lock that an application's thread can keep.
+imports anything when it is called, nor takes a lock that an application's thread can keep. The two are run at their first
+call, and import only what is there by then.
 """
 
 import _frozen_importlib
@@ -9,6 +10,7 @@ import _weakref
 import gc
 import sys
 import threading
+from time import sleep as sleep  # for _imports.py, before an application can put another one there
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -32,19 +32,19 @@ static MODULES: [Module; 25] = modules![
     "_prepare",
     "_script",
     "_attempt",
-    "_ending",
     "_threads",
-    "_report",
-    "_imports",
-    "_collector",
     "_engine",
     "__init__",
+    "_collector",
+    "_ending",
+    "_imports",
+    "_report",
     "_logging",
     "django",
 ];
 
-/// Modules that most applications do not use.
-const LAZY: usize = 2;
+/// Modules that most starts do not use.
+const LAZY: usize = 6;
 
 /// A module of the package, compiled by the first interpreter for all of them: compiling takes longer than making an
 /// interpreter.

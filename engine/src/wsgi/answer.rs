@@ -127,6 +127,14 @@ impl Answer {
         self.headers.push(entry);
     }
 
+    /// How much of a block of so many bytes Content-Length allows: that much is sent.
+    fn allow(&mut self, len: usize) -> usize {
+        let Some(rest) = &mut self.remaining else { return len };
+        let allowed = (len as u64).min(*rest);
+        *rest -= allowed;
+        allowed as usize
+    }
+
     /// Fewer bytes came than Content-Length promised. Answers without a body may tell its length (RFC 9110, 8.6).
     pub fn is_short(&self) -> bool {
         ![204, 205, 304].contains(&self.status) && self.remaining.is_some_and(|rest| rest > 0)
@@ -185,13 +193,16 @@ impl Call {
         if bytes.is_empty() {
             return Ok(false);
         }
-        self.commit(py)?;
-        let mut bytes = bytes;
-        if let Some(rest) = &mut self.answer.borrow(py).remaining {
-            let allowed = (bytes.len() as u64).min(*rest);
-            *rest -= allowed;
-            bytes = &bytes[..allowed as usize];
-        }
+        let allowed = loop {
+            {
+                let mut answer = self.answer.borrow(py);
+                if answer.committed {
+                    break answer.allow(bytes.len());
+                }
+            }
+            self.commit(py)?;
+        };
+        let bytes = &bytes[..allowed];
         if bytes.is_empty() {
             return Ok(true);
         }
@@ -215,7 +226,9 @@ impl Call {
         let there = self.blocking(py, "write", |link| link.flush())?;
         // Blocks that have just been sent are let go now, while we are attached anyway.
         self.interpreter.release_pending(py);
-        self.gone.set(py, !there);
+        if !there {
+            self.gone.set(py, true);
+        }
         Ok(there)
     }
 

@@ -11,6 +11,8 @@ use wire::abi::ReadError;
 const CHUNK: usize = 64 * 1024;
 /// Largest object that is made before its bytes have come.
 const IN_PLACE: usize = 1 << 20;
+/// Bytes asked for where the end is expected.
+const LITTLE: usize = 1024;
 /// Bytes read ahead for lines.
 const LINE_CHUNK: usize = 8 * 1024;
 
@@ -115,7 +117,7 @@ impl Input {
     /// Whether the body has ended; if not, what came is in `data`.
     fn ends_here(&self, py: Py<'_>, state: &mut State, data: &mut Vec<u8>) -> Result<bool> {
         if !state.ended {
-            self.fetch(py, state, data, CHUNK)?;
+            self.fetch(py, state, data, LITTLE)?;
         }
         Ok(state.ended)
     }
