@@ -36,6 +36,8 @@ fn hooks(pool: Pool<'_>) {
     hook::post_config::<startup::registry::Prepare>();
     // Which processes of our own are there to be?
     hook::post_config::<parent::Prepare>();
+    // httpd has made its scoreboard, which they are to see: they start.
+    hook::before_children::<parent::Start>();
     // A child starts: what is the parent's stays with that.
     hook::child_init::<parent::LeaveParent>();
     // Python starts in it.

@@ -1,11 +1,12 @@
 //! In httpd's parent: makes the groups and forks the supervisor when the configuration is complete, forks another if that
 //! dies, and tells all of them when the server stops.
 
-use crate::apache::{self, Pool, Server, hook, log, mpm};
+use crate::apache::{self, Pool, Server, hook, log, mpm, scoreboard};
 use crate::groups::kept::{Kept, KeptSupervisor};
 use crate::{groups, supervisor};
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wire::control::Message;
 use wire::message as msg;
@@ -18,6 +19,9 @@ static SUPERVISORS: Mutex<Vec<(u32, RawFd)>> = Mutex::new(Vec::new());
 
 /// Listening sockets and files of scoreboards, which are mapped, for children to close.
 static SOCKETS: Mutex<Vec<RawFd>> = Mutex::new(Vec::new());
+
+/// A supervisor is to be forked as soon as httpd has made its scoreboard.
+static WAITING: AtomicBool = AtomicBool::new(false);
 
 /// The post-config hook.
 pub struct Prepare;
@@ -45,7 +49,12 @@ impl hook::Configured for Prepare {
             apache::watch_process::<Old>(pool, known.pid);
         }
         if !groups::none() || !kept.supervisors.is_empty() {
-            start(main, &mut kept);
+            // A supervisor that is forked before there is a scoreboard could never show it.
+            if scoreboard::exists() {
+                start(main, &mut kept);
+            } else {
+                WAITING.store(true, Ordering::Relaxed);
+            }
         }
         if let Err(error) = kept.write() {
             log::server_message(
@@ -60,11 +69,30 @@ impl hook::Configured for Prepare {
     }
 }
 
+/// The hook before children start: at the first start of the server it has a scoreboard now.
+pub struct Start;
+
+impl hook::BeforeChildren for Start {
+    fn run() {
+        if WAITING.swap(false, Ordering::Relaxed)
+            && let Some(main) = apache::main_server()
+        {
+            start_and_keep(main, &mut Kept::read());
+        }
+    }
+}
+
 fn remember(kept: &Kept) {
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
     *os::lock(&SUPERVISORS) = all;
     let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]).collect();
     *os::lock(&SOCKETS) = sockets;
+}
+
+fn start_and_keep(main: Server<'static>, kept: &mut Kept) {
+    start(main, kept);
+    let _ = kept.write();
+    remember(kept);
 }
 
 /// Forks a supervisor for the groups of the configuration.
@@ -125,9 +153,7 @@ impl apache::Watched for Current {
             }
             !dead
         });
-        start(main, &mut kept);
-        let _ = kept.write();
-        remember(&kept);
+        start_and_keep(main, &mut kept);
     }
 }
 

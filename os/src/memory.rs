@@ -33,6 +33,20 @@ pub fn empty_memory(name: &CStr, size: usize) -> io::Result<OwnedFd> {
     sealed(name, SealFlag::empty(), |file| file.set_len(size as u64))
 }
 
+/// A file in memory of the size of a `T`, all zeros, and the mapping through which this process alone can write to it: whoever
+/// gets the file can read it, whatever rights he has.
+pub fn shown_memory<T: Shared>(name: &CStr) -> io::Result<(Mapping<T>, OwnedFd)> {
+    let mut mapping = None;
+    // Mappings that are there before the seal may still be written to.
+    let seal = SealFlag::from_bits_retain(libc::F_SEAL_FUTURE_WRITE);
+    let file = sealed(name, seal, |file| {
+        file.set_len(size_of::<T>() as u64)?;
+        mapping = Some(Mapping::new(&*file, size_of::<T>())?);
+        Ok(())
+    })?;
+    Ok((mapping.ok_or(io::ErrorKind::InvalidData)?, file))
+}
+
 /// A file in memory that holds `bytes` and can never change again.
 pub fn memory(name: &CStr, bytes: &[u8]) -> io::Result<OwnedFd> {
     sealed(name, SealFlag::F_SEAL_WRITE, |file| file.write_all(bytes))

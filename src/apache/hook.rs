@@ -61,6 +61,12 @@ pub trait Configured {
     fn run(pool: Pool<'_>, main: Server<'_>) -> Outcome;
 }
 
+/// Runs when httpd has made its scoreboard and is about to start children; not at a graceful restart, where both are there.
+pub trait BeforeChildren {
+    /// Runs once for a configuration, after the hooks for its completion.
+    fn run();
+}
+
 /// Decides about `.htaccess` files before httpd opens them.
 pub trait OpenHtaccess {
     /// To this request there is no such file.
@@ -154,6 +160,17 @@ pub fn post_config<T: Configured>() {
     }
     // SAFETY: a static function; called while hooks are registered.
     unsafe { sys::ap_hook_post_config(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers work for when httpd has made its scoreboard.
+pub fn before_children<T: BeforeChildren>() {
+    extern "C" fn raw<T: BeforeChildren>(_: *mut sys::apr_pool_t, _: sys::ap_scoreboard_e) -> c_int {
+        guard((), T::run);
+        sys::OK as c_int
+    }
+    // SAFETY: a static function; called while hooks are registered. httpd's own function, which makes the scoreboard, is in the
+    // middle.
+    unsafe { sys::ap_hook_pre_mpm(Some(raw::<T>), null(), null(), sys::APR_HOOK_LAST as c_int) }
 }
 
 /// Registers a decision about `.htaccess` files, before those of all other modules.

@@ -42,6 +42,11 @@ pub fn max_processes() -> i32 {
     ask(sys::AP_MPMQ_MAX_DAEMONS as i32)
 }
 
+/// How many processes, and how many threads of each, httpd has room for in its scoreboard.
+pub fn hard_limits() -> (i32, i32) {
+    (ask(sys::AP_MPMQ_HARD_LIMIT_DAEMONS as i32).max(0), ask(sys::AP_MPMQ_HARD_LIMIT_THREADS as i32).max(0))
+}
+
 /// Threads of a process, at least 1.
 pub fn threads() -> i32 {
     ask(sys::AP_MPMQ_MAX_THREADS as i32).max(1)

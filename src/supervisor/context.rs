@@ -3,6 +3,7 @@
 use super::events::{Events, Watched, WorkerId};
 use super::registries::Registries;
 use super::session::Sessions;
+use super::window::Show;
 use crate::apache::Server;
 use crate::groups::ProcessGroup;
 use std::cell::Cell;
@@ -30,6 +31,8 @@ pub struct Context {
     pub registries: Registries,
     /// What processes that have ended may have left behind.
     pub sessions: Sessions,
+    /// What groups with `server-metrics=` see of httpd, if there are any.
+    pub show: Option<Show>,
 }
 
 impl Context {

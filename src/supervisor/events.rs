@@ -32,6 +32,8 @@ pub enum Source {
     Alone,
     /// The time that the end may take is up.
     Over,
+    /// httpd's scoreboard may be shown again.
+    Show,
     /// Something is due in the group of this index.
     Due(usize),
     /// A worker, or a copy of it, has written something.
@@ -49,7 +51,7 @@ impl Source {
     pub fn worker(self) -> Option<WorkerId> {
         match self {
             Self::Output(id) | Self::Bell(id) | Self::Ended(id) | Self::Remains(id, _) => Some(id),
-            Self::Httpd | Self::Channel | Self::Alone | Self::Over | Self::Due(_) => None,
+            Self::Httpd | Self::Channel | Self::Alone | Self::Over | Self::Show | Self::Due(_) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ mod session;
 mod settings;
 mod state;
 mod voice;
+mod window;
 mod work;
 
 use crate::apache::{Server, log, mpm};
@@ -30,6 +31,7 @@ use session::Sessions;
 use std::cell::Cell;
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
+use window::Show;
 use wire::message as msg;
 use work::Supervisor;
 
@@ -54,6 +56,9 @@ pub fn run(
             .map_err(|e| format!("the channel to httpd's parent: {e}"))?;
         let file = crate::process::engine_file();
         let engine = std::fs::File::open(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        let is_shown = groups::all().iter().any(|live| live.group.server_metrics);
+        let show =
+            is_shown.then(Show::new).transpose().map_err(|e| format!("memory for server-metrics=: {e}"))?;
         let context = Context {
             main,
             serial,
@@ -64,6 +69,7 @@ pub fn run(
             predecessors,
             registries: Registries::default(),
             sessions: Sessions::default(),
+            show,
         };
         crate::process::remember(main);
         let plans = settings::plans(main);

@@ -120,6 +120,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.run_once = threads == 1 && group.maximum_requests == 1;
     process.processes = i32::try_from(live.processes()).unwrap_or(i32::MAX);
     process.threads = i32::try_from(threads).unwrap_or(i32::MAX);
+    process.server_metrics = group.server_metrics;
     process.registry = descriptor::REGISTRY;
     process.startup_timeout = startup_timeout(context, live);
     process.beside = past.beside;

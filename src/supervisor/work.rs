@@ -5,6 +5,7 @@ use super::events::{Source, Watched};
 use super::group::Group;
 use super::session::Sessions;
 use super::state::Event;
+use super::window::Show;
 use crate::apache::log;
 use crate::groups;
 use std::collections::BTreeSet;
@@ -94,6 +95,7 @@ impl Supervisor {
             }
             // Whether it may end is looked at after all that happens.
             Source::Over => {}
+            Source::Show => self.context.show.iter().for_each(Show::show),
             Source::Due(index) => {
                 self.touched.insert(index);
             }

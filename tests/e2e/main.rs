@@ -19,6 +19,7 @@ mod daemon_reload;
 mod daemon_robust;
 mod daemon_scoreboard;
 mod daemon_scripts;
+mod daemon_server_metrics;
 mod daemon_slow;
 mod daemon_slow_answers;
 mod daemon_slow_bodies;

@@ -140,6 +140,8 @@ pub enum Message {
     Back,
     /// Worker: it starts the application of that script now; nothing: it has.
     Starts(Vec<u8>),
+    /// Worker: it wants to see httpd's scoreboard as it is now, in the window ([`crate::window`]).
+    Show,
 }
 
 impl Message {
@@ -163,6 +165,7 @@ impl Message {
             Self::Leaving => w.u8(13),
             Self::Back => w.u8(14),
             Self::Starts(script) => w.u8(15).raw(script),
+            Self::Show => w.u8(16),
         };
         bytes.truncate(LONGEST);
         bytes
@@ -198,6 +201,7 @@ impl Message {
             13 => Self::Leaving,
             14 => Self::Back,
             15 => return Ok(Self::Starts(reader.rest().to_vec())),
+            16 => Self::Show,
             _ => return Err(Malformed("message")),
         };
         reader.end()?;
@@ -230,6 +234,7 @@ mod tests {
             Message::Ends(b"'/x.wsgi' called os._exit(7)".to_vec()),
             Message::Leaving,
             Message::Back,
+            Message::Show,
         ];
         for message in messages {
             assert_eq!(Message::parse(&message.bytes()), Ok(message));

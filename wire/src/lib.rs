@@ -28,6 +28,7 @@ pub mod settings;
 pub mod slice;
 pub mod source_line;
 pub mod stamp;
+pub mod window;
 pub mod worker;
 
 pub use lent::Lent;
@@ -56,3 +57,5 @@ pub unsafe trait Shared {}
 unsafe impl Shared for scoreboard::Scoreboard {}
 // SAFETY: atomics.
 unsafe impl Shared for ring::Ring {}
+// SAFETY: atomics.
+unsafe impl Shared for window::Window {}

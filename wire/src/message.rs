@@ -514,6 +514,10 @@ messages! {
         "A function of WSGIDispatchScript returned something else than a name or None.",
         "The request gets 500.",
         "Return the name as str or bytes, or None for what the configuration says.";
+    SCOREBOARD_NOT_SHOWN 1048 Warning,
+        "An application of a process group with `server-metrics=On` called `mod_wsgi.server_metrics()`, and the supervisor of the groups has not answered within 2 s.",
+        "The call returned None. Requests are served as before. Each process logs this once.",
+        "Look whether the supervisor (WSGI1032 has its pid) is stopped, or the machine is overloaded.";
     OWN_GIL 1049 Warning,
         "WSGIPerInterpreterGIL is On, and this module has no interpreters with a GIL of their own yet.",
         "All interpreters of a process share one GIL, as with Off.",

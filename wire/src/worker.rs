@@ -24,8 +24,10 @@ pub mod descriptor {
     pub const VOICE: i32 = 10;
     /// Has the supervisor look there, an eventfd.
     pub const BELL: i32 = 11;
+    /// httpd's scoreboard ([`crate::window`]), where `server-metrics=` is On; else nothing (/dev/null).
+    pub const WINDOW: i32 = 12;
     /// The first that is none of them.
-    pub const END: i32 = 12;
+    pub const END: i32 = 13;
 }
 
 settings::settings! {

@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::control::{LONGEST, Message, Reason};
+use wire::httpd::Server;
 use wire::{Level, SourceLine, message as msg};
 
 /// Signals that mean something here.
@@ -50,6 +51,10 @@ impl Host for SupervisorLog {
         if !self.0.tell(&Message::Ends(text.as_bytes().to_vec())) && !text.is_empty() {
             host::message(msg::APPLICATION_ENDS, text);
         }
+    }
+
+    fn scoreboard(&self) -> Option<Server> {
+        self.0.httpd_scoreboard()
     }
 
     fn renewal(&self) -> Option<&dyn host::Renewal> {

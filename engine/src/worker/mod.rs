@@ -26,5 +26,6 @@ mod tests;
 mod turn;
 mod voice;
 mod watch;
+mod window;
 
 pub use start::work;

@@ -6,6 +6,7 @@ use super::reception::Reception;
 use super::renewal::Changes;
 use super::voice::Voice;
 use crate::runtime;
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Reason;
@@ -23,6 +24,8 @@ pub struct Worker {
     pub(super) control: OwnedFd,
     pub(super) voice: Voice,
     pub(super) httpd: OwnedFd,
+    /// What the supervisor shows of httpd.
+    pub(super) window: File,
     pub(super) signals: os::Event,
     /// Where requests come in, and the scoreboard, which has what its threads do and have done.
     pub(super) reception: Reception,

@@ -90,6 +90,7 @@ fn begin() -> Result<&'static Worker, String> {
         control: system::inherited(descriptor::CONTROL),
         voice: Voice::take().map_err(|e| failed("the memory of its messages", e))?,
         httpd: system::inherited(descriptor::HTTPD),
+        window: system::inherited(descriptor::WINDOW).into(),
         signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
         changes: Changes::default(),
         imports: Imports::default(),
@@ -103,11 +104,12 @@ fn begin() -> Result<&'static Worker, String> {
         settings,
         plans,
     };
-    let ours: [&dyn AsRawFd; 6] = [
+    let ours: [&dyn AsRawFd; 7] = [
         &worker.control,
         worker.voice.bell(),
         &worker.reception.socket,
         &worker.httpd,
+        &worker.window,
         &worker.signals,
         &worker.reception.wake,
     ];

@@ -172,7 +172,8 @@ pub static OPTIONS: [Row; 48] = [
         ["server-metrics", "server metrics flag"],
         ["On|Off", "Off"],
         |group, value| value.flag().map(|on| group.server_metrics = on),
-        "Accepted; `mod_wsgi.server_metrics()` returns None in process groups.",
+        "On: `mod_wsgi.server_metrics()` returns httpd's scoreboard in this group: what each of Apache's children and each of its threads \
+         does, with client and request line if `ExtendedStatus On` is set. `WSGIServerMetrics` is for embedded mode alone.",
     ),
     row(
         ["maximum-requests", "request count"],

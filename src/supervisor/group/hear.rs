@@ -31,7 +31,12 @@ impl Group {
                     self.remains.remove(&id);
                 }
             }
-            Source::Httpd | Source::Channel | Source::Alone | Source::Over | Source::Due(_) => {}
+            Source::Httpd
+            | Source::Channel
+            | Source::Alone
+            | Source::Over
+            | Source::Show
+            | Source::Due(_) => {}
         }
     }
 
@@ -64,6 +69,9 @@ impl Group {
             Message::Ends(words) => Event::Ends { pid, words: one_line(&words) },
             Message::Starts(script) => Event::Starts { pid, script: one_line(&script) },
             Message::Replace { reason, text: why } => Event::ReplaceAsked { pid, reason, text: text(why) },
+            Message::Show if self.live.group.server_metrics => {
+                return context.show.iter().for_each(|show| show.ask(&context.events));
+            }
             Message::Watch(files) => Event::Watch { pid, files },
             _ => return,
         };

@@ -7,6 +7,7 @@ use super::events::{Source, WorkerId};
 use super::output::Output;
 use super::process::Process;
 use super::voice::Voice;
+use super::window::Show;
 use crate::config::ServerExt;
 use crate::groups::ProcessGroup;
 use crate::startup::options;
@@ -61,6 +62,7 @@ pub fn launch(
     let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let (output, written) = Output::new(log, events, Source::Output(id)).map_err(failed("pipe"))?;
+    let window = context.show.as_ref().filter(|_| live.group.server_metrics).map(Show::descriptor);
     let config = context.main.config();
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];
     arguments.extend(options::arguments(config));
@@ -82,6 +84,7 @@ pub fn launch(
             (context.httpd.as_raw_fd(), descriptor::HTTPD),
             (memory.as_raw_fd(), descriptor::VOICE),
             (voice.bell(), descriptor::BELL),
+            (window.unwrap_or(null.as_raw_fd()), descriptor::WINDOW),
         ],
         ring: voice.ring(),
         executable: c_string(python.executable.as_os_str().as_bytes())?,

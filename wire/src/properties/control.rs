@@ -25,7 +25,7 @@ const REASONS: [Reason; 16] = [
 
 fn message(random: &mut Random) -> Message {
     let reason = REASONS[random.below(REASONS.len())];
-    match random.below(15) {
+    match random.below(16) {
         0 => Message::Ready { failed: random.edge() as u32 },
         1 => Message::Failed(random.bytes(300)),
         2 => Message::Replace { reason, text: random.bytes(300) },
@@ -44,6 +44,7 @@ fn message(random: &mut Random) -> Message {
         11 => Message::Ends(random.bytes(300)),
         12 => Message::Leaving,
         13 => Message::Back,
+        14 => Message::Show,
         _ => Message::Starts(random.bytes(300)),
     }
 }
