@@ -254,6 +254,90 @@ fn slow_requests() {
     }
 }
 
+/// The numbers of the fields of a datagram.
+fn numbers(datagram: &Datagram) -> Vec<u16> {
+    datagram.fields.keys().copied().collect()
+}
+
+/// These numbers, and those of daemon mode.
+fn fields(both: impl IntoIterator<Item = u16>, daemon: impl IntoIterator<Item = u16>) -> Vec<u16> {
+    let mut all: Vec<u16> = both.into_iter().collect();
+    if mode() == Mode::Daemon {
+        all.extend(daemon);
+    }
+    all.sort_unstable();
+    all
+}
+
+/// Each kind of datagram has the same fields, whatever they say.
+#[test]
+fn the_fields_of_each_kind() {
+    let site = site("WSGISlowRequests 0.5\nWSGITelemetryOptions CaptureUserAgent")
+        .allow_log("WSGI108[01]: |app.wsgi|^ +|sleep")
+        .allow_traceback();
+    let mut receiver = Receiver::at(&site);
+    let s = site.start();
+    s.get("/");
+    let mut slow =
+        s.raw(b"GET /hold?q=1 HTTP/1.1\r\nHost: here.test\r\nUser-Agent: me\r\nConnection: close\r\n\r\n");
+    let active = receiver.get("a slow request", |datagram| datagram.kind == 4 && datagram.int(200) == 0);
+    let of_slow: Vec<u16> =
+        [200..=205, 210..=212, 214..=217, 220..=225, 230..=235].into_iter().flatten().collect();
+    let of_slow = fields(of_slow.into_iter().chain([240, 250, 251, 260, 261]), []);
+    assert_eq!(numbers(active), of_slow);
+    assert!(active.int(225) >= 1, "waits for the GIL are counted while it runs");
+    assert!(s.children().contains(&u32::try_from(active.int(205)).expect("a pid")), "{}", active.int(205));
+    s.write_file("go", "");
+    slow.response();
+    let done = receiver.get("its end", |datagram| datagram.kind == 4 && datagram.int(200) == 1);
+    assert_eq!(numbers(done), of_slow);
+    s.get("/collect");
+    let collection = receiver.get("a collection", |datagram| datagram.kind == 9 && datagram.int(322) == 2);
+    assert_eq!(numbers(collection), [320, 321, 322, 323, 324]);
+    let snapshot = receiver.get("a snapshot", |datagram| datagram.kind == 8);
+    assert_eq!(numbers(snapshot), (300..=317).collect::<Vec<_>>());
+    let started = receiver.get("the start", |datagram| datagram.kind == STARTED);
+    assert_eq!(numbers(started), fields([1, 2, 3, 4, 5, 7, 13], [6]));
+    let sample: Vec<u16> =
+        [1..=5, 7..=7, 10..=13, 20..=22, 30..=32, 40..=41, 50..=52, 100..=103, 110..=114, 120..=124]
+            .into_iter()
+            .flatten()
+            .collect();
+    let phases = |base: u16| [0, 3, 4, 5, 6, 7].map(|phase| base + phase);
+    let idle: Vec<u16> = sample.iter().copied().chain(phases(60)).chain(phases(90)).collect();
+    let busy = idle.iter().copied().chain(phases(70)).chain(phases(80));
+    let with_requests = receiver.get("requests", |datagram| datagram.kind == 2 && datagram.int(20) > 0);
+    assert_eq!(numbers(with_requests), fields(busy, [6, 61, 62, 71, 72, 81, 82, 91, 92]));
+    let without = receiver.get("an idle interval", |datagram| datagram.kind == 2 && datagram.int(20) == 0);
+    assert_eq!(numbers(without), fields(idle, [6]));
+    s.stop();
+    let stopping = receiver.get("the stop", |datagram| datagram.kind == 6);
+    assert_eq!(numbers(stopping), fields([5, 133], [6, 130]));
+}
+
+/// What is collected while the first script is loaded is told, too.
+#[test]
+fn collections_from_the_beginning() {
+    let script = "
+import gc
+gc.collect()
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [b'x']
+";
+    // Long before the collector is looked at for the first time.
+    let site = serving(script).config(
+        "WSGITelemetryService unix:{dir}/t.sock interval=2\nWSGIApplicationGroup %{GLOBAL}\nLogLevel warn wsgi:info",
+    );
+    let mut receiver = Receiver::at(&site);
+    let s = site.start();
+    s.get("/");
+    receiver.find("the collection of the script", |datagram| datagram.kind == 9 && datagram.int(322) == 2);
+    let first = receiver.get("a snapshot", |datagram| datagram.kind == 8).time;
+    let collection = receiver.get("it", |datagram| datagram.kind == 9 && datagram.int(322) == 2);
+    assert!(collection.float(320) < first, "it was before the first look");
+}
+
 /// The service of PyPI, while it prints what it receives.
 struct Service(Child);
 

@@ -29,11 +29,13 @@ def note(phase: str, info: "dict[str, Any]") -> None:
         dropped += 1
 
 
+def watch_collector() -> None:
+    """Collections are noted from now on."""
+    gc.callbacks.append(note)
+
+
 def garbage_collector() -> "tuple[list[int], list[Collection]]":
-    """Its numbers, in the order of telemetry's fields, and the collections since the last call. The first call begins to note
-    them."""
-    if note not in gc.callbacks:
-        gc.callbacks.append(note)
+    """Its numbers, in the order of telemetry's fields, and the collections since the last call."""
     stats = gc.get_stats()
     numbers = [*gc.get_count(), *gc.get_threshold()]
     for key in ("collections", "collected", "uncollectable"):

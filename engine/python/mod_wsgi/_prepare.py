@@ -10,6 +10,7 @@ from types import ModuleType
 
 import mod_wsgi
 
+from . import _collector
 from . import _native as native
 from ._events import HAS_SIGNALS
 from ._exits import guard_exits
@@ -69,6 +70,8 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
     if config["home"]:
         sys.path.insert(0, config["home"])
     add_modules(config)
+    if config["telemetry"] and not config["service"]:
+        _collector.watch_collector()
 
 
 def not_daemonic(init: "Callable[[Any], None]") -> "Callable[[Any], None]":

@@ -1,7 +1,7 @@
 //! What a request records while it runs, into memory of its own thread.
 
 use super::sample::{Finished, Phase, Sample, Traffic};
-use crate::python::{gil_waits, thread_number};
+use crate::python::{Waits, gil_waits, thread_number};
 use os::Usage;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
@@ -104,6 +104,8 @@ pub struct Arrival {
 /// What is counted of a request while it runs. One thread at a time writes, whoever has the request's link.
 #[derive(Debug, Default)]
 pub struct Live {
+    /// What its thread has waited for the GIL, and had waited before.
+    waits: (Arc<Waits>, (u64, u64)),
     /// When the application was called, microseconds since the epoch; 0: it was not.
     started: AtomicI64,
     /// Status of the answer; 0: it has not begun.
@@ -123,6 +125,13 @@ fn read(numbers: &[AtomicU64; 3]) -> [u64; 3] {
 }
 
 impl Live {
+    /// Nothing has been done yet. On the thread of the request.
+    fn new() -> Self {
+        let waits = gil_waits();
+        let before = waits.get();
+        Self { waits: (waits, before), ..Self::default() }
+    }
+
     /// The application is about to be called.
     pub fn start(&self) {
         self.started.store(epoch(), Ordering::Relaxed);
@@ -154,10 +163,12 @@ impl Live {
 pub struct Progress {
     /// Its application was called.
     pub is_started: bool,
-    /// Each phase so far, but for waits for the GIL.
+    /// Each phase so far.
     pub phases: [Option<u64>; 8],
     /// What was read and sent.
     pub traffic: Traffic,
+    /// How often its thread has waited for the GIL.
+    pub gil_waits: u64,
     /// Status of the answer; 0: it has not begun.
     pub status: i32,
 }
@@ -182,12 +193,15 @@ impl Live {
         }
         set(Phase::Application, between(called, now));
         set(Phase::Request, between(received, now));
+        let (waits, (waited, times)) = (self.waits.0.get(), self.waits.1);
+        set(Phase::GilWait, waits.0 - waited);
         set(Phase::InputRead, input[2]);
         set(Phase::OutputWrite, output[2]);
         Progress {
             is_started: started != 0,
             phases,
             traffic: Traffic { input: (input[0], input[1]), output: (output[0], output[1]) },
+            gil_waits: waits.1 - times,
             status: self.status.load(Ordering::Relaxed),
         }
     }
@@ -200,8 +214,7 @@ pub struct Recorder {
     pub arrival: Arrival,
     /// What is counted meanwhile.
     pub live: Arc<Live>,
-    /// Waits for the GIL and processor time of the thread before it.
-    waits: (u64, u64),
+    /// Processor time of the thread before it.
     usage: Usage,
 }
 
@@ -213,13 +226,7 @@ pub fn begin(arrival: impl FnOnce() -> Arrival) -> Option<Recorder> {
     let thread = own()?;
     let now = os::monotonic();
     os::lock(&thread.inner).running = Some((now, now));
-    Some(Recorder {
-        thread,
-        arrival: arrival(),
-        live: Arc::default(),
-        waits: gil_waits(),
-        usage: Usage::of_thread(),
-    })
+    Some(Recorder { thread, arrival: arrival(), live: Arc::new(Live::new()), usage: Usage::of_thread() })
 }
 
 impl Recorder {
@@ -231,17 +238,14 @@ impl Recorder {
             return None;
         }
         let now = os::monotonic();
-        let waits = gil_waits();
         let (user, system) = Usage::of_thread().since(self.usage);
-        let mut phases = progress.phases;
-        phases[Phase::GilWait as usize] = Some(waits.0 - self.waits.0);
         let mut inner = os::lock(&self.thread.inner);
         let (begun, counted) = inner.running.take().unwrap_or((now, now));
         let request = Finished {
-            phases,
+            phases: progress.phases,
             traffic: progress.traffic,
             status: error.unwrap_or(progress.status),
-            gil_waits: waits.1 - self.waits.1,
+            gil_waits: progress.gil_waits,
             cpu: (u64::try_from(user).unwrap_or(0), u64::try_from(system).unwrap_or(0)),
             duration: between(begun, now),
         };

@@ -35,7 +35,7 @@ pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
 pub use operations::BuiltinType;
 pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
-pub use waits::{gil_waits, measure_gil_waits};
+pub use waits::{Waits, gil_waits, measure_gil_waits};
 
 pub(crate) use pyo3::ffi;
 

@@ -19,6 +19,8 @@ pub struct About {
     pub user_agent: Vec<u8>,
     /// httpd's id of the request.
     pub id: Vec<u8>,
+    /// Pid of the child of httpd that has the request, as text.
+    pub server_pid: Vec<u8>,
     /// The client uses TLS.
     pub https: bool,
     /// Requests that ran when it began.
@@ -41,6 +43,7 @@ impl About {
                 b"REMOTE_ADDR" => &mut about.client,
                 b"HTTP_USER_AGENT" => &mut about.user_agent,
                 b"mod_wsgi.request_id" => &mut about.id,
+                b"mod_wsgi.server_pid" => &mut about.server_pid,
                 _ => continue,
             };
             *field = value[..value.len().min(LONGEST)].to_vec();

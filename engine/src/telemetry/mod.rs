@@ -50,7 +50,12 @@ static SERVICE: OnceLock<Service> = OnceLock::new();
 pub fn start() {
     let Some(runtime) = runtime::get() else { return };
     let process = &runtime.settings.process;
-    if process.telemetry.is_empty() || process.is_service() {
+    if process.telemetry.is_empty() {
+        return;
+    }
+    metrics::take_over();
+    // A service has no requests to tell of.
+    if process.is_service() {
         return;
     }
     if let Err(why) = begin(runtime) {
@@ -76,7 +81,6 @@ fn begin(runtime: &'static Runtime) -> std::result::Result<(), String> {
         is_stopping: AtomicBool::new(false),
         begun: process.begun,
     };
-    metrics::take_over();
     let service = SERVICE.get_or_init(|| service);
     service.send(service.identity.started());
     let interval = Duration::from_secs_f64(process.telemetry_interval.clamp(0.1, 86_400.0));

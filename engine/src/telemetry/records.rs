@@ -98,8 +98,10 @@ impl Identity {
             (6, Phase::InputRead),
             (7, Phase::OutputWrite),
         ];
-        let is_known =
-            |phase: Phase| !self.group.is_empty() || ![Phase::Queue, Phase::Daemon].contains(&phase);
+        // Of phases that an embedded request does not have, nothing is sent without a request.
+        let is_known = |phase: Phase| {
+            ![Phase::Queue, Phase::Daemon].contains(&phase) || interval.all.phases[phase as usize].count > 0
+        };
         for (field, phase) in FIELDS.into_iter().filter(|(_, phase)| is_known(*phase)) {
             let times = &interval.all.phases[phase as usize];
             datagram.float(60 + field, interval.all.mean(phase as usize));
@@ -131,20 +133,21 @@ impl Identity {
         datagram.int(200, ended.is_some().into());
         datagram.micros(201, u64::try_from(arrival.received).unwrap_or(0)).micros(202, of(Phase::Request));
         datagram.int(203, call.thread_number() as u64).text(204, &about.id);
-        if self.group.is_empty() {
-            datagram.int(205, std::process::id().into());
-        }
+        datagram.int(205, wire::shown(&about.server_pid).parse().unwrap_or(0));
         datagram.int(230, traffic.input.0).int(231, traffic.input.1);
         datagram.int(232, traffic.output.0).int(233, traffic.output.1);
         datagram.micros(234, of(Phase::InputRead)).micros(235, of(Phase::OutputWrite));
         datagram.micros(220, of(Phase::Server)).micros(221, of(Phase::Queue)).micros(222, of(Phase::Daemon));
         datagram.micros(223, of(Phase::Application)).int(260, about.active as u64);
+        datagram
+            .micros(224, of(Phase::GilWait))
+            .int(225, ended.map_or(now.gil_waits, |ended| ended.gil_waits));
         datagram.int(240, u64::try_from(ended.map_or(now.status, |ended| ended.status)).unwrap_or(0));
-        if let Some(ended) = ended {
-            datagram.micros(224, of(Phase::GilWait)).int(225, ended.gil_waits);
-            datagram.micros(250, ended.cpu.0).micros(251, ended.cpu.1);
-            datagram.int(261, ActiveRequest::running().len() as u64);
-        }
+        // Only the thread itself can tell its processor time: while the request runs it is 0, as the number of those that run at its
+        // end.
+        let (user, system) = ended.map_or((0, 0), |ended| ended.cpu);
+        datagram.micros(250, user).micros(251, system);
+        datagram.int(261, ended.map_or(0, |_| ActiveRequest::running().len() as u64));
         let scheme: &[u8] = if about.https { b"https" } else { b"http" };
         datagram.text(210, &about.method).text(211, scheme).text(212, &about.host);
         datagram.text(213, &about.script_name).text(214, &about.path_info).text(215, &about.protocol);
