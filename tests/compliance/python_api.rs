@@ -28,6 +28,65 @@ fn names() {
     assert_eq!(s.get("/").json(), expected);
 }
 
+/// All names that are there for applications, and of what kind they are.
+#[test]
+fn public_names() {
+    let s = serving(&answering(
+        "
+        import apache, json, mod_wsgi
+        kind = lambda value: 'function' if callable(value) and not isinstance(value, type) else type(value).__name__
+        kinds = lambda module: {name: kind(getattr(module, name)) for name in dir(module) if name[0] != '_'}
+        assert not [name for name in dir(mod_wsgi) if name[0] == '_' and name[:2] != '__'], dir(mod_wsgi)
+        result = json.dumps([kinds(mod_wsgi), kinds(apache)])",
+    ))
+    .start();
+    let mut expected = json!([
+        {
+            "FileWrapper": "type", "LogHandler": "type", "RequestTimeout": "type", "active_requests": "dict",
+            "application_group": "str", "event_callbacks": "list", "maximum_processes": "int", "process_group": "str",
+            "process_metrics": "function", "request_data": "function", "request_metrics": "function",
+            "server_metrics": "function", "shutdown_callbacks": "list", "signal_callbacks": "list",
+            "start_recording_metrics": "function", "subscribe_events": "function", "subscribe_shutdown": "function",
+            "subscribe_signals": "function", "threads_per_process": "int", "version": "tuple",
+        },
+        {
+            "build_date": "str", "description": "str", "maximum_processes": "int", "mpm_name": "str",
+            "threads_per_process": "int", "version": "tuple",
+        },
+    ]);
+    let more: &[(&str, &str)] = differs(
+        &[],
+        &[
+            ("ClientDisconnected", "type"),
+            ("ExitRefused", "type"),
+            ("ImportDeadlock", "type"),
+            ("ScriptLoader", "type"),
+            ("django", "Lazy"),
+        ],
+        "new names",
+    );
+    more.iter().for_each(|(name, kind)| expected[0][*name] = (*kind).into());
+    assert_eq!(s.get("/").json(), expected);
+}
+
+/// What the numbers of processes and threads are of: in a process group of that, and in module `apache` of the MPM.
+#[test]
+fn numbers_of_processes_and_threads() {
+    let s = serving(&answering(
+        "
+        import apache, json, mod_wsgi
+        numbers = lambda module: [module.maximum_processes, module.threads_per_process]
+        result = json.dumps([numbers(mod_wsgi), numbers(apache)])",
+    ))
+    .group("processes=2 threads=3")
+    .start();
+    let answer = s.get("/").json();
+    let ours = by_mode(answer[1].clone(), json!([2, 3]));
+    assert_eq!(answer[0], ours);
+    let threads = answer[1][1].as_u64().expect("a number");
+    assert!(if mpm().is_threaded() { threads > 1 } else { threads == 1 }, "{answer}");
+}
+
 #[test]
 fn module_apache() {
     let s = serving(&answering(
