@@ -105,6 +105,39 @@ fn a_stop_is_system_exit() {
     assert_eq!(notes(&s), ["began", "SystemExit", "finally", "atexit"]);
 }
 
+/// Nobody who subscribes is told of anything, and with a telemetry service there are no metrics.
+#[test]
+fn a_service_has_no_events() {
+    daemon_only!();
+    let s = service(&noting(
+        "
+        for subscribe in (mod_wsgi.subscribe_events, mod_wsgi.subscribe_shutdown, mod_wsgi.subscribe_signals):
+            subscribe(lambda name, **event: note(name))
+        mod_wsgi.start_recording_metrics()
+        note([mod_wsgi.request_metrics(), mod_wsgi.process_metrics(), mod_wsgi.server_metrics()])
+        note(os.getpid())
+        while True:
+            time.sleep(0.05)
+            if not os.path.exists(HERE + '/state/signalled'):
+                continue
+            os.remove(HERE + '/state/signalled')
+            note('signalled')",
+    ))
+    .config("WSGITelemetryService unix:{dir}/nobody.sock")
+    .allow_log("service.py|SystemExit|WSGI0108: |WSGI1020: |^ +File|^ +time.sleep")
+    .allow_traceback()
+    .start();
+    let pid = until("the service", || notes(&s).get(1).and_then(|pid| pid.parse().ok()));
+    s.send(pid, libc::SIGUSR2);
+    if subject() == Subject::Ours {
+        s.wait_log("requested by SIGUSR2");
+    }
+    s.write_file("state/signalled", "");
+    until("the signal", || notes(&s).contains(&"signalled".to_owned()).then_some(()));
+    s.terminate();
+    assert_eq!(notes(&s), ["[None, None, None]", &pid.to_string(), "signalled"]);
+}
+
 #[test]
 fn killed() {
     daemon_only!();

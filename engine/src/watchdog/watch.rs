@@ -74,7 +74,8 @@ impl Watch {
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
             if forks::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, requested by SIGUSR2:", None);
-                if self.runtime.settings.process.daemon {
+                let process = &self.runtime.settings.process;
+                if process.daemon && !process.is_service() {
                     notices::signal(os::Signal::SIGUSR2);
                 }
             }
