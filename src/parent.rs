@@ -56,14 +56,7 @@ impl hook::Configured for Prepare {
                 WAITING.store(true, Ordering::Relaxed);
             }
         }
-        if let Err(error) = kept.write() {
-            log::server_message(
-                Some(main),
-                msg::FORK_FAILED,
-                format_args!("the sockets and the supervisor cannot be kept for the next restart: {error}"),
-            );
-        }
-        remember(&kept);
+        keep(main, &kept);
         apache::before_process_ends::<Ending>(main, pool);
         hook::Outcome::Go
     }
@@ -77,23 +70,28 @@ impl hook::BeforeChildren for Start {
         if WAITING.swap(false, Ordering::Relaxed)
             && let Some(main) = apache::main_server()
         {
-            start_and_keep(main, &mut Kept::read());
+            let mut kept = Kept::read();
+            start(main, &mut kept);
+            keep(main, &kept);
         }
     }
 }
 
-fn remember(kept: &Kept) {
+/// Keeps what the parent has, for the next reading of the configuration and for the end.
+fn keep(main: Server<'_>, kept: &Kept) {
+    if let Err(error) = kept.write() {
+        log::server_message(
+            Some(main),
+            msg::FORK_FAILED,
+            format_args!("the sockets and the supervisor cannot be kept for the next restart: {error}"),
+        );
+    }
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
     *os::lock(&SUPERVISORS) = all;
     let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]).collect();
     *os::lock(&SOCKETS) = sockets;
 }
 
-fn start_and_keep(main: Server<'static>, kept: &mut Kept) {
-    start(main, kept);
-    let _ = kept.write();
-    remember(kept);
-}
 
 /// Forks a supervisor for the groups of the configuration.
 fn start(main: Server<'static>, kept: &mut Kept) {
@@ -153,7 +151,8 @@ impl apache::Watched for Current {
             }
             !dead
         });
-        start_and_keep(main, &mut kept);
+        start(main, &mut kept);
+        keep(main, &kept);
     }
 }
 
