@@ -92,7 +92,6 @@ fn keep(main: Server<'_>, kept: &Kept) {
     *os::lock(&SOCKETS) = sockets;
 }
 
-
 /// Forks a supervisor for the groups of the configuration.
 fn start(main: Server<'static>, kept: &mut Kept) {
     kept.serial += 1;
