@@ -89,6 +89,7 @@ pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Pa
         request_timeout: f64::from(group.request_timeout) * (1.0 + f64::from(live.threads().max(1)).ln()),
         interrupt_timeout: group.interrupt_timeout.into(),
         deadlock_timeout: group.deadlock_timeout.into(),
+        rss_limit: group.rss_limit,
         graceful_timeout: group.graceful_timeout.into(),
         eviction_timeout: group.eviction_timeout.into(),
         shutdown_timeout: group.shutdown_timeout.into(),

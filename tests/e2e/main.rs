@@ -12,6 +12,7 @@ mod daemon_heads;
 mod daemon_heals;
 mod daemon_itk;
 mod daemon_load;
+mod daemon_memory;
 mod daemon_orphans;
 mod daemon_outside;
 mod daemon_pythons;

@@ -45,9 +45,11 @@ pub enum Reason {
     Generation = 15,
     /// The server stops.
     Stop = 16,
+    /// `rss-limit`
+    Memory = 17,
 }
 
-const REASONS: [(Reason, &str); 16] = [
+const REASONS: [(Reason, &str); 17] = [
     (Reason::Shutdown, "shutdown_signal"),
     (Reason::Hangup, "hangup_signal"),
     (Reason::Graceful, "graceful_signal"),
@@ -64,6 +66,7 @@ const REASONS: [(Reason, &str); 16] = [
     (Reason::ImportDeadlock, "import_deadlock"),
     (Reason::Generation, "new_generation"),
     (Reason::Stop, "server_stop"),
+    (Reason::Memory, "rss_limit"),
 ];
 
 impl Reason {

@@ -634,6 +634,10 @@ messages! {
         "Two Django projects share an interpreter of the same process. Django keeps one set of settings in an interpreter.",
         "The project that is loaded second runs with the settings of the first, or fails to start.",
         "Give each its own process group, or at least its own application group.";
+    RSS_LIMIT_LOW 1102 Warning,
+        "A process has more memory than rss-limit allows when its applications have just been started.",
+        "The process is not replaced because of rss-limit: the next one would need as much.",
+        "Raise rss-limit above what the line says that the process has, with room for its requests.";
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ settings::settings! {
         interrupt_timeout: f64 = 0.0,
         /// `deadlock-timeout=`, seconds; 0: off.
         deadlock_timeout: f64 = 0.0,
+        /// `rss-limit=`, bytes; 0: off.
+        rss_limit: u64 = 0u64,
         /// `graceful-timeout=`, seconds; 0: no bound.
         graceful_timeout: f64 = 0.0,
         /// `eviction-timeout=`, seconds; 0: as graceful_timeout.

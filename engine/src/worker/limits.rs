@@ -66,6 +66,10 @@ impl Limits {
         self.look_at_requests();
         self.worker.look_at_imports();
         self.look_at_gil();
+        let age = self.begun.elapsed();
+        if let Some(text) = self.worker.weigh(|| self.monitor.outgrows(age)) {
+            self.ask(Reason::Memory, &text);
+        }
         let idle = self.worker.idle();
         match self.monitor.replaces(self.begun.elapsed(), idle) {
             Some(reason @ Reason::Inactivity) => {

@@ -12,6 +12,7 @@ mod imports;
 mod limits;
 mod link;
 mod listener;
+mod memory;
 mod monitor;
 mod process;
 mod reception;

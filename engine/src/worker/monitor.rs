@@ -22,6 +22,9 @@ pub struct Rules {
     pub requests: u64,
 }
 
+/// rss-limit replaces no process that is younger: where the limit is too low for the first requests, each would be.
+const YOUNG: Duration = Duration::from_secs(3);
+
 /// A request that an application has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Running {
@@ -119,6 +122,11 @@ impl Monitor {
             self.asked = Some(Reason::Deadlock);
         }
         found
+    }
+
+    /// A process of this age that has more memory than it may is replaced.
+    pub fn outgrows(&self, age: Duration) -> bool {
+        self.asked.is_none() && age >= YOUNG
     }
 
     /// Why a process of this age is replaced. `idle`: how long nothing has happened, if something has before.
@@ -219,6 +227,14 @@ mod tests {
         monitor.asked(Reason::Requests);
         assert_eq!(monitor.replaces(s(100), Some(s(10))), None, "it was asked for another reason");
         assert_eq!(Monitor::new(Rules::default()).replaces(s(1 << 30), Some(s(1 << 30))), None);
+    }
+
+    #[test]
+    fn one_that_has_grown_is_replaced_when_it_is_not_young() {
+        let mut monitor = Monitor::new(Rules::default());
+        assert!(!monitor.outgrows(s(2)) && monitor.outgrows(s(3)));
+        monitor.asked(Reason::Interval);
+        assert!(!monitor.outgrows(s(4)), "it was asked for another reason");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::imports::Imports;
+use super::memory::Memory;
 use super::reception::Reception;
 use super::renewal::Changes;
 use super::voice::Voice;
@@ -31,6 +32,8 @@ pub struct Worker {
     pub(super) reception: Reception,
     pub(super) changes: Changes,
     pub(super) imports: Imports,
+    /// How much memory it has.
+    pub(super) memory: Memory,
     pub(super) serving: AtomicBool,
     pub(super) orphan: AtomicBool,
     /// It was said that the process has served enough.

@@ -20,7 +20,7 @@ impl Worker {
             let number = index + 1;
             let body = move || {
                 set_thread_number(number);
-                self.reception.work(&mut Thread { worker: self, record });
+                self.reception.work(&mut Thread { worker: self, record, index });
                 thread_exit();
             };
             let stack = usize::try_from(self.settings.stack).unwrap_or(8 << 20);
@@ -47,11 +47,16 @@ impl Worker {
 struct Thread {
     worker: &'static Worker,
     record: &'static RequestRecord,
+    index: usize,
 }
 
 impl Service for Thread {
     fn serve(&mut self, conn: &Arc<Conn>, payload: &[u8]) -> io::Result<Option<Outcome>> {
-        self.worker.request(conn, self.record, payload)
+        let memory = &self.worker.memory;
+        memory.begin(self.index);
+        let served = self.worker.request(conn, self.record, payload);
+        memory.end(self.index, self.record);
+        served
     }
 
     fn ended(&mut self, outcome: Option<Outcome>) {

@@ -3,6 +3,7 @@
 
 use super::imports::Imports;
 use super::listener::Listener;
+use super::memory::Memory;
 use super::process::Worker;
 use super::reception::Reception;
 use super::renewal::Changes;
@@ -94,6 +95,7 @@ fn begin() -> Result<&'static Worker, String> {
         signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
         changes: Changes::default(),
         imports: Imports::default(),
+        memory: Memory::new(settings.rss_limit, threads),
         serving: AtomicBool::new(false),
         orphan: AtomicBool::new(false),
         worn_out: AtomicBool::new(false),
@@ -130,6 +132,7 @@ impl Worker {
         let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
             let failed = self.start_applications();
             self.failed.store(failed, Ordering::SeqCst);
+            self.weigh_applications();
             if self.settings.reload == 2 {
                 self.watch_imports(failed > 0);
             }

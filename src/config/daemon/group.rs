@@ -89,6 +89,8 @@ pub struct GroupOptions {
     pub cpu_time_limit: u32,
     /// `memory-limit=`, bytes. 0: off.
     pub memory_limit: u64,
+    /// `rss-limit=`, bytes. 0: off.
+    pub rss_limit: u64,
     /// `virtual-memory-limit=`, bytes. 0: off.
     pub virtual_memory_limit: u64,
 

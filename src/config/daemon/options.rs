@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 48] = [
+pub static OPTIONS: [Row; 49] = [
     row(
         ["processes", "process count"],
         ["number", "1"],
@@ -246,6 +246,12 @@ pub static OPTIONS: [Row; 48] = [
         ["bytes", "0: off"],
         |group, value| value.memory().map(|n| group.memory_limit = n),
         "Maximum data size of a process (RLIMIT_DATA); at least 16777216.",
+    ),
+    row(
+        ["rss-limit", "resident memory limit"],
+        ["bytes|512M|2G", "0: off"],
+        |group, value| value.sized_memory().map(|n| group.rss_limit = n),
+        "A process that has more resident memory than this is replaced; at least 16777216 (16M).",
     ),
     row(
         ["virtual-memory-limit", "virtual memory limit"],

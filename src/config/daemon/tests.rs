@@ -137,7 +137,7 @@ fn every_option_is_taken_in_and_documented() {
             "server-metrics" => "On",
             "reload" => "off",
             "umask" => "077",
-            "memory-limit" | "virtual-memory-limit" => "99999999",
+            "memory-limit" | "virtual-memory-limit" | "rss-limit" => "99999999",
             _ => "65536",
         };
         let value = match row.name {

@@ -30,6 +30,8 @@ fn must<T>(rule: impl Into<String>) -> Result<T, Wrong> {
 
 /// Most that C's int holds, in which the system takes most of these numbers.
 const MOST: u32 = i32::MAX as u32;
+/// In less memory no Python starts.
+const LEAST_MEMORY: u64 = 16 << 20;
 /// The number that means "none" to the system.
 const NO_ID: u32 = u32::MAX;
 /// The maximum number of groups of Linux (setgroups(2)).
@@ -68,11 +70,28 @@ impl Value<'_> {
 
     /// A limit of memory in bytes, or 0: in less no Python starts, so a process would end at each start.
     pub fn memory(self) -> Result<u64, Wrong> {
-        const LEAST: u64 = 16 << 20;
         match self.digits() {
-            Some(bytes) if bytes == 0 || (LEAST..=i64::MAX as u64).contains(&bytes) => Ok(bytes),
+            Some(bytes) if bytes == 0 || (LEAST_MEMORY..=i64::MAX as u64).contains(&bytes) => Ok(bytes),
             _ => must(format!(
-                "must be 0, or a whole number of bytes, at least {LEAST}: no Python starts in less"
+                "must be 0, or a whole number of bytes, at least {LEAST_MEMORY}: no Python starts in less"
+            )),
+        }
+    }
+
+    /// The same, in bytes or with a unit: 512M.
+    pub fn sized_memory(self) -> Result<u64, Wrong> {
+        const UNITS: [(u8, u32); 6] =
+            [(b'K', 10), (b'k', 10), (b'M', 20), (b'm', 20), (b'G', 30), (b'g', 30)];
+        let unit = self.text.split_last().and_then(|(last, rest)| {
+            UNITS.iter().find(|(letter, _)| letter == last).map(|(_, shift)| (rest, *shift))
+        });
+        let (text, shift) = unit.unwrap_or((self.text, 0));
+        let bytes = Value { text, ..self }.digits::<u64>().and_then(|number| number.checked_mul(1 << shift));
+        match bytes {
+            Some(bytes) if bytes == 0 || (LEAST_MEMORY..=i64::MAX as u64).contains(&bytes) => Ok(bytes),
+            _ => must(format!(
+                "must be 0, or a size such as 512M, 2G or a whole number of bytes, at least {LEAST_MEMORY} (16M): no Python \
+                 starts in less"
             )),
         }
     }

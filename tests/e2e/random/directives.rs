@@ -182,7 +182,7 @@ fn of_option(name: &str, kind: &str, chance: &mut Chance) -> String {
         "static" => &["finders", "/static:{dir}/htdocs"],
         "warmup" => &["/", "/a,/a/b"],
         "python-home" => &["/no/such", "{venv}", "{venv}/bin/python"],
-        "memory-limit" | "virtual-memory-limit" => &["0", "1000000000", "8000000000", "4096"],
+        "memory-limit" | "virtual-memory-limit" | "rss-limit" => &["0", "1000000000", "8000000000", "4096"],
         "listen-backlog" => &["0", "1", "100"],
         _ => return value(kind, chance),
     };

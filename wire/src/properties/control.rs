@@ -4,7 +4,7 @@ use super::{Random, for_all};
 use crate::control::{LONGEST, Message, Reason};
 use crate::ring::{ROOM, Reader, Ring};
 
-const REASONS: [Reason; 16] = [
+const REASONS: [Reason; 17] = [
     Reason::Shutdown,
     Reason::Hangup,
     Reason::Graceful,
@@ -21,6 +21,7 @@ const REASONS: [Reason; 16] = [
     Reason::ImportDeadlock,
     Reason::Generation,
     Reason::Stop,
+    Reason::Memory,
 ];
 
 fn message(random: &mut Random) -> Message {
