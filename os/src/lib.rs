@@ -22,7 +22,9 @@ pub use apart::fork_apart;
 pub use clock::{epoch, monotonic};
 pub use event::{Event, wake};
 pub use locks::LockFile;
-pub use memory::{Mapping, empty_memory, file_system, memory, opened_anew, shown_memory, unmap, whole};
+pub use memory::{
+    Mapping, duplicate, empty_memory, file_system, memory, opened_anew, shown_memory, unmap, whole,
+};
 pub use nix::errno::Errno;
 pub use nix::sys::inotify;
 pub use nix::sys::prctl;

@@ -85,6 +85,11 @@ pub fn file_system(file: BorrowedFd<'_>) -> Option<i64> {
     fstatfs(file).ok().map(|system| system.filesystem_type().0)
 }
 
+/// Another descriptor of the same open file.
+pub fn duplicate(fd: RawFd) -> io::Result<OwnedFd> {
+    borrowed(fd).try_clone_to_owned()
+}
+
 /// A descriptor that is known by its number, for one call.
 fn borrowed<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: a number that is none is an error of the call; -1, which is no descriptor's, would not be allowed here.

@@ -7,7 +7,7 @@ pub mod scripts;
 
 use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
-use crate::config::daemon::{self, GroupOptions};
+use crate::config::daemon::{self, GroupOptions, Processes};
 use crate::config::{ServerConfig, ServerExt};
 use crate::python::apache_user;
 use kept::{Kept, KeptGroup};
@@ -76,15 +76,20 @@ impl ProcessGroup {
         self.group.threads
     }
 
-    /// Number of processes of the group.
+    /// Number of processes of the group; the most, where it follows the load.
     pub fn processes(&self) -> u32 {
-        self.group.processes.unwrap_or(1)
+        processes(&self.group)
     }
 
     /// The group's name, for messages.
     pub fn name(&self) -> std::borrow::Cow<'_, str> {
         wire::shown(&self.group.name)
     }
+}
+
+/// The most processes of a group.
+fn processes(group: &GroupOptions) -> u32 {
+    group.processes.map_or(1, Processes::most)
 }
 
 /// The process groups of the configuration in force; children inherit them.
@@ -188,7 +193,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
     let generation = mpm::generation();
     for (group, server) in daemon::all(main) {
         let identity = identity(group);
-        let wanted = group.processes.unwrap_or(1).saturating_mul(4);
+        let wanted = processes(group).saturating_mul(4);
         let slots = if wanted <= SLOTS { SLOTS } else { wanted.next_power_of_two() };
         let key = key(group, &identity, slots);
         // If the socket file was removed, a new one is made; running processes finish what they have.
@@ -310,7 +315,7 @@ fn is_impossible(kept: &KeptGroup, identity: &Account, group: &GroupOptions, ser
     alive.sort_unstable();
     let is_stranger = |pid: &u32| os::user_of(*pid).is_some_and(|user| user != identity.uid);
     served_by > serial
-        || free <= group.processes.unwrap_or(1) as usize
+        || free <= processes(group) as usize
         || alive.windows(2).any(|pair| pair[0] == pair[1])
         || (users::is_root() && alive.iter().any(is_stranger))
 }

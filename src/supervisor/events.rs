@@ -36,6 +36,8 @@ pub enum Source {
     Show,
     /// Something is due in the group of this index.
     Due(usize),
+    /// A request waits in the queue of the group of this index.
+    Queue(usize),
     /// A worker, or a copy of it, has written something.
     Output(WorkerId),
     /// A worker has said something.
@@ -51,7 +53,13 @@ impl Source {
     pub fn worker(self) -> Option<WorkerId> {
         match self {
             Self::Output(id) | Self::Bell(id) | Self::Ended(id) | Self::Remains(id, _) => Some(id),
-            Self::Httpd | Self::Channel | Self::Alone | Self::Over | Self::Show | Self::Due(_) => None,
+            Self::Httpd
+            | Self::Channel
+            | Self::Alone
+            | Self::Over
+            | Self::Show
+            | Self::Due(_)
+            | Self::Queue(_) => None,
         }
     }
 }
@@ -88,6 +96,16 @@ impl Events {
         known.last += 1;
         let number = known.last;
         self.epoll.add(file.as_fd(), number)?;
+        known.sources.insert(number, source);
+        Ok(Watched { file, number, events: self.clone() })
+    }
+
+    /// The same, but the source happens once; [`Watched::once_more`] has it happen again.
+    pub fn watch_once<F: AsFd>(self: &Rc<Self>, file: F, source: Source) -> io::Result<Watched<F>> {
+        let mut known = self.known.borrow_mut();
+        known.last += 1;
+        let number = known.last;
+        self.epoll.add_once(file.as_fd(), number, false)?;
         known.sources.insert(number, source);
         Ok(Watched { file, number, events: self.clone() })
     }
@@ -146,6 +164,11 @@ pub struct Watched<F: AsFd> {
 }
 
 impl<F: AsFd> Watched<F> {
+    /// Waits once more for what happens once.
+    pub fn once_more(&self) -> io::Result<()> {
+        self.events.epoll.add_once(self.file.as_fd(), self.number, true)
+    }
+
     /// Waits for it no longer.
     pub fn ignore(&self) {
         // Processes that hold the same file would keep it registered beyond its end here.

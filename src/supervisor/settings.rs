@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
-use crate::config::daemon::Reload;
+use crate::config::daemon::{Processes, Reload};
 use crate::groups::ProcessGroup;
 use crate::startup::{self, plan, preload};
 use wire::worker::{Plan, Settings, Worker, descriptor};
@@ -117,7 +117,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.process_group = group.name.clone();
     process.daemon = true;
     process.multithread = threads != 1;
-    process.multiprocess = group.processes.is_some();
+    process.multiprocess = group.processes.is_some_and(Processes::are_several);
     process.run_once = threads == 1 && group.maximum_requests == 1;
     process.processes = i32::try_from(live.processes()).unwrap_or(i32::MAX);
     process.threads = i32::try_from(threads).unwrap_or(i32::MAX);

@@ -99,6 +99,10 @@ impl Supervisor {
             Source::Due(index) => {
                 self.touched.insert(index);
             }
+            Source::Queue(index) => {
+                self.groups[index].on(&self.context, Event::Rung);
+                self.touched.insert(index);
+            }
             // Nothing is decided about what goes into the log.
             Source::Output(id) => self.groups[id.group].on_source(&self.context, source),
             Source::Bell(id) | Source::Ended(id) | Source::Remains(id, _) => {

@@ -18,6 +18,7 @@ mod daemon_outside;
 mod daemon_pythons;
 mod daemon_reload;
 mod daemon_robust;
+mod daemon_scale;
 mod daemon_scoreboard;
 mod daemon_scripts;
 mod daemon_server_metrics;

@@ -47,9 +47,11 @@ pub enum Reason {
     Stop = 16,
     /// `rss-limit`
     Memory = 17,
+    /// The group has more processes than its requests need.
+    ScaleDown = 18,
 }
 
-const REASONS: [(Reason, &str); 17] = [
+const REASONS: [(Reason, &str); 18] = [
     (Reason::Shutdown, "shutdown_signal"),
     (Reason::Hangup, "hangup_signal"),
     (Reason::Graceful, "graceful_signal"),
@@ -67,6 +69,7 @@ const REASONS: [(Reason, &str); 17] = [
     (Reason::Generation, "new_generation"),
     (Reason::Stop, "server_stop"),
     (Reason::Memory, "rss_limit"),
+    (Reason::ScaleDown, "scale_down"),
 ];
 
 impl Reason {

@@ -634,6 +634,14 @@ messages! {
         "Two Django projects share an interpreter of the same process. Django keeps one set of settings in an interpreter.",
         "The project that is loaded second runs with the settings of the first, or fails to start.",
         "Give each its own process group, or at least its own application group.";
+    SCALED_UP 1100 Info,
+        "Requests have waited in the queue of a process group for longer than scale-up allows, or one has come to a group without a process.",
+        "One more process starts, and the line says how many there are then. The requests wait meanwhile.",
+        "Nothing to do. If the group is at its most all day, raise the end of the range in processes=; if it grows and shrinks all the time, raise scale-down=.";
+    SCALED_DOWN 1101 Info,
+        "For as long as scale-down says, a process group has had more processes than its requests needed.",
+        "The process that the line names takes nothing more, finishes what it has, and ends. The others stay.",
+        "Nothing to do. Raise the beginning of the range in processes= if the next requests should not wait for a start.";
     RSS_LIMIT_LOW 1102 Warning,
         "A process has more memory than rss-limit allows when its applications have just been started.",
         "The process is not replaced because of rss-limit: the next one would need as much.",

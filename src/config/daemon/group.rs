@@ -1,5 +1,6 @@
 //! A process group as it was typed: the options of a WSGIDaemonProcess, with their defaults.
 
+use super::processes::Processes;
 use crate::apache::users::Account;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -20,7 +21,11 @@ pub struct GroupOptions {
     pub typed: BTreeMap<&'static str, String>,
 
     /// `processes=`. `None`: not given, so 1, and `wsgi.multiprocess` is False.
-    pub processes: Option<u32>,
+    pub processes: Option<Processes>,
+    /// `scale-up=`, milliseconds.
+    pub scale_up: u32,
+    /// `scale-down=`, seconds.
+    pub scale_down: f64,
     /// `threads=`. 0: it serves no requests.
     pub threads: u32,
     /// `user=`
@@ -141,6 +146,8 @@ impl GroupOptions {
         Self {
             name,
             threads: 15,
+            scale_up: 50,
+            scale_down: 60.0,
             shutdown_timeout: 5,
             graceful_timeout: 15,
             deadlock_timeout: 300,
@@ -158,6 +165,7 @@ impl GroupOptions {
         if self.script_user.is_some() && self.script_group.is_some() {
             return Err("Only one of script-user and script-group allowed.".into());
         }
+        self.check_range()?;
         let home = self.home.as_deref().filter(|_| self.chroot.is_none());
         for (thing, directory) in [("home directory", home), ("script root", self.script_root.as_deref())] {
             let Some(directory) = directory else { continue };
@@ -172,6 +180,24 @@ impl GroupOptions {
                 "Invalid {thing} for WSGI daemon process. '{}' {wrong}: create it, or name another one",
                 directory.display()
             ));
+        }
+        Ok(())
+    }
+
+    /// What goes with a range of `processes=` only, and what does not go with one.
+    fn check_range(&self) -> Result<(), String> {
+        let is_range = matches!(self.processes, Some(Processes::Range(..)));
+        for option in ["scale-up", "scale-down"] {
+            if !is_range && self.typed.contains_key(option) {
+                return Err(format!(
+                    "{option}= needs a range of processes. Add one, such as processes=1..8, or remove {option}="
+                ));
+            }
+        }
+        if is_range && self.threads == 0 {
+            return Err("threads=0 does not go with a range of processes: what serves no requests cannot follow them. \
+                        Write processes= with one number"
+                .into());
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod group;
 mod options;
+mod processes;
 mod reach;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod value;
 
 pub use group::{Elsewhere, GroupOptions, Reload};
 pub use options::{OPTIONS, Row};
+pub use processes::Processes;
 pub(super) use reach::require;
 pub use reach::{all, misplaced, reaches};
 

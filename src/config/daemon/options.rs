@@ -31,12 +31,30 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 49] = [
+pub static OPTIONS: [Row; 51] = [
     row(
         ["processes", "process count"],
-        ["number", "1"],
-        |group, value| value.number(1..=65_535).map(|n| group.processes = Some(n)),
-        "Number of processes of the group. If the option is given, even with 1, `wsgi.multiprocess` is True.",
+        ["number|least..most|auto", "1"],
+        |group, value| value.processes().map(|processes| group.processes = Some(processes)),
+        "Number of processes of the group. If a number is given, even 1, `wsgi.multiprocess` is True. `1..8`: as many as the \
+         requests need; with `0..4` there is none until a request comes, which waits for it. `auto`: as many as processors that \
+         Apache may use (affinity, CPU quota of its control group); also as the end of a range, `1..auto`.",
+    ),
+    row(
+        ["scale-up", "scale-up time"],
+        ["milliseconds", "50"],
+        |group, value| value.number(1..=60_000).map(|n| group.scale_up = n),
+        "With a range of `processes=`: a process is added when requests have waited in the queue for this long.",
+    ),
+    row(
+        ["scale-down", "scale-down time"],
+        ["seconds", "60"],
+        |group, value| {
+            let valid = |seconds| (0.1..=1e6).contains(&seconds);
+            let number = value.fraction(valid, "must be a number of seconds from 0.1 to 1000000");
+            number.map(|seconds| group.scale_down = seconds)
+        },
+        "With a range of `processes=`: a process finishes and ends when the others would have been enough for this long.",
     ),
     row(
         ["threads", "thread count"],

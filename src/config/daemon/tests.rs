@@ -110,7 +110,7 @@ fn values_reach_their_fields() {
          display-name=%{GROUP} python-home=venv switch-interval=0.01 maximum-requests=5000000000 reload=Imports \
          reload-wait=1.5 cpu-priority=-5 stack-size=1 memory-limit=9000000000 startup-timeout=0 server-metrics=on",
     );
-    assert_eq!((group.processes, group.threads), (Some(1), 0));
+    assert_eq!((group.processes, group.threads), (Some(Processes::Number(1)), 0));
     assert_eq!(group.user.as_ref().map(|user| user.uid), Some(1001));
     assert_eq!((group.group, group.supplementary.as_deref()), (Some(8), Some(&[1001, 5][..])));
     assert_eq!((group.umask, group.cpu_priority), (Some(0o27), Some(-5)));
@@ -141,15 +141,15 @@ fn every_option_is_taken_in_and_documented() {
             _ => "65536",
         };
         let value = match row.name {
-            "processes" | "threads" => "7",
-            "reload-wait" => "7",
+            "processes" | "threads" | "reload-wait" | "scale-up" | "scale-down" => "7",
             _ => value,
         };
         let shown = |options: &str| {
             let group = GroupOptions { typed: Default::default(), ..(*group(options)).clone() };
             format!("{group:?}")
         };
-        let (plain, set) = (shown(""), shown(&format!("{}={value}", row.name)));
+        let beside = if row.name.starts_with("scale-") { "processes=1..2" } else { "" };
+        let (plain, set) = (shown(beside), shown(&format!("{beside} {}={value}", row.name)));
         let at = plain.bytes().zip(set.bytes()).position(|(a, b)| a != b).expect(row.name);
         let field = plain[..at].rfind(": ").unwrap();
         assert!(fields.insert(field), "{} writes to the field of another option", row.name);

@@ -3,6 +3,7 @@
 use super::super::dir::flag;
 use super::super::table::Httpd;
 use super::group::Reload;
+use super::processes::Processes;
 use crate::apache::users::Account;
 use std::ops::RangeInclusive;
 
@@ -94,6 +95,15 @@ impl Value<'_> {
                  starts in less"
             )),
         }
+    }
+
+    /// How many processes a group has.
+    pub fn processes(self) -> Result<Processes, Wrong> {
+        // Looks at affinity and at the quotas of control groups, of either version.
+        let processors = || {
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1))
+        };
+        Processes::parse(self.text, processors).map_err(Wrong::Value)
     }
 
     /// Bytes, or 0; `complaint` is mod_wsgi's when there are too few.

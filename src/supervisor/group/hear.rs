@@ -31,12 +31,8 @@ impl Group {
                     self.remains.remove(&id);
                 }
             }
-            Source::Httpd
-            | Source::Channel
-            | Source::Alone
-            | Source::Over
-            | Source::Show
-            | Source::Due(_) => {}
+            Source::Httpd | Source::Channel | Source::Alone | Source::Over | Source::Show => {}
+            Source::Due(_) | Source::Queue(_) => {}
         }
     }
 

@@ -3,19 +3,21 @@
 
 mod ends;
 mod hear;
+mod load;
 
 use super::context::Context;
-use super::events::{Source, WorkerId};
+use super::events::{Source, Watched, WorkerId};
 use super::launch;
 use super::output::Output;
 use super::process::Process;
 use super::session::Remains;
 use super::settings::{self, Plans};
-use super::state::{self, Action, Event, Line, Rules};
+use super::state::{self, Action, Event, Line, Rules, Scale};
 use crate::apache::log;
-use crate::config::daemon::Reload;
+use crate::config::daemon::{Processes, Reload};
 use crate::groups::{self, ProcessGroup};
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::control::Message;
@@ -36,20 +38,25 @@ pub struct Group {
     outputs: Vec<(WorkerId, Output)>,
     /// What processes that have ended have left behind.
     remains: BTreeMap<WorkerId, Remains>,
+    /// Tells when a request comes to the queue.
+    bell: Option<Watched<OwnedFd>>,
 }
 
 impl Group {
     /// A group without a process.
     pub fn new(live: &'static ProcessGroup, plans: &Plans) -> Self {
         groups::clear_dead(live);
+        // After a graceful restart there are as many as before.
+        let open = live.slots.iter().filter(|slot| slot.is_open()).count();
         let places = if live.python.is_ok() { live.processes() } else { 0 };
         Self {
             live,
             plans: settings::of_group(live, plans),
-            state: state::Group::new(rules(live), places as usize),
+            state: state::Group::new(rules(live), places as usize).with_open(open),
             processes: BTreeMap::new(),
             outputs: Vec::new(),
             remains: BTreeMap::new(),
+            bell: None,
         }
     }
 
@@ -112,6 +119,9 @@ impl Group {
             Action::KillSession(pid) => self.say_killed(context, context.sessions.kill(pid)),
             Action::RememberSession(pid) => self.remember_session(context, pid),
             Action::EndRemains => self.end_remains(context),
+            // Without a bell it is as if it rang at once.
+            Action::Listen => return self.listen(context).is_err().then_some(Event::Rung),
+            Action::Look => return Some(Event::Load(self.load())),
         }
         None
     }
@@ -151,9 +161,22 @@ fn rules(live: &ProcessGroup) -> Rules {
     let group = &live.group;
     Rules {
         service: live.threads() == 0,
+        scale: scale(live),
         reload_imports: group.reload == Reload::Imports,
         graceful: bound(group.graceful_timeout),
         eviction: bound(group.eviction_timeout),
         shutdown: bound(group.shutdown_timeout),
     }
+}
+
+/// What follows the load, if anything does.
+fn scale(live: &ProcessGroup) -> Option<Scale> {
+    let group = &live.group;
+    let least = group.processes.map_or(1, Processes::least);
+    (least < live.processes()).then(|| Scale {
+        least: least as usize,
+        up: Duration::from_millis(group.scale_up.into()),
+        down: Duration::from_secs_f64(group.scale_down),
+        threads: live.threads(),
+    })
 }

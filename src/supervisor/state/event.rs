@@ -1,6 +1,7 @@
 //! What happens to a group, and what is to be done about it.
 
 use super::lines::Line;
+use super::scale::Load;
 use std::time::Duration;
 use wire::control::{Message, Reason};
 use wire::scoreboard::Condition;
@@ -107,6 +108,10 @@ pub enum Event {
     },
     /// The time of the supervisor is up.
     Over,
+    /// A request has come to the queue; said once after [`Action::Listen`].
+    Rung,
+    /// The load was looked at.
+    Load(Load),
 }
 
 /// How a process ended.
@@ -156,4 +161,8 @@ pub enum Action {
     Reap(u32),
     /// End what is remembered.
     EndRemains,
+    /// Tell when a request comes to the queue, or stands there: [`Event::Rung`].
+    Listen,
+    /// Look at the load; [`Event::Load`] answers.
+    Look,
 }

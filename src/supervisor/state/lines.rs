@@ -39,6 +39,28 @@ pub enum Line {
     },
     /// A process died.
     Died(Death),
+    /// A process is added.
+    Grows {
+        /// How many there are then.
+        count: usize,
+        /// The most.
+        most: usize,
+        /// How long requests have waited in the queue; `None`: one waits, and nobody serves.
+        waited: Option<Duration>,
+    },
+    /// A process that is not needed ends.
+    Shrinks {
+        /// The process.
+        pid: u32,
+        /// How many are left.
+        count: usize,
+        /// The fewest.
+        least: usize,
+        /// For how long it was not needed.
+        lasted: Duration,
+        /// The most requests at a time meanwhile.
+        running: u32,
+    },
     /// So many processes were left when the group ended, and were killed.
     LeftBehind(usize),
 }
@@ -103,6 +125,8 @@ impl Line {
             Self::KeepsOldCode { .. } => msg::HOLDING,
             Self::Died(_) => msg::WORKER_DIED,
             Self::LeftBehind(_) => msg::LEFT_BEHIND,
+            Self::Grows { .. } => msg::SCALED_UP,
+            Self::Shrinks { .. } => msg::SCALED_DOWN,
         }
     }
 
@@ -124,6 +148,25 @@ impl Line {
                 next.as_secs_f64().ceil()
             ),
             Self::Died(death) => death.text(group),
+            Self::Grows { count, most, waited: Some(waited) } => format!(
+                "group '{group}' gets another process, number {count} of at most {most}: requests have waited in its queue for \
+                 {} ms (scale-up)",
+                waited.as_millis()
+            ),
+            Self::Grows { count, most, waited: None } => format!(
+                "group '{group}' gets a process, number {count} of at most {most}: a request waits, and no process is there"
+            ),
+            Self::Shrinks { pid, count, least, lasted, running } => format!(
+                "process {pid} of group '{group}' is not needed any more; {count} {} of at least {least}: {} in the last \
+                 {:.1} s (scale-down)",
+                if *count == 1 { "stays" } else { "stay" },
+                match running {
+                    0 => "no request was seen".into(),
+                    1 => "never more than one request was seen at a time".into(),
+                    count => format!("never more than {count} requests were seen at a time"),
+                },
+                lasted.as_secs_f64()
+            ),
             Self::LeftBehind(count) => format!(
                 "{count} processes that applications of group '{group}' had started were still running when the group \
                  ended; they were killed"

@@ -14,6 +14,7 @@ mod end;
 mod event;
 mod lines;
 mod place;
+mod scale;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,10 @@ mod worker;
 
 pub use event::{Action, End, Event};
 pub use lines::Line;
+pub use scale::{Load, Scale};
 
 use place::Place;
+use scale::Course;
 use std::time::{Duration, Instant};
 use wire::control::Message;
 use wire::scoreboard::Condition;
@@ -40,6 +43,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 pub struct Rules {
     /// `threads=0`: a process is started only when the one before it has ended.
     pub service: bool,
+    /// `processes=1..8`; `None`: always as many.
+    pub scale: Option<Scale>,
     /// `reload=imports`
     pub reload_imports: bool,
     /// `graceful-timeout=`
@@ -58,6 +63,8 @@ pub struct Group {
     places: Vec<Place>,
     /// Processes that finish what they have.
     draining: Vec<Draining>,
+    /// What is known of the load, if processes follow it.
+    course: Course,
     /// When a script, or a file that was imported, was last found changed.
     changed: Option<Instant>,
     /// Earlier supervisors know that it serves.
@@ -89,11 +96,14 @@ enum Removed {
 impl Group {
     /// A group without a process.
     pub fn new(rules: Rules, places: usize) -> Self {
+        let least = rules.scale.map_or(places, |scale| scale.least);
+        let place = |index| Place { is_closed: index >= least, ..Place::default() };
         Self {
             rules,
             phase: Phase::Running,
-            places: vec![Place::default(); places],
+            places: (0..places).map(place).collect(),
             draining: Vec::new(),
+            course: Course::default(),
             changed: None,
             told: false,
             died: None,
@@ -136,6 +146,8 @@ impl Group {
             Event::EndForGood => self.end_for_good(now, into),
             Event::Stop { limit } => self.stop(limit, now, into),
             Event::Over => self.over(now, into),
+            Event::Rung => self.rung(now, into),
+            Event::Load(load) => self.loaded(&load, now, into),
         }
         actions
     }
@@ -182,6 +194,10 @@ impl Group {
                 any_starts |= self.places[index].seat.has_successor();
             }
         }
+        if self.rules.scale.is_some() {
+            self.say_served(into);
+            self.look(now, into);
+        }
     }
 
     /// When there is something to do again, if nothing happens before. `None`: never.
@@ -193,7 +209,11 @@ impl Group {
         let any_starts = self.any_starts();
         let starting = self.places.iter().filter_map(|place| place.seat.starting()?.deadline.at());
         let starts = self.places.iter().filter(|place| place.may_start(any_starts));
-        draining.chain(starting).chain(starts.map(|place| place.next.unwrap_or(now))).min()
+        draining
+            .chain(starting)
+            .chain(starts.map(|place| place.next.unwrap_or(now)))
+            .chain(self.looks_at(now))
+            .min()
     }
 
     /// A process is being started.
@@ -206,13 +226,13 @@ impl Group {
         let serves = open || self.places.iter().any(|place| place.seat.current().is_some());
         // A process that has died is replaced soon; one that does not start may never do.
         let soon = |place: &Place| place.failures == 0 && place.next.is_none_or(|at| at <= now + SOON);
-        let starts = self.places.iter().any(soon);
+        let starts = self.may_serve_soon(soon);
         let condition = match (serves, starts) {
             (true, _) => Condition::Serving,
             (false, true) => Condition::Starting,
             (false, false) => Condition::Down,
         };
-        let next = self.places.iter().filter_map(|place| place.next).min();
+        let next = self.places.iter().filter(|place| !place.is_closed).filter_map(|place| place.next).min();
         into.push(Action::SetNextStart(next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))));
         into.push(Action::SetCondition(condition));
     }

@@ -16,6 +16,8 @@ pub struct Place {
     pub deaths: u32,
     /// The log says that the old code is kept.
     pub held: bool,
+    /// The load needs no process here. Nobody is in it.
+    pub is_closed: bool,
 }
 
 /// Who is in a place: one that serves, and its successor.
@@ -160,6 +162,6 @@ impl Place {
     /// `any_starts`, a process of the group is being started.
     pub fn may_start(&self, any_starts: bool) -> bool {
         let is_blocked = any_starts && self.seat.current().is_some();
-        self.wants_process() && !self.seat.has_successor() && !is_blocked
+        !self.is_closed && self.wants_process() && !self.seat.has_successor() && !is_blocked
     }
 }

@@ -117,7 +117,13 @@ impl Group {
             self.retire(old.drain(&terms, now), &terms, into);
         }
         self.tell_condition(true, now, into);
-        if !self.told && self.places.iter().all(|place| place.seat.current().is_some()) {
+        self.say_served(into);
+        self.has_helped(now);
+    }
+
+    /// Tells earlier supervisors once that they may go.
+    pub(super) fn say_served(&mut self, into: &mut Vec<Action>) {
+        if !self.told && !self.places.is_empty() && self.is_complete() {
             self.told = true;
             into.extend([Action::SetServedBy, Action::SendServed]);
         }
@@ -144,6 +150,7 @@ impl Group {
                 (place.failures, place.next) = (failures, next);
             }
         }
+        self.give_up_place(index);
     }
 
     /// Notes that the group keeps the old code. True: that is news.

@@ -176,7 +176,7 @@ fn value(word: &str, chance: &mut Chance) -> String {
 fn of_option(name: &str, kind: &str, chance: &mut Chance) -> String {
     let values: &[&str] = match name {
         // Enough to start a few, not enough to fill the machine.
-        "processes" => &["1", "2", "3", "0"],
+        "processes" => &["1", "2", "3", "0", "1..3", "0..2", "2..1", "1..auto"],
         "threads" => &["0", "1", "2", "5"],
         "chroot" => &["/no/such", "{dir}"],
         "static" => &["finders", "/static:{dir}/htdocs"],

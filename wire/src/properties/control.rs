@@ -4,7 +4,7 @@ use super::{Random, for_all};
 use crate::control::{LONGEST, Message, Reason};
 use crate::ring::{ROOM, Reader, Ring};
 
-const REASONS: [Reason; 17] = [
+const REASONS: [Reason; 18] = [
     Reason::Shutdown,
     Reason::Hangup,
     Reason::Graceful,
@@ -22,6 +22,7 @@ const REASONS: [Reason; 17] = [
     Reason::Generation,
     Reason::Stop,
     Reason::Memory,
+    Reason::ScaleDown,
 ];
 
 fn message(random: &mut Random) -> Message {

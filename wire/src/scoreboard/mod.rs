@@ -15,7 +15,8 @@
 //! sees the connection end.
 //!
 //! Any process of the group can write anything here. A supervisor, which may be root, reads only whether processes of the group
-//! serve, and which have died: what is wrong harms the group alone. The length of the file says how many slots there are, nothing
+//! serve, which have died,
+//! and how much they have to do: what is wrong harms the group alone. The length of the file says how many slots there are, nothing
 //! in it does; every index is bounded by its reader, and texts are made readable by theirs. The system provides memory for what
 //! was touched only: with 256 slots the file has 3.6 MiB, of which a group that does nothing uses 24 KiB, and each slot that a
 //! worker has used 4 to 16 KiB.

@@ -1,6 +1,7 @@
 //! The pool: connections that are kept, the queue, and greetings of all kinds.
 
 use super::*;
+use crate::config::daemon::Processes;
 use crate::serve::daemon::pool::{Problem, Progress};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
@@ -33,7 +34,7 @@ fn a_connection_is_kept_for_the_next_request() {
 
 #[test]
 fn where_all_threads_are_claimed_the_queue_is_next() {
-    let group = Group::serving(GroupOptions { processes: Some(2), ..options() });
+    let group = Group::serving(GroupOptions { processes: Some(Processes::Number(2)), ..options() });
     std::thread::scope(|scope| {
         let worker = scope.spawn(|| (group.accept(0), group.accept(1), group.accept(2)));
         let [first, second, third] = [group.take(), group.take(), group.take()];

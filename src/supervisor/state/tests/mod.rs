@@ -4,6 +4,7 @@ mod deaths;
 mod ends;
 mod many;
 mod one;
+mod scale;
 mod services;
 mod show;
 mod successor;

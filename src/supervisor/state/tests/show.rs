@@ -46,6 +46,7 @@ fn show_place(place: &Place) -> String {
             format!("{} + {}", show_serving(serving), show_successor(successor))
         }
     };
+    let seat = if place.is_closed { "closed".into() } else { seat };
     let next = place.next.map_or(String::new(), |at| format!(", next {}", seconds(at)));
     let failures = if place.failures > 0 { format!(", failures {}", place.failures) } else { String::new() };
     let deaths = if place.deaths > 0 { format!(", deaths {}", place.deaths) } else { String::new() };
@@ -92,6 +93,14 @@ pub fn name(event: &Event) -> String {
         Event::Stop { limit: None } => "stop".into(),
         Event::Stop { .. } => "stop at once".into(),
         Event::Over => "over".into(),
+        Event::Rung => "rung".into(),
+        Event::Load(load) => {
+            let waits =
+                load.waits.map_or("nobody waits".into(), |time| format!("waits {}", time.as_secs_f64()));
+            let claims: String =
+                load.claims.iter().map(|(pid, count)| format!(", {pid} has {count}")).collect();
+            format!("load: {waits}{claims}, served {}", load.served)
+        }
     }
 }
 
@@ -107,6 +116,13 @@ fn show_line(line: &Line) -> String {
         }
         Line::Died(death) => {
             format!("died {} {:?} {:?}", death.pid, death.stage, death.cause)
+        }
+        Line::Grows { count, most, waited } => {
+            let why = waited.map_or("nobody serves".into(), |time| format!("waited {}", time.as_secs_f64()));
+            format!("grows to {count} of {most}, {why}")
+        }
+        Line::Shrinks { pid, count, least, lasted, running } => {
+            format!("shrinks by {pid} to {count} of {least}, {running} in {}", lasted.as_secs_f64())
         }
         Line::LeftBehind(count) => format!("left behind {count}"),
     }
@@ -139,5 +155,7 @@ fn show_action(action: &Action) -> String {
         Action::RememberSession(pid) => format!("remember session {pid}"),
         Action::Reap(pid) => format!("reap {pid}"),
         Action::EndRemains => "end remains".into(),
+        Action::Listen => "listen".into(),
+        Action::Look => "look".into(),
     }
 }

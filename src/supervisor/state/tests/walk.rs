@@ -1,6 +1,7 @@
 //! Random walks: whatever happens in whatever order, some things are always true.
 
 use super::*;
+use crate::supervisor::state::place::Seat;
 use crate::supervisor::state::worker::Deadline;
 use std::collections::BTreeSet;
 
@@ -32,21 +33,32 @@ struct World {
     /// They have ended, and are to be reaped.
     ended: BTreeSet<u32>,
     service: bool,
+    /// Places that were open before the last event.
+    open: usize,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = Random(seed);
-        let rules = Rules { service: random.below(5) == 0, reload_imports: random.below(2) == 0, ..rules() };
-        let service = rules.service;
-        let group = Group::new(rules, 1 + random.below(3) as usize);
+        let service = random.below(5) == 0;
+        let places = 1 + random.below(3) as usize;
+        let scale = (!service && random.below(2) == 0).then(|| Scale {
+            least: random.below(places as u64) as usize,
+            up: Duration::from_millis(50),
+            down: Duration::from_secs(6),
+            threads: 2,
+        });
+        let rules = Rules { service, scale, reload_imports: random.below(2) == 0, ..rules() };
+        let group = Group::new(rules, places).with_open(random.below(3) as usize);
         let none = BTreeSet::new();
         let (asked, alive, killed, ended) = (BTreeSet::new(), none.clone(), none.clone(), none);
-        Self { group, random, now: 0.0, last_pid: 0, asked, alive, killed, ended, service }
+        let open = 0;
+        Self { group, random, now: 0.0, last_pid: 0, asked, alive, killed, ended, service, open }
     }
 
     fn feed(&mut self, event: Event) {
         let is_tick = event == Event::Tick;
+        self.open = self.group.places.iter().filter(|place| !place.is_closed).count();
         let actions = self.group.on(event.clone(), at(self.now));
         for action in &actions {
             self.perform(action, &event);
@@ -104,6 +116,18 @@ impl World {
                 .any(|place| place.seat.current().is_some() && place.seat.has_successor());
             assert!(!two, "a service beside its successor after {event:?}: {}", self.show());
         }
+        let open = self.group.places.iter().filter(|place| !place.is_closed).count();
+        let least = self.group.rules.scale.map_or(self.group.places.len(), |scale| scale.least);
+        assert!(open >= least, "too few after {event:?}: {}", self.show());
+        let closed = self.group.places.iter().filter(|place| place.is_closed);
+        assert!(closed.map(|place| &place.seat).all(|seat| *seat == Seat::Empty), "{}", self.show());
+        if matches!(event, Event::Rung | Event::Load(_)) {
+            let added = open.saturating_sub(self.open);
+            assert!(added <= 1, "two at once after {event:?}: {}", self.show());
+            let fails =
+                self.group.places.iter().any(|place| place.next.is_some_and(|at| at > self::at(self.now)));
+            assert!(added == 0 || !fails, "more of what fails to start after {event:?}: {}", self.show());
+        }
         let deadlines = self.group.draining.iter().map(|process| (process.worker.pid, process.deadline));
         for (pid, deadline) in deadlines {
             assert_eq!(deadline == Deadline::Killed, self.killed.contains(&pid), "{}", self.show());
@@ -124,7 +148,7 @@ impl World {
     fn step(&mut self) {
         self.now += self.random.of(&[0.0, 0.001, 0.05, 0.3, 1.0, 7.0, 70.0]);
         let pid = self.anybody();
-        match self.random.below(18) {
+        match self.random.below(24) {
             0..4 => self.feed(Event::Tick),
             4..8 => self.answer(),
             8..10 => {
@@ -147,8 +171,19 @@ impl World {
             14 => self.feed(starts(pid)),
             15 => self.feed(Event::GaveUp { pid, why: String::new() }),
             16 => self.feed(Event::Watch { pid, files: Vec::new() }),
+            17..20 => self.feed(Event::Rung),
+            20..23 => self.load(),
             _ => self.rare(),
         }
+    }
+
+    /// The load was looked at, asked for or not.
+    fn load(&mut self) {
+        let waits = self.random.of(&[None, Some(0), Some(60), Some(7000)]).map(Duration::from_millis);
+        let alive: Vec<u32> = self.alive.iter().copied().collect();
+        let claims = alive.into_iter().map(|pid| (pid, self.random.of(&[0, 0, 0, 1, 2]))).collect();
+        let served = self.random.below(3);
+        self.feed(Event::Load(Load { waits, claims, served }));
     }
 
     /// What happens seldom.
@@ -237,6 +272,6 @@ fn a_group_left_alone_comes_to_serve_and_then_to_rest() {
             wakes += 1;
             assert!(wakes < 1000, "a busy loop: {}", world.show());
         }
-        assert!(world.group.places.iter().all(|place| place.seat.current().is_some()), "{}", world.show());
+        assert!(world.group.is_complete(), "{}", world.show());
     }
 }
