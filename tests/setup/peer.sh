@@ -7,6 +7,8 @@ set -euo pipefail
 . "$(dirname "$0")/place.sh"
 
 version=6.1.1
+# What `mod_wsgi-express --application-type paste` serves.
+paste=3.1.0
 venv=$(place peer /var/tmp/mod_wsgi-peer)
 
 module() {
@@ -20,5 +22,10 @@ if [ "$(cat "$venv/.done" 2>/dev/null || true)" != "$version" ]; then
     chmod -R go+rX "$venv"
     [ -n "$(module)" ] || { echo "peer.sh: mod_wsgi $version built no Apache module" >&2; exit 1; }
     echo "$version" > "$venv/.done"
+fi
+if [ "$(cat "$venv/.paste" 2>/dev/null || true)" != "$paste" ]; then
+    "$venv/bin/pip" install --quiet --no-input --disable-pip-version-check "PasteDeploy==$paste" >&2
+    chmod -R go+rX "$venv"
+    echo "$paste" > "$venv/.paste"
 fi
 module
