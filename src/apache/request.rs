@@ -146,6 +146,13 @@ impl<'r> Request<'r> {
         super::text(self.record().ap_auth_type)
     }
 
+    /// `AuthType` as it is configured for the request; `None`: Apache asks for no credentials.
+    pub fn wanted_auth_type(self) -> Option<&'r [u8]> {
+        // SAFETY: a live request; the answer is null or a C string that lives as it.
+        let kind = unsafe { sys::ap_auth_type(self.raw) };
+        (!kind.is_null()).then(|| super::text(kind))
+    }
+
     /// Host name that the request named.
     pub fn hostname(self) -> &'r [u8] {
         super::text(self.record().hostname)
@@ -288,6 +295,11 @@ impl<'r> Request<'r> {
     pub fn notes(self) -> Table<'r> {
         // SAFETY: the table lives as the request.
         unsafe { Table::from_raw(self.record().notes) }
+    }
+
+    /// The status of the answer, as it was set.
+    pub fn status(self) -> Status {
+        Status(self.record().status)
     }
 
     /// Sets the status of the answer.

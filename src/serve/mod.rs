@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 pub mod context;
+mod credentials;
 pub mod daemon;
 mod dispatch;
 pub mod embedded;
@@ -45,10 +46,12 @@ impl hook::Handle for Handler {
             r.log(wire::message::GROUP_FORBIDDEN, text);
             return Status(500);
         }
-        if route.process_group.is_empty() {
+        let answer = if route.process_group.is_empty() {
             embedded::serve(r, alias, &route)
         } else {
             daemon::serve(r, alias, &route)
-        }
+        };
+        credentials::check(r, &route, answer);
+        answer
     }
 }

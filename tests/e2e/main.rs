@@ -2,6 +2,7 @@
 
 mod advice;
 mod cherrypy;
+mod credentials;
 mod cut_files;
 mod daemon;
 mod daemon_death;

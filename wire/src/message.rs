@@ -542,6 +542,10 @@ messages! {
         "An input filter (SetInputFilter) keeps returning no data, no end and no error.",
         "The application gets OSError; the client gets 400.",
         "The filter is at fault. See which filters SetInputFilter and AddInputFilter name for this URL.";
+    CREDENTIALS_WITHHELD 1057 Warning,
+        "A request came with an Authorization header, the application was not given it (WSGIPassAuthorization Off), and answered 401.",
+        "The client is refused, whatever credentials it sends. Each process logs this once for each application.",
+        "If the application checks passwords or tokens itself, set `WSGIPassAuthorization On` for it, or pass-authorization=On in its WSGIScriptAlias. Otherwise let Apache check them (AuthType, Require).";
     SCRIPT_LOADING 1060 Info,
         "A script is about to be executed: \"Loading\" for the first time, \"Reloading\" after a change.",
         "WSGI1011 follows when the application serves; otherwise the reason for the failure follows.",

@@ -30,7 +30,8 @@ pub const ALL: &[Directive] = &[
         default: "Off",
         help: c"On: the application sees the Authorization header",
         doc: "On: `HTTP_AUTHORIZATION` is in the environ, for applications that check passwords or tokens \
-              themselves.",
+              themselves. Off: they do not get it. If such an application then answers 401 to a client that has sent \
+              credentials, and Apache checks none for that URL, WSGI1057 says so.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.pass_authorization)),
     },
     Directive {
