@@ -49,7 +49,8 @@ fn names_above_the_limit_get_503() {
         both(|daemon| {
             let s = site(daemon, "WSGIInterpreterLimit 2", &format!("{ALIAS}{token}"))
                 .expect_log(
-                    "WSGI1051: no interpreter is made for application group 'c.*WSGIInterpreterLimit is 2[.]",
+                    "WSGI1051: no interpreter is made for application group 'c.*WSGIInterpreterLimit is 2, and 2 .* the latest \
+                     'a.*', 'b.*'[.] Such requests get 503.*raise WSGIInterpreterLimit",
                 )
                 .start();
             assert_eq!(

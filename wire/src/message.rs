@@ -528,8 +528,8 @@ messages! {
         "Give the application a process group (WSGIDaemonProcess and WSGIProcessGroup), or disable mpm_itk.";
     INTERPRETER_LIMIT 1051 Error,
         "A process has as many interpreters with names that clients may choose as WSGIInterpreterLimit allows.",
-        "Requests for another one get 503. Those that exist keep serving, and interpreters that the configuration names are not affected. Each process logs the first refusal with the remedy, then one line in 10 s.",
-        "Name application groups in the configuration: for each virtual host, or with `%{SERVER}` in the place of `%{HOST}`. Find out which requests ask for such names (access log). Raise WSGIInterpreterLimit if the server really has that many sites: each interpreter takes several MiB.";
+        "Requests for another one get 503. Those that exist keep serving, and interpreters that the configuration names are not affected. None is ended to make room, because CPython cannot end one beside others without harm. Each process logs the first refusal with the remedy, then one line in 10 s.",
+        "Name application groups in the configuration: for each virtual host, or with `%{SERVER}` in the place of `%{HOST}`. Find out which requests ask for such names (access log). Raise WSGIInterpreterLimit if the server really has that many sites: each interpreter takes several MiB, with Django about 30. A process that is replaced begins with none: restart-interval= or maximum-requests= of the group, MaxConnectionsPerChild for Apache's children.";
     PACKAGE_SHARED 1052 Warning,
         "Two applications of one process use a package in different interpreters that works in one interpreter only.",
         "The second application fails to start where the package notices. Where it does not, results may be wrong, and requests may hang. Each process logs this once for each package.",
