@@ -245,9 +245,14 @@ impl<'r> Environ<'r> {
         let script = self.kept(script_name(r));
         self.set(c"SCRIPT_NAME", script);
         self.set(c"mod_wsgi.script_name", script);
-        let path_info = self.kept(one_slash(r.path_info()));
+        let mut path_info = self.kept(one_slash(r.path_info()));
         // A PATH_INFO of the request's environment survives where the URL has none.
-        if !path_info.is_empty() || r.is_part() || r.environment().get(c"PATH_INFO").is_none() {
+        if let Some(given) = r.environment().get(c"PATH_INFO")
+            && path_info.is_empty()
+            && !r.is_part()
+        {
+            path_info = given;
+        } else {
             self.set(c"PATH_INFO", path_info);
         }
         self.set(c"mod_wsgi.path_info", path_info);
@@ -327,16 +332,10 @@ fn one_slash(path: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(text)
 }
 
-/// The target of a request line; an absolute one without scheme and host.
+/// The target of a request line, as it came: an absolute one has scheme and host, as for CGI programs of httpd.
 fn original_target(line: &[u8]) -> &[u8] {
     let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    let target = words.nth(1).unwrap_or_default();
-    let Some(scheme) = target.windows(3).position(|three| three == b"://") else { return target };
-    if target.starts_with(b"/") || target[..scheme].iter().any(|byte| !byte.is_ascii_alphabetic()) {
-        return target;
-    }
-    let host = &target[scheme + 3..];
-    host.iter().position(|byte| *byte == b'/').map_or(b"/", |path| &host[path..])
+    words.nth(1).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -344,10 +343,9 @@ mod tests {
     use super::{one_slash, original_target};
 
     #[test]
-    fn the_target_is_as_it_came_without_scheme_and_host() {
+    fn the_target_is_as_it_came() {
         assert_eq!(original_target(b"GET /a%20b?c HTTP/1.1"), b"/a%20b?c");
-        assert_eq!(original_target(b"GET http://h:80/a?b HTTP/1.1"), b"/a?b");
-        assert_eq!(original_target(b"GET http://h HTTP/1.1"), b"/");
+        assert_eq!(original_target(b"GET  http://h:80/a?b HTTP/1.1"), b"http://h:80/a?b");
         assert_eq!(original_target(b"GET /?u=http://x/y HTTP/1.1"), b"/?u=http://x/y");
         assert_eq!(original_target(b"OPTIONS * HTTP/1.1"), b"*");
         assert_eq!(original_target(b""), b"");

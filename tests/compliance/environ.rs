@@ -208,6 +208,25 @@ fn after_an_internal_redirect() {
     assert_eq!(env["REQUEST_URI"], "/none?q=1", "as received");
 }
 
+/// An absolute target (a proxy's, RFC 9112, 3.2.2) stays as it is.
+#[test]
+fn request_uri_of_an_absolute_target() {
+    let s = showing().start();
+    let env = environ(&s, "http://localhost/abs%20x?q");
+    assert_eq!(env["REQUEST_URI"], "http://localhost/abs%20x?q");
+    assert_eq!((&env["PATH_INFO"], &env["QUERY_STRING"]), (&"/abs x".into(), &"q".into()));
+}
+
+/// A PATH_INFO of the request's environment stands for the URL's where that has none, under both names.
+#[test]
+fn path_info_of_the_request_environment() {
+    let s = httpd().config("WSGIScriptAlias /app {apps}/show.wsgi\nSetEnv PATH_INFO /given").start();
+    for (target, info) in [("/app", "/given"), ("/app/own", "/own")] {
+        let env = environ(&s, target);
+        assert_eq!([&env["PATH_INFO"], &env["mod_wsgi.path_info"]], [info, info], "{target}");
+    }
+}
+
 #[test]
 fn request_uri_after_a_rewrite() {
     let s = httpd()

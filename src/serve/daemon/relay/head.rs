@@ -13,6 +13,9 @@ const HEADER_LIMIT: usize = 32 << 10;
 /// Statuses of answers that have no body.
 const BODILESS: [u16; 3] = [204, 205, 304];
 
+/// Statuses that stand for an error: httpd has pages for these.
+const ERRORS: std::ops::Range<i32> = 400..600;
+
 /// The answer is too large to be sent.
 fn excess(answer: &Answer<'_>, limit: usize) -> Option<String> {
     let (mut count, mut bytes) = (0, answer.line.len());
@@ -76,7 +79,7 @@ impl<C: Client> Relay<'_, C> {
         self.has_body = !self.client.head_only() && !BODILESS.contains(&answer.status);
         let status = i32::from(answer.status);
         let is = |wanted: &'static [u8]| move |header: &(&[u8], &[u8])| header.0.eq_ignore_ascii_case(wanted);
-        if status >= 400 && self.client.error_override() {
+        if ERRORS.contains(&status) && self.client.error_override() {
             for (_, value) in answer.headers().filter(is(b"WWW-Authenticate")) {
                 self.client.authenticate(value);
             }
