@@ -16,7 +16,7 @@ const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-
 /// Sets WSGIDjangoAlias; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
-    let (Some(url), Some(project)) = (words.word(), words.word()) else {
+    let (Some(url), Some(project)) = (words.filled(), words.filled()) else {
         return Err(format!(
             "{} requires at least two arguments, URL path and project directory",
             place.name

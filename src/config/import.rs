@@ -8,7 +8,7 @@ use super::words::Words;
 /// Sets WSGIImportScript; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
-    let script = words.word().ok_or("Location of import script not supplied.")?;
+    let script = words.filled().ok_or("Location of import script not supplied.")?;
     let (mut process, mut application) = (None, None);
     while let Some(setting) = words.setting() {
         let invalid = |word: &[u8]| {

@@ -11,7 +11,7 @@ const OPTIONS: &str =
 /// The setter of both directives.
 pub fn set(place: &mut Place<'_>, line: &[u8], regex: bool) -> Result<(), String> {
     let mut words = Words::of(line);
-    let (Some(url), Some(target)) = (words.word(), words.word()) else {
+    let (Some(url), Some(target)) = (words.filled(), words.filled()) else {
         return Err(format!("{} requires at least two arguments, URL and script file", place.name));
     };
     let target = place.httpd.absolute(&target).unwrap_or(target);

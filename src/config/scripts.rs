@@ -30,7 +30,7 @@ pub struct ScriptPlace<'a> {
 /// The setter of a script that Apache asks. `thing`: what it is, for messages.
 pub fn hook(thing: &str, place: &mut ScriptPlace<'_>, line: &[u8]) -> Result<Arc<HookScript>, String> {
     let mut words = Words::of(line);
-    let path = words.word().ok_or_else(|| format!("Location of {thing} script not supplied."))?;
+    let path = words.filled().ok_or_else(|| format!("Location of {thing} script not supplied."))?;
     let invalid = |word: &[u8]| {
         let word = wire::shown(word).into_owned();
         format!("Invalid option to WSGI {thing} script definition. '{word}' is not application-group=")
@@ -58,8 +58,8 @@ pub fn hook(thing: &str, place: &mut ScriptPlace<'_>, line: &[u8]) -> Result<Arc
 /// The setter of WSGIHandlerScript.
 pub fn handler(place: &mut ScriptPlace<'_>, section: &mut DirConfig, line: &[u8]) -> Result<(), String> {
     let mut words = Words::of(line);
-    let name = words.word().ok_or("Name for handler script not supplied.")?;
-    let path = words.word().ok_or("Location of handler script not supplied.")?;
+    let name = words.filled().ok_or("Name for handler script not supplied.")?;
+    let path = words.filled().ok_or("Location of handler script not supplied.")?;
     let mut handler = Alias::new(Url::Nothing, (place.absolute)(&path), Kind::Handler);
     handler.callable = Some(b"handle_request".to_vec());
     let invalid = |word: &[u8]| {

@@ -32,6 +32,11 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
+    /// The next word, if it is not empty.
+    pub fn filled(&mut self) -> Option<Vec<u8>> {
+        self.word().filter(|word| !word.is_empty())
+    }
+
     /// The next `name=value`; `Err` is the word that is none. Nothing may stand around the `=`: a blank there
     /// would make the next option a value.
     pub fn setting(&mut self) -> Option<Result<Setting, Vec<u8>>> {
@@ -106,6 +111,12 @@ mod tests {
         assert_eq!(words.word().unwrap(), br#"/my dir/"x".wsgi"#);
         assert_eq!(words.word().unwrap(), b"b c");
         assert_eq!(words.word(), None);
+    }
+
+    #[test]
+    fn quotes_alone_fill_nothing() {
+        let mut words = Words::of(br#"/a "" ''"#);
+        assert_eq!([words.filled(), words.filled(), words.word()], [Some(b"/a".into()), None, Some(vec![])]);
     }
 
     #[test]

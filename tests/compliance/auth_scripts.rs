@@ -382,6 +382,7 @@ fn what_cannot_be_read_is_refused() {
         let in_location = |line: &str| format!("<Location />\n{directive} {line}\n</Location>");
         for (line, message) in [
             ("", format!("Location of {thing} script not supplied.")),
+            ("\"\"", format!("Location of {thing} script not supplied.")),
             ("/x other", format!("Invalid option to WSGI {thing} script definition.")),
             ("/x process-group=a", format!("Invalid option to WSGI {thing} script definition.")),
             ("/x application-group=", "Invalid name for WSGI application group.".to_owned()),

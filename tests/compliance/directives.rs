@@ -188,7 +188,12 @@ fn missing_arguments() {
 fn script_alias() {
     for directive in ["WSGIScriptAlias", "WSGIScriptAliasMatch"] {
         refused(directive, &format!("{directive} requires at least two arguments, "));
-        refused(&format!("{directive} /a"), &format!("{directive} requires at least two arguments, "));
+        for too_few in ["/a", "/a \"\"", "\"\" /b"] {
+            refused(
+                &format!("{directive} {too_few}"),
+                &format!("{directive} requires at least two arguments, "),
+            );
+        }
         refused(&format!("{directive} /a /b nonsense"), "Invalid option to WSGI script alias definition.");
         refused(&format!("{directive} /a /b unknown=x"), "Invalid option to WSGI script alias definition.");
         refused(
@@ -226,6 +231,8 @@ fn process_group_of_a_preloaded_alias() {
 fn handler_script() {
     needs!("WSGIHandlerScript");
     refused("WSGIHandlerScript name", "Location of handler script not supplied.");
+    refused("WSGIHandlerScript name \"\"", "Location of handler script not supplied.");
+    refused("WSGIHandlerScript \"\" /a", "Name for handler script not supplied.");
     refused("WSGIHandlerScript name /a unknown=x", "Invalid option to WSGI handler script definition.");
     refused("WSGIHandlerScript name /a pass-authorization=x", "Invalid value for authorization flag.");
     refused("WSGIHandlerScript name /a application-group=", "Invalid name for WSGI application group.");
@@ -234,6 +241,10 @@ fn handler_script() {
 
 #[test]
 fn import_script() {
+    refused(
+        "WSGIImportScript \"\" process-group=p application-group=x",
+        "Location of import script not supplied.",
+    );
     refused("WSGIImportScript /a", "Name of WSGI application group required.");
     refused("WSGIImportScript /a process-group=%{GLOBAL}", "Name of WSGI application group required.");
     refused("WSGIImportScript /a application-group=%{GLOBAL}", "Name of WSGI process group required.");

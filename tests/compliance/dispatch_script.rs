@@ -128,6 +128,7 @@ fn a_script_that_cannot_be_loaded() {
 fn what_cannot_be_read_is_refused() {
     for (line, message) in [
         ("", "Location of dispatch script not supplied."),
+        ("\"\"", "Location of dispatch script not supplied."),
         ("/x y", "Invalid option to WSGI dispatch script definition."),
         ("/x application-group=", "Invalid name for WSGI application group."),
     ] {
