@@ -3,22 +3,29 @@
 use super::{extra, ffi, waits};
 use std::marker::PhantomData;
 
-/// Proof that this thread is attached to an interpreter and holds its GIL. Copies cost nothing; none leaves the
-/// thread or the attachment.
+/// Proof that this thread is attached to an interpreter and holds its GIL: which one, it knows. No copy leaves the thread or
+/// the attachment.
 #[derive(Clone, Copy)]
-pub struct Py<'py>(PhantomData<(&'py (), *mut ())>);
+#[repr(transparent)]
+pub struct Py<'py>(InterpreterId, PhantomData<(&'py (), *mut ())>);
 
 impl<'py> Py<'py> {
     /// # Safety
+    /// The calling thread is attached for `'py`, to this interpreter.
+    pub(super) unsafe fn assume(interpreter: InterpreterId) -> Self {
+        Self(interpreter, PhantomData)
+    }
+
+    /// # Safety
     /// The calling thread is attached for `'py`.
-    pub(super) unsafe fn assume() -> Self {
-        Self(PhantomData)
+    pub(super) unsafe fn attached() -> Self {
+        // SAFETY: attached, says the caller; it cannot fail then.
+        Self(InterpreterId(unsafe { ffi::PyInterpreterState_Get() } as usize), PhantomData)
     }
 
     /// The interpreter that the thread is attached to.
     pub fn interpreter(self) -> InterpreterId {
-        // SAFETY: attached, says the token; it cannot fail then.
-        InterpreterId(unsafe { ffi::PyInterpreterState_Get() } as usize)
+        self.0
     }
 
     /// Runs `work` without the GIL: other threads run Python meanwhile. What blocks belongs here. `Send` keeps the
@@ -40,6 +47,7 @@ impl<'py> Py<'py> {
 
 /// Which interpreter, while it lives: a number that no other one has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
 pub struct InterpreterId(pub(super) usize);
 
 #[cfg(test)]

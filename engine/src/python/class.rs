@@ -131,7 +131,7 @@ impl<'a, 'py> Args<'a, 'py> {
 /// Runs `body` attached, for a C function that Python calls: an error is a set exception and NULL, and so is a panic.
 pub(super) fn guarded(body: impl FnOnce(Py<'_>) -> Result<Bound<'_>>) -> *mut ffi::PyObject {
     // SAFETY: Python calls C functions of types attached.
-    let py = unsafe { Py::assume() };
+    let py = unsafe { Py::attached() };
     match catch_unwind(AssertUnwindSafe(|| body(py).map(Bound::into_ptr))) {
         Ok(Ok(object)) => object,
         Ok(Err(Raised)) => std::ptr::null_mut(),

@@ -102,7 +102,7 @@ impl InterpreterState {
         unsafe { attach::restore(self.state()) };
         let _detach = Detach(attached);
         // SAFETY: attached until `_detach` drops, after `work` and everything it made.
-        let py = unsafe { Py::assume() };
+        let py = unsafe { Py::assume(self.id()) };
         self.release_pending(py);
         work(py)
     }

@@ -1,8 +1,6 @@
 //! References to Python objects.
 
-#[cfg(debug_assertions)]
-use super::InterpreterId;
-use super::{Py, Raised, Result, ffi};
+use super::{InterpreterId, Py, Raised, Result, ffi};
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
@@ -17,10 +15,9 @@ pub struct Bound<'py> {
 /// without it is never freed, for a thread that is not attached cannot.
 #[repr(C)]
 pub struct Owned {
-    /// First, as in [`Bound`].
+    /// Both as in [`Bound`].
     ptr: NonNull<ffi::PyObject>,
     /// The interpreter that it belongs to.
-    #[cfg(debug_assertions)]
     owner: InterpreterId,
 }
 
@@ -98,11 +95,7 @@ impl<'py> Bound<'py> {
     /// Keeps the reference beyond the attachment.
     pub fn keep(self) -> Owned {
         let this = ManuallyDrop::new(self);
-        Owned {
-            ptr: this.ptr,
-            #[cfg(debug_assertions)]
-            owner: this.py.interpreter(),
-        }
+        Owned { ptr: this.ptr, owner: this.py.interpreter() }
     }
 
     /// Keeps the first `len` bytes of a `bytes`; `None` for anything else.
@@ -129,11 +122,11 @@ impl Drop for Bound<'_> {
 }
 
 impl Owned {
-    /// The object, within an attachment to the interpreter it is of.
+    /// The object, within an attachment to the interpreter it is of. Panics in another one.
     pub fn get<'a, 'py>(&'a self, py: Py<'py>) -> &'a Bound<'py> {
         self.check(py);
-        // SAFETY: `Bound` begins with the same pointer, behind which it has a token of no size; the borrow ends no later than
-        // ours, and a borrowed `Bound` is not dropped.
+        // SAFETY: `Bound` is the same pointer, and the token of an attachment to the same interpreter, which is nothing but its
+        // number; the borrow ends no later than ours, and a borrowed `Bound` is not dropped.
         unsafe { &*(&raw const *self).cast::<Bound<'py>>() }
     }
 
@@ -142,15 +135,14 @@ impl Owned {
         self.ptr.as_ptr() as usize
     }
 
-    /// Gives the reference back, within an attachment to the interpreter it is of.
+    /// Gives the reference back, within an attachment to the interpreter it is of. Panics in another one.
     pub fn release(self, py: Py<'_>) {
         self.check(py);
         drop(Bound { ptr: self.ptr, py });
     }
 
-    /// In debug builds: the attachment is to the interpreter that the object belongs to.
-    fn check(&self, _py: Py<'_>) {
-        #[cfg(debug_assertions)]
-        assert!(_py.interpreter() == self.owner, "an object of another interpreter");
+    /// The attachment is to the interpreter that the object belongs to.
+    fn check(&self, py: Py<'_>) {
+        assert!(py.interpreter() == self.owner, "an object of another interpreter");
     }
 }
