@@ -55,6 +55,17 @@ pub trait Renewal {
 }
 
 static HOST: OnceCell<Box<dyn Host>> = OnceCell::new();
+/// What the process is until [`set`] says something else: a template, until it is a worker that was forked of it.
+static BEFORE: OnceCell<Box<dyn Host>> = OnceCell::new();
+
+/// Says what process this is, until [`set`] does.
+pub fn set_for_now(host: Box<dyn Host>) {
+    let _ = BEFORE.set(host);
+}
+
+fn host() -> Option<&'static dyn Host> {
+    HOST.get().or_else(|| BEFORE.get()).map(|host| &**host)
+}
 
 /// Says what process this is, once: the engine logs there from now on.
 pub fn set(host: Box<dyn Host>) {
@@ -63,29 +74,29 @@ pub fn set(host: Box<dyn Host>) {
 
 /// What process this is, for log lines.
 pub fn place() -> String {
-    HOST.get().map_or_else(|| "in embedded mode".into(), |host| host.place())
+    host().map_or_else(|| "in embedded mode".into(), |host| host.place())
 }
 
 /// Whoever puts another process in the place of this one, if that can be.
 pub fn renewal() -> Option<&'static dyn Renewal> {
-    HOST.get()?.renewal()
+    host()?.renewal()
 }
 
 /// httpd's scoreboard, if there is one and this process may see it. May wait: not attached.
 pub fn scoreboard() -> Option<Server> {
-    HOST.get()?.scoreboard()
+    host()?.scoreboard()
 }
 
 /// This process starts the application of that script now, or has done so.
 pub fn starts(script: Option<&[u8]>) {
-    if let Some(host) = HOST.get() {
+    if let Some(host) = host() {
         host.starts(script);
     }
 }
 
 /// An application is about to end the process; nothing: it has not ended after all.
 pub fn ends(text: &str) {
-    if let Some(host) = HOST.get() {
+    if let Some(host) = host() {
         host.ends(text);
     }
 }
@@ -97,14 +108,14 @@ pub fn log(level: Level, line: &[u8]) {
 
 /// Writes one line of an application to it, that comes from there.
 pub fn log_from(level: Level, line: &[u8], source: SourceLine<'_>) {
-    if let Some(host) = HOST.get() {
+    if let Some(host) = host() {
         host.log(level, line, source);
     }
 }
 
 /// Whether a line of this level would be written to it.
 pub fn logs(level: Level) -> bool {
-    HOST.get().is_none_or(|host| host.logs(level))
+    host().is_none_or(|host| host.logs(level))
 }
 
 /// Writes a message of the catalogue to the process's error log.

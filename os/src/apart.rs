@@ -38,6 +38,6 @@ fn clone_walled() -> nix::Result<libc::pid_t> {
 }
 
 /// The calling thread is the only one.
-fn has_one_thread() -> bool {
+pub fn has_one_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }

@@ -34,6 +34,12 @@ impl Event {
         unsafe { libc::preadv2(self.0.as_raw_fd(), &into, 1, -1, libc::RWF_NOWAIT) };
     }
 
+    /// In a copy of the process: it is the copy's own from now on, under the same number, and has not happened.
+    pub fn renew(&self) -> io::Result<()> {
+        // SAFETY: whoever uses the number means this event.
+        unsafe { crate::put_in_place(Self::new()?.into(), self.0.as_raw_fd()) }
+    }
+
     /// Sleeps until it happens, or for that long, and silences it.
     pub fn sleep(&self, most: Duration) {
         let wait = PollTimeout::try_from(most).unwrap_or(PollTimeout::MAX);

@@ -10,6 +10,7 @@ mod event;
 mod locks;
 mod memory;
 mod process;
+mod sibling;
 mod signals;
 mod socket;
 mod sync;
@@ -18,7 +19,7 @@ mod usage;
 mod users;
 mod wait;
 
-pub use apart::fork_apart;
+pub use apart::{fork_apart, has_one_thread};
 pub use clock::{epoch, monotonic};
 pub use event::{Event, wake};
 pub use locks::LockFile;
@@ -33,10 +34,12 @@ pub use nix::sys::signal::SigSet;
 pub use nix::sys::signal::Signal;
 pub use nix::{Result, unistd};
 pub use process::{
-    become_supervisor, close, close_on_exec, end, fork, inherited, is_alive, keep_descriptors_apart, kill,
-    kill_exactly, kill_own_group, limit, lower_limit, parent, place_descriptors, process, random, reap,
-    reap_any, set_locale, signal_thread, user_of,
+    become_supervisor, close, close_on_exec, end, fork, inherited, is_alive, is_child,
+    keep_descriptors_apart, kill, kill_exactly, kill_own_group, lead_session, limit, lower_limit, parent,
+    place_descriptors, process, put_in_place, random, reap, reap_any, reap_strangers, set_locale,
+    signal_thread, user_of,
 };
+pub use sibling::clone_as_sibling;
 pub use signals::{
     everything, has_come, is_default, note, nothing, reset as reset_signals, set_mask, unblock,
 };
@@ -45,7 +48,7 @@ pub use socket::{
     send_datagram, set_backlog, set_buffers, set_nonblocking, set_timeouts, shut_down,
 };
 pub use sync::{lock, read_lock, wait, wait_for, write_lock};
-pub use transfer::{read, receive, receive_files, regular, send, send_all, write_all};
+pub use transfer::{read, receive, receive_files, regular, send, send_all, send_files, write_all};
 pub use usage::{Usage, resident_memory};
 pub use users::homes;
 pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};

@@ -35,6 +35,12 @@ impl LockFile {
         self
     }
 
+    /// In a copy of the process: it is another file from now on, under the same number, which nobody else has.
+    pub fn replace(&self, other: Self) -> io::Result<()> {
+        // SAFETY: whoever uses the number means this file.
+        unsafe { crate::put_in_place(other.0.into(), self.0.as_raw_fd()) }
+    }
+
     /// The file's descriptor, for code that writes to it directly.
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()

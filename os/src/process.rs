@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{self, SigHandler, Signal};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{ForkResult, Pid, getppid, setsid};
 use std::ffi::CStr;
 use std::io;
@@ -41,6 +41,29 @@ pub fn reap(pid: u32) -> Option<(i32, i64)> {
         let ended = libc::wait4(pid as libc::pid_t, &mut status, libc::WNOHANG, &mut usage);
         (ended == pid as libc::pid_t).then_some((status, usage.ru_maxrss as i64))
     }
+}
+
+/// A process of this number is a child of this one, which has not reaped it: so the number is its own.
+pub fn is_child(pid: u32) -> bool {
+    // One that runs is one as well.
+    let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    waitid(Id::Pid(number(pid)), options).is_ok()
+}
+
+/// Reaps children that have ended and that nobody knows, as far as they stand before those that somebody does.
+pub fn reap_strangers(is_known: impl Fn(u32) -> bool) {
+    let options = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    while let Ok(status) = waitid(Id::All, options) {
+        match status.pid().map(|pid| pid.as_raw().unsigned_abs()) {
+            Some(pid) if !is_known(pid) && reap(pid).is_some() => {}
+            _ => return,
+        }
+    }
+}
+
+/// This process leads a session of its own from now on.
+pub fn lead_session() {
+    let _ = setsid();
 }
 
 /// A process of this number is there.
@@ -120,6 +143,23 @@ pub fn place_descriptors(places: &[(RawFd, RawFd)], end: RawFd) -> io::Result<()
             }
         }
     }
+    Ok(())
+}
+
+/// A file takes the place of what has this number; it is closed in programs that this process starts, unless it is one of the
+/// first three, which they inherit.
+///
+/// # Safety
+/// Nobody in this process relies on what had the number before.
+pub unsafe fn put_in_place(file: OwnedFd, number: RawFd) -> io::Result<()> {
+    if file.as_raw_fd() == number {
+        std::mem::forget(file);
+        return Ok(());
+    }
+    // SAFETY: says the caller.
+    Errno::result(unsafe {
+        libc::dup3(file.as_raw_fd(), number, if number > 2 { libc::O_CLOEXEC } else { 0 })
+    })?;
     Ok(())
 }
 

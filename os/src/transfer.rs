@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 fn counted(answer: isize) -> io::Result<usize> {
     Ok(Errno::result(answer)? as usize)
@@ -81,6 +81,17 @@ pub fn receive_files(fd: RawFd, into: &mut [u8], files: &mut Vec<OwnedFd>, waits
         }
         Ok(count)
     }
+}
+
+/// Sends a datagram with descriptors beside it, without waiting.
+pub fn send_files(fd: RawFd, bytes: &[u8], files: &[BorrowedFd<'_>]) -> io::Result<()> {
+    use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+    let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    uninterrupted(|| {
+        Ok(sendmsg::<()>(fd, &[IoSlice::new(bytes)], &[ControlMessage::ScmRights(&numbers)], flags, None)?)
+    })?;
+    Ok(())
 }
 
 /// The file that a descriptor stands for, if it is one: nothing else can be sent to a client.

@@ -6,7 +6,8 @@ use super::session::Sessions;
 use super::window::Show;
 use crate::apache::Server;
 use crate::groups::ProcessGroup;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::os::fd::{OwnedFd, RawFd};
 use std::rc::Rc;
 use wire::control::Message;
@@ -33,6 +34,8 @@ pub struct Context {
     pub sessions: Sessions,
     /// What groups with `server-metrics=` see of httpd, if there are any.
     pub show: Option<Show>,
+    /// Pids of all its processes that were not reaped.
+    pub children: RefCell<HashSet<u32>>,
 }
 
 impl Context {

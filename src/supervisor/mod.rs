@@ -28,7 +28,7 @@ use events::{Events, Source};
 use group::Group;
 use registries::Registries;
 use session::Sessions;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 use window::Show;
@@ -70,6 +70,7 @@ pub fn run(
             registries: Registries::default(),
             sessions: Sessions::default(),
             show,
+            children: RefCell::default(),
         };
         crate::process::remember(main);
         let plans = settings::plans(main);

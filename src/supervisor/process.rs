@@ -3,7 +3,8 @@
 use super::events::Watched;
 use super::output::Output;
 use super::voice::Voice;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use wire::control::Message;
 
 /// A worker's descriptors.
@@ -22,13 +23,24 @@ pub struct Process {
 
 impl Process {
     /// Makes the state of a worker that has just been forked.
-    pub fn new(pid: u32, ended: Watched<OwnedFd>, control: OwnedFd, voice: Voice, output: Output) -> Self {
-        Self { pid, _ended: ended, control, voice, output: Some(output) }
+    pub fn new(
+        pid: u32,
+        ended: Watched<OwnedFd>,
+        control: OwnedFd,
+        voice: Voice,
+        output: Option<Output>,
+    ) -> Self {
+        Self { pid, _ended: ended, control, voice, output }
     }
 
     /// Says something to it.
     pub fn tell(&self, message: &Message) {
         let _ = os::send_datagram(self.control.as_raw_fd(), &message.bytes());
+    }
+
+    /// Says something to it that descriptors belong to.
+    pub fn tell_with(&self, message: &Message, files: &[BorrowedFd<'_>]) -> io::Result<()> {
+        os::send_files(self.control.as_raw_fd(), &message.bytes(), files)
     }
 
     /// What it has said, and whether more of it may be unread.

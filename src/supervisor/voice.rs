@@ -2,7 +2,7 @@
 
 use super::events::{Events, Source, Watched};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use wire::ring::{Reader, Ring};
 
@@ -30,6 +30,11 @@ impl Voice {
     /// The bell's descriptor, for the process.
     pub fn bell(&self) -> RawFd {
         self.bell.as_raw_fd()
+    }
+
+    /// The same, to be passed on.
+    pub fn bell_file(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
     }
 
     /// The bell has been heard. Whoever holds it could have any flag taken off it, so waiting is forbidden to each call.

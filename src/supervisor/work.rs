@@ -108,6 +108,11 @@ impl Supervisor {
             Source::Bell(id) | Source::Ended(id) | Source::Remains(id, _) => {
                 self.groups[id.group].on_source(&self.context, source);
                 self.touched.insert(id.group);
+                if matches!(source, Source::Ended(_)) {
+                    // Children that processes have made for the supervisor (CLONE_PARENT), unasked.
+                    let known = self.context.children.borrow();
+                    os::reap_strangers(|pid| known.contains(&pid));
+                }
             }
         }
     }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use harness::poll::until;
 use harness::*;
 
-use crate::starting::{NOTES, Note, noted, notes, pids};
+use crate::starting::{Note, noted, notes, notes_source, pids};
 
 /// Clients of every load.
 pub const CLIENTS: usize = 8;
 
-/// What every script of these tests begins with; see [`NOTES`] for the rest. The environment of Apache is not
+/// What every script of these tests begins with; see [`notes_source`] for the rest. The environment of Apache is not
 /// asked for anything.
 const PRELUDE: &str = "
     import os, sys, threading, time
@@ -30,7 +30,7 @@ const PRELUDE: &str = "
 
 /// A script: the helpers above and what it does itself.
 pub fn script(body: &str) -> String {
-    text::dedent(PRELUDE) + &text::dedent(NOTES) + &text::dedent(body)
+    text::dedent(PRELUDE) + &notes_source() + &text::dedent(body)
 }
 
 /// The application of the table: it takes a second to start, and answers with its version and who it is.

@@ -118,6 +118,7 @@ fn requests_that_wait_are_served_by_another() {
 /// What keeps dying is started again more and more slowly, and Apache serves its files meanwhile.
 #[test]
 fn a_script_that_kills_every_process() {
+    skip_if!(spawns_by_fork(), "about processes that load the script");
     let s = group("", &script("import ctypes\nnote('load', 'v0')\nif not exists('mended'):\n    ctypes.CDLL(None)._exit(3)\ndef application(e, s):\n    return answer(e, s, 'v0', os.getpid())"))
         .expect_log("WSGI1029: process [0-9]+ of group 'g' .*exit status 3; it was starting")
         // Which of them a request meets is a matter of how quickly three starts have failed.

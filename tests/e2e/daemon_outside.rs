@@ -182,6 +182,7 @@ fn a_copy_that_the_application_forks_holds_nothing_of_ours() {
 /// and of one that was replaced.
 #[test]
 fn copies_that_ignore_signals() {
+    skip_if!(spawns_by_fork(), "about processes that load the script");
     for graceful in [true, false] {
         let body = "
             import signal, subprocess

@@ -3,7 +3,7 @@
 use harness::poll::until;
 use harness::*;
 
-use crate::starting::{NOTES, notes};
+use crate::starting::{notes, notes_source};
 
 /// Every way to end the process from Python, and some calls that look like it and are harmless.
 const WAYS: &str = "
@@ -177,7 +177,7 @@ fn a_neighbours_request_is_not_cut() {
     let h = neighbour(group("threads=4"), "process-group=g application-group=b").file(
         "b.wsgi",
         text::dedent("import os, time\nHERE = os.path.dirname(os.path.abspath(__file__))")
-            + &text::dedent(NOTES)
+            + &notes_source()
             + "def application(environ, start_response):\n    note('began')\n    wait_for('go')\n    \
                start_response('200 OK', [])\n    return [b'whole']\n",
     );
@@ -274,7 +274,7 @@ fn refused_while_it_is_loaded() {
 #[test]
 fn refused_while_another_starts() {
     let slow = text::dedent("import os, time\nHERE = os.path.dirname(os.path.abspath(__file__))")
-        + &text::dedent(NOTES)
+        + &notes_source()
         + "note('loading')\nwait_for('go')\n";
     let h = neighbour(group("threads=4"), "process-group=g application-group=b preload=off").file(
         "b.wsgi",

@@ -3,13 +3,13 @@
 use harness::poll::until;
 use harness::*;
 
-use crate::starting::{NOTES, assert_unavailable, notes};
+use crate::starting::{assert_unavailable, notes, notes_source};
 
 /// Dies while it is loaded, unless it is told not to.
 fn deadly(how: &str) -> String {
     let head = "import ctypes, os, signal, time\nHERE = os.path.dirname(os.path.abspath(__file__))";
     text::dedent(head)
-        + &text::dedent(NOTES)
+        + &notes_source()
         + &format!("note('load')\nC = ctypes.CDLL(None)\nif not exists('healthy'):\n    {how}\n")
         + PLAIN
 }

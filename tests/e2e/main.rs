@@ -8,6 +8,7 @@ mod daemon;
 mod daemon_death;
 mod daemon_descriptors;
 mod daemon_files;
+mod daemon_fork;
 mod daemon_generations;
 mod daemon_heads;
 mod daemon_heals;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use harness::*;
 
 /// Notes, which are single lines of `word time pid text`, and files that a script waits for; below `HERE`.
-pub const NOTES: &str = "
+const NOTES: &str = "
     def note(word, *words):
         line = ' '.join(map(str, [word, time.time(), os.getpid(), *words])) + '\\n'
         with open(HERE + '/state/notes', 'a') as file:
@@ -19,6 +19,22 @@ pub const NOTES: &str = "
         while not exists(name):
             time.sleep(0.01)
     ";
+
+/// With `SPAWN=fork` a process has loaded what its template has.
+const NOTES_OF_FORKS: &str = "
+    note_once = note
+
+    def note(word, *words):
+        note_once(word, *words)
+        if word == 'load':
+            os.register_at_fork(after_in_child=lambda: note_once(word, *words))
+    ";
+
+/// [`NOTES`] as a script has them in this run.
+pub fn notes_source() -> String {
+    let more = if spawns_by_fork() { text::dedent(NOTES_OF_FORKS) } else { String::new() };
+    text::dedent(NOTES) + &more
+}
 
 /// What every script of these tests begins with, beside [`NOTES`].
 const PRELUDE: &str = "
@@ -42,7 +58,7 @@ const PLAIN: &str = "
 pub fn script(body: &str) -> String {
     let body = text::dedent(body);
     let plain = if body.contains("application") { String::new() } else { text::dedent(PLAIN) };
-    text::dedent(PRELUDE) + &text::dedent(NOTES) + &body + &plain
+    text::dedent(PRELUDE) + &notes_source() + &body + &plain
 }
 
 /// A line that a script wrote.
@@ -62,7 +78,10 @@ pub fn notes(s: &Server, word: &str) -> Vec<Note> {
         Some(Note { at: at.parse().ok()?, pid: pid.parse().ok()?, text: text.to_owned() })
     };
     // The last line may be half written.
-    s.read_file("state/notes").split_inclusive('\n').filter_map(|l| note(l.strip_suffix('\n')?)).collect()
+    let text = s.read_file("state/notes");
+    let notes = text.split_inclusive('\n').filter_map(|l| note(l.strip_suffix('\n')?));
+    let templates = if spawns_by_fork() { s.templates() } else { Vec::new() };
+    notes.filter(|note| !templates.contains(&note.pid)).collect()
 }
 
 /// Waits for so many notes of a word.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, net, process, thread};
 
-use crate::cell::{Mode, mode};
+use crate::cell::{Mode, mode, spawns_by_fork};
 use crate::config::Base;
 use crate::log::Expectations;
 use crate::server::Server;
@@ -57,7 +57,7 @@ pub fn httpd() -> Httpd {
         dir,
         port: free_port(),
         other_port: free_port(),
-        expected: Expectations::default(),
+        expected: expectations(),
         config: String::new(),
         children: 1,
         python_home: true,
@@ -343,7 +343,7 @@ impl Httpd {
             extra_modules: &self.extra_modules,
             unprivileged: self.unprivileged,
         };
-        fs::write(self.dir.join("httpd.conf"), base.text() + &self.config).expect("httpd.conf");
+        fs::write(self.dir.join("httpd.conf"), spawning(base.text() + &self.config)).expect("httpd.conf");
     }
 
     /// Apache on this server's configuration, with an environment that holds nothing else.
@@ -458,4 +458,32 @@ fn copy_tree(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).expect("copy");
         }
     }
+}
+
+/// With `SPAWN=fork` processes of all groups are forked, where a test does not say how they are made.
+fn spawning(config: String) -> String {
+    if !spawns_by_fork() {
+        return config;
+    }
+    let is_group = |line: &str| {
+        line.trim_start().starts_with("WSGIDaemonProcess ")
+            && !["spawn=", "threads=0"].iter().any(|word| line.contains(word))
+    };
+    let line = |line: &str| {
+        let more = if is_group(line) { " spawn=fork" } else { "" };
+        format!("{line}{more}\n")
+    };
+    config.lines().map(line).collect()
+}
+
+/// What may be in the log of every test.
+fn expectations() -> Expectations {
+    let mut expected = Expectations::default();
+    if spawns_by_fork() {
+        // Applications of most tests are in interpreters of their own.
+        expected.allow(
+            r"WSGI1110: processes of group '[^']*' are executed, not forked \(spawn=fork\): there are",
+        );
+    }
+    expected
 }

@@ -84,6 +84,15 @@ pub fn mode() -> Mode {
     }
 }
 
+/// Processes of groups are forked of a template (`SPAWN=fork`).
+pub fn spawns_by_fork() -> bool {
+    match env::var("SPAWN").as_deref() {
+        Err(_) | Ok("" | "exec") => false,
+        Ok("fork") => true,
+        Ok(other) => panic!("SPAWN={other}: must be exec or fork"),
+    }
+}
+
 /// The one of two expectations that holds in the mode of this run.
 pub fn by_mode<T>(embedded: T, daemon: T) -> T {
     match mode() {

@@ -26,7 +26,15 @@ impl Server {
         let pythons: Vec<u32> = all.iter().filter(python).map(|p| p.pid).collect();
         let of_python = |p: &&Process| pythons.contains(&p.parent);
         let started: Vec<u32> = all.iter().filter(of_python).map(|p| p.pid).collect();
-        pythons.into_iter().filter(|pid| !started.contains(pid)).collect()
+        let templates = self.templates();
+        pythons.into_iter().filter(|pid| !started.contains(pid) && !templates.contains(pid)).collect()
+    }
+
+    /// Processes that were templates of others, as the log says (`spawn=fork`).
+    pub fn templates(&self) -> Vec<u32> {
+        let lines = self.logged("WSGI1027: template [0-9]+ of group '.*' is started");
+        let pid = |line: &String| line.split("template ").nth(1)?.split(' ').next()?.parse().ok();
+        lines.iter().filter_map(pid).collect()
     }
 }
 

@@ -36,7 +36,7 @@ pub mod text;
 pub use builder::{ConfigTest, Httpd, discard, httpd, offers};
 pub use cell::{
     Mode, Mpm, Subject, alone, by_mode, differs, mode, mpm, python, python_version, repository, skip,
-    subject, threaded, venv, venv_of,
+    spawns_by_fork, subject, threaded, venv, venv_of,
 };
 pub use client::{Connection, Request, Sender};
 pub use config::GROUP;

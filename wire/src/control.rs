@@ -148,6 +148,20 @@ pub enum Message {
     Starts(Vec<u8>),
     /// Worker: it wants to see httpd's scoreboard as it is now, in the window ([`crate::window`]).
     Show,
+    /// Supervisor to a template: fork a worker. Descriptors come along, in the order of [`crate::worker::descriptor::FORKED`].
+    Fork {
+        /// What the supervisor calls it.
+        serial: u64,
+    },
+    /// Template: it has forked the worker that was asked for; pid 0: it could not.
+    Forked {
+        /// What the supervisor calls it.
+        serial: u64,
+        /// The process.
+        pid: u32,
+    },
+    /// Template: it must not be forked, and why.
+    Unforkable(Vec<u8>),
 }
 
 impl Message {
@@ -172,6 +186,9 @@ impl Message {
             Self::Back => w.u8(14),
             Self::Starts(script) => w.u8(15).raw(script),
             Self::Show => w.u8(16),
+            Self::Fork { serial } => w.u8(17).u64(*serial),
+            Self::Forked { serial, pid } => w.u8(18).u64(*serial).u32(*pid),
+            Self::Unforkable(why) => w.u8(19).raw(why),
         };
         bytes.truncate(LONGEST);
         bytes
@@ -208,6 +225,9 @@ impl Message {
             14 => Self::Back,
             15 => return Ok(Self::Starts(reader.rest().to_vec())),
             16 => Self::Show,
+            17 => Self::Fork { serial: reader.u64()? },
+            18 => Self::Forked { serial: reader.u64()?, pid: reader.u32()? },
+            19 => return Ok(Self::Unforkable(reader.rest().to_vec())),
             _ => return Err(Malformed("message")),
         };
         reader.end()?;
@@ -241,6 +261,9 @@ mod tests {
             Message::Leaving,
             Message::Back,
             Message::Show,
+            Message::Fork { serial: 3 },
+            Message::Forked { serial: 3, pid: 4 },
+            Message::Unforkable(b"a thread".to_vec()),
         ];
         for message in messages {
             assert_eq!(Message::parse(&message.bytes()), Ok(message));

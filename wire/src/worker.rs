@@ -28,6 +28,10 @@ pub mod descriptor {
     pub const WINDOW: i32 = 12;
     /// The first that is none of them.
     pub const END: i32 = 13;
+
+    /// Those that a forked worker has of its own, in the order in which they come with [`crate::control::Message::Fork`]. Of the
+    /// others it has those of its template.
+    pub const FORKED: [i32; 7] = [1, 2, SETTINGS, CONTROL, REGISTRY, VOICE, BELL];
 }
 
 settings::settings! {
@@ -75,6 +79,8 @@ settings::settings! {
         reload_wait: f64 = 0.0,
         /// `reload=`: 0 off, 1 script, 2 imports.
         reload: u8 = 0u8,
+        /// It serves nothing: workers are forked of it.
+        template: flag = false,
     }
 }
 

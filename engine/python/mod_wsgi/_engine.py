@@ -1,6 +1,6 @@
 """What the engine calls in each interpreter (`Interpreter::ask`), and classes that it needs."""
 
-from . import _collector, _ending, _imports, _report
+from . import _collector, _ending, _imports, _report, _template
 from ._attempt import begin_attempt, cancel_dump, end_attempt, examine, has_extensions, own_files, packages, roll_back
 from ._events import event_callbacks, publish
 from ._exceptions import ClientDisconnected, RequestTimeout
@@ -22,8 +22,8 @@ __all__ = [
 
 # Functions that no start calls which succeeds at once: their modules are run, and compiled, when one is called first.
 LATER = {
-    "describe": _report, "end": _ending, "frame_lines": _report, "garbage_collector": _collector,
-    "interrupt": _imports, "stuck_imports": _imports,
+    "describe": _report, "end": _ending, "frame_lines": _report, "freeze": _template, "garbage_collector": _collector,
+    "interrupt": _imports, "obstacle": _template, "renew": _template, "stuck_imports": _imports, "watch_threads": _template,
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import sys
 from . import _native as native
 from ._exceptions import ExitRefused
 from ._levels import ERROR
+from ._own import is_copy
 from ._stand_in import StandIn
 from ._tracebacks import OURS, frames
 
@@ -99,10 +100,8 @@ def guard_exits() -> None:
 
 
 def guarded(original: "Callable[..., Any]", label: str, judge: "Judge") -> StandIn:
-    process = os.getpid()
-
     def guard(*args: "Any", **keywords: "Any") -> "Any":
-        if os.getpid() != process:
+        if is_copy():
             return original(*args, **keywords)
         try:
             act = judge(*args, **keywords)

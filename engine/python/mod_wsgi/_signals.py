@@ -1,9 +1,8 @@
 """Signals: what applications may do about them, and how a service script ends by one."""
 
-import os
-
 from . import _native as native
 from ._levels import INFO
+from ._own import is_copy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +33,10 @@ def restrict_signals() -> None:
     likes."""
     import signal
 
-    install, pid = signal.signal, os.getpid()
+    install = signal.signal
 
     def restricted(signalnum: "Any", handler: "Any") -> "Any":
-        if os.getpid() != pid:
+        if is_copy():
             return install(signalnum, handler)
         import traceback
 

@@ -54,7 +54,10 @@ pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()
             // SAFETY: says the caller. Python has read the variable.
             unsafe { std::env::remove_var("PYTHONHASHSEED") };
         }
-        wsgi::start(py, Settings::of(told), || (host.ready)(Some(&ENGINE), Slice::EMPTY))
+        wsgi::start(py, Settings::of(told), || {
+            telemetry::start();
+            (host.ready)(Some(&ENGINE), Slice::EMPTY)
+        })
     });
     result.map_err(|why| {
         (host.ready)(None, Slice::of(why.as_bytes()));

@@ -4,6 +4,8 @@
 //! to the record of its own thread ([`record`]) when it ends; a reader takes all of them ([`interval`]).
 #![forbid(unsafe_code)]
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 mod dict;
 mod entries;
 mod interval;
@@ -31,6 +33,8 @@ pub struct Facts {
 }
 
 static FACTS: std::sync::OnceLock<Facts> = std::sync::OnceLock::new();
+/// When the process was forked of its template; 0: it was not.
+static FORKED: AtomicI64 = AtomicI64::new(0);
 
 /// What the process is; said once, before the first request.
 pub fn configure(facts: Facts) {
@@ -44,6 +48,21 @@ pub fn requests() -> u64 {
     all
 }
 
+/// This process was forked just now.
+pub fn begin_anew() {
+    FORKED.store(os::monotonic(), Ordering::Relaxed);
+}
+
+/// When the process began, microseconds of the monotonic clock.
+pub fn begun() -> i64 {
+    facts().begun
+}
+
 fn facts() -> Facts {
-    FACTS.get().copied().unwrap_or(Facts { daemon: false, threads: 1, server: false, begun: 0 })
+    let known = FACTS.get().copied();
+    let facts = known.unwrap_or(Facts { daemon: false, threads: 1, server: false, begun: 0 });
+    match FORKED.load(Ordering::Relaxed) {
+        0 => facts,
+        begun => Facts { begun, ..facts },
+    }
 }

@@ -95,7 +95,7 @@ pub(super) unsafe fn restore(state: *mut ffi::PyThreadState) {
     // SAFETY: says the caller. The key is Python's own slot (see `extra`), whose value is this thread's state.
     unsafe {
         waits::waiting(|| ffi::PyEval_RestoreThread(state));
-        if let Some(key) = extra::get().slot {
+        if let Some(key) = extra::get().slot() {
             libc::pthread_setspecific(key, state.cast());
         }
     }

@@ -4,6 +4,7 @@ use super::ffi;
 use once_cell::sync::OnceCell;
 use std::ffi::{CStr, c_void};
 use std::os::raw::c_int;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 type Vectorcall = unsafe extern "C" fn(
     *mut ffi::PyObject,
@@ -29,7 +30,23 @@ pub struct Extra {
     /// The frame that a thread state runs.
     pub frame: Frame,
     /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
-    pub slot: Option<libc::pthread_key_t>,
+    slot: AtomicU32,
+}
+
+/// No key.
+const NONE: u32 = u32::MAX;
+
+impl Extra {
+    /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
+    pub fn slot(&self) -> Option<libc::pthread_key_t> {
+        let slot = self.slot.load(Ordering::Relaxed);
+        (slot != NONE).then_some(slot)
+    }
+}
+
+/// In a copy of the process 3.11 has made another one.
+pub fn renew_slot() {
+    get().slot.store(slot().unwrap_or(NONE), Ordering::Relaxed);
 }
 
 static EXTRA: OnceCell<Extra> = OnceCell::new();
@@ -54,7 +71,7 @@ pub fn load() -> Result<(), String> {
             )?),
             thread_next: std::mem::transmute::<*mut c_void, ThreadNext>(find(c"PyThreadState_Next")?),
             frame: std::mem::transmute::<*mut c_void, Frame>(find(c"PyThreadState_GetFrame")?),
-            slot: slot(),
+            slot: AtomicU32::new(slot().unwrap_or(NONE)),
         }
     };
     let _ = EXTRA.set(extra);

@@ -16,6 +16,7 @@ pub mod class;
 mod convert;
 mod error;
 mod extra;
+mod fork;
 mod interpreter;
 mod library;
 mod object;
@@ -28,6 +29,7 @@ pub use attach::{InterpreterId, Py};
 pub use cell::InterpreterCell;
 pub use convert::duplicate;
 pub use error::{Problem, Raised};
+pub use fork::{Forked, fork};
 pub use interpreter::{
     InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
 };

@@ -10,9 +10,15 @@ pub fn thread_ident() -> u64 {
     unsafe { libc::pthread_self() as u64 }
 }
 
+thread_local!(static ID: Cell<u64> = const { Cell::new(0) });
+
+/// The number of this thread is another one now, in a copy of its process.
+pub fn forget_native_id() {
+    ID.set(0);
+}
+
 /// The number by which the system knows this thread.
 pub fn native_id() -> u64 {
-    thread_local!(static ID: Cell<u64> = const { Cell::new(0) });
     if ID.get() == 0 {
         // SAFETY: asks for the calling thread.
         ID.set(unsafe { libc::syscall(libc::SYS_gettid) } as u64);

@@ -20,6 +20,13 @@ pub fn make() -> std::io::Result<&'static Alarm> {
     Ok(ALARM.get_or_init(|| alarm))
 }
 
+/// In a copy of the process: wakes its own watchdog from now on.
+pub fn renew() -> std::io::Result<()> {
+    let Some(alarm) = ALARM.get() else { return Ok(()) };
+    alarm.wake.renew()?;
+    alarm.dump.replace(LockFile::new(c"mod_wsgi stacks")?.appending())
+}
+
 /// Wakes the watchdog: there is something new to look at.
 pub fn ring() {
     if let Some(alarm) = ALARM.get() {

@@ -15,9 +15,10 @@ macro_rules! modules {
 
 /// All modules. Behind the first, which loads the others, they stand in the order in which they are run: each imports only
 /// those before it. The package itself is run after them, and the last [`LAZY`] when an application uses them.
-static MODULES: [Module; 25] = modules![
+static MODULES: [Module; 27] = modules![
     "_loader",
     "_levels",
+    "_own",
     "_exceptions",
     "_files",
     "_metrics",
@@ -39,12 +40,13 @@ static MODULES: [Module; 25] = modules![
     "_ending",
     "_imports",
     "_report",
+    "_template",
     "_logging",
     "django",
 ];
 
 /// Modules that most starts do not use.
-const LAZY: usize = 6;
+const LAZY: usize = 7;
 
 /// A module of the package, compiled by the first interpreter for all of them: compiling takes longer than making an
 /// interpreter.

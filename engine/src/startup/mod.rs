@@ -41,4 +41,4 @@ pub use first::Turn;
 pub use record::Record;
 pub use script::Script;
 pub use start::{Refusal, preload, start};
-pub use stop::stop;
+pub use stop::{leave, stop};

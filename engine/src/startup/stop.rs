@@ -22,6 +22,13 @@ const FOR_THOSE_OF_A_START: Duration = Duration::from_millis(600);
 /// A start no older than this is in its usual course.
 const YOUNG: Duration = Duration::from_secs(5);
 
+/// The process ends at once, which is no death of whatever it starts.
+pub fn leave() {
+    if let Some(applications) = applications::get() {
+        applications.registry.finish_all();
+    }
+}
+
 /// Ends Python within `limit`, for this reason, which only applications are told. Not attached.
 pub fn stop(limit: Duration, reason: &'static str) -> Ended {
     let begun = Instant::now();

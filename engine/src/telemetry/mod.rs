@@ -79,7 +79,7 @@ fn begin(runtime: &'static Runtime) -> std::result::Result<(), String> {
         identity: identity(runtime),
         ended: Mutex::default(),
         is_stopping: AtomicBool::new(false),
-        begun: process.begun,
+        begun: metrics::begun(),
     };
     let service = SERVICE.get_or_init(|| service);
     service.send(service.identity.started());

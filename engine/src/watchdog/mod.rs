@@ -11,4 +11,4 @@ mod slow;
 mod watch;
 
 pub use imports::interrupt_request;
-pub use watch::{report_now as report, start};
+pub use watch::{report_now as report, start, stop};

@@ -13,8 +13,10 @@ use crate::runtime::{self, Runtime, forks, notices};
 use crate::startup::{Attempt, current, end_attempt};
 use once_cell::sync::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use wire::{Message, message as msg};
 
@@ -31,6 +33,8 @@ struct Watch {
 }
 
 static WATCH: OnceCell<Watch> = OnceCell::new();
+static STOPPED: AtomicBool = AtomicBool::new(false);
+static THREAD: Mutex<Option<JoinHandle<()>>> = Mutex::new(None);
 
 /// Starts the watchdog.
 pub fn start() -> Result<(), String> {
@@ -38,14 +42,25 @@ pub fn start() -> Result<(), String> {
     let failed = |e: std::io::Error| format!("no watchdog: {e}");
     let watch = Watch { runtime, alarm: alarm::make().map_err(failed)? };
     let watch = WATCH.get_or_init(|| watch);
+    STOPPED.store(false, Ordering::SeqCst);
     let thread = std::thread::Builder::new().name("wsgi-watchdog".into()).spawn(|| {
         forks::report_at_signal(&watch.alarm.wake);
-        loop {
+        while !STOPPED.load(Ordering::SeqCst) {
             // What panics is logged, and does not end the watchdog.
             let _ = catch_unwind(AssertUnwindSafe(|| watch.run()));
         }
     });
-    thread.map(drop).map_err(failed)
+    *os::lock(&THREAD) = Some(thread.map_err(failed)?);
+    Ok(())
+}
+
+/// Ends the watchdog, for this process is to be forked; its copies start their own. Not attached.
+pub fn stop() {
+    STOPPED.store(true, Ordering::SeqCst);
+    alarm::ring();
+    if let Some(thread) = os::lock(&THREAD).take() {
+        let _ = thread.join();
+    }
 }
 
 /// Writes the stacks of all threads to the log, below a message.
@@ -72,6 +87,9 @@ impl Watch {
             let pause =
                 slow::pause(self.runtime).filter(|_| pause < FOR_EVER).map_or(pause, |slow| pause.min(slow));
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));
+            if STOPPED.load(Ordering::SeqCst) {
+                return;
+            }
             if forks::report_is_asked_for() {
                 self.report(msg::REPORT, "the stacks of all threads, requested by SIGUSR2:", None);
                 let process = &self.runtime.settings.process;

@@ -4,6 +4,7 @@
 use super::limits::Limits;
 use super::process::Worker;
 use super::system;
+use super::voice::Voice;
 use crate::host::{self, Host};
 use crate::runtime::{self, notices};
 use crate::startup;
@@ -23,15 +24,35 @@ pub const SIGNALS: [Signal; 5] =
 /// What Python's end may take when httpd has gone and everything must be over soon.
 pub const HURRY: Duration = Duration::from_millis(1200);
 
+/// Has the supervisor write a line.
+pub fn log_to(voice: &Voice, level: Level, line: &[u8], source: SourceLine<'_>) {
+    let source = (source.file.get().to_vec(), source.number);
+    let message = Message::Log { level: level as i32 as u8, line: line.to_vec(), source };
+    if !voice.say(&message.bytes(), false) {
+        system::write_stderr(level, line);
+    }
+}
+
+/// What a signal means, and what the log says of it. `evicts`: eviction-timeout is set.
+pub fn meaning(signal: Signal, evicts: bool) -> (Reason, &'static str) {
+    match signal {
+        Signal::SIGUSR1 if evicts => (Reason::Eviction, "SIGUSR1 received"),
+        Signal::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
+        Signal::SIGHUP => (Reason::Hangup, "SIGHUP received"),
+        Signal::SIGXCPU => (Reason::CpuTime, "cpu-time-limit reached"),
+        Signal::SIGINT => (Reason::Shutdown, "SIGINT received"),
+        _ => (Reason::Shutdown, "SIGTERM received"),
+    }
+}
+
 /// The worker's own log goes to the supervisor, who writes it as httpd does.
 pub struct SupervisorLog(pub &'static Worker);
 
 impl Host for SupervisorLog {
     fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        let source = (source.file.get().to_vec(), source.number);
-        let message = Message::Log { level: level as i32 as u8, line: line.to_vec(), source };
-        if self.0.is_orphan() || !self.0.voice.say(&message.bytes(), false) {
-            system::write_stderr(level, line);
+        match self.0.is_orphan() {
+            true => system::write_stderr(level, line),
+            false => log_to(&self.0.voice, level, line, source),
         }
     }
 
@@ -156,14 +177,7 @@ impl Worker {
                 return;
             }
         }
-        let (reason, text) = match signal {
-            Signal::SIGUSR1 if self.settings.eviction_timeout > 0.0 => (Reason::Eviction, "SIGUSR1 received"),
-            Signal::SIGUSR1 => (Reason::Graceful, "SIGUSR1 received"),
-            Signal::SIGHUP => (Reason::Hangup, "SIGHUP received"),
-            Signal::SIGXCPU => (Reason::CpuTime, "cpu-time-limit reached"),
-            Signal::SIGINT => (Reason::Shutdown, "SIGINT received"),
-            _ => (Reason::Shutdown, "SIGTERM received"),
-        };
+        let (reason, text) = meaning(signal, self.settings.eviction_timeout > 0.0);
         if self.is_orphan() {
             self.end(limits, reason, self.grace(), self.shutdown());
         }

@@ -160,7 +160,7 @@ impl Worker {
 }
 
 /// Names of files, each ended by a NUL, in as many messages as it takes.
-fn messages(files: &[String]) -> Vec<Vec<u8>> {
+pub(super) fn messages(files: &[String]) -> Vec<Vec<u8>> {
     let mut parts = vec![Vec::new()];
     for file in files {
         if let Some(part) = parts.last()

@@ -22,6 +22,7 @@ mod serve;
 mod service;
 mod start;
 mod system;
+mod template;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -7,53 +7,101 @@ use super::memory::Memory;
 use super::process::Worker;
 use super::reception::Reception;
 use super::renewal::Changes;
+use super::template::{Template, TemplateLog};
 use super::voice::Voice;
 use super::{control, system};
 use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::runtime;
 use crate::startup::{self, Script};
+use crate::telemetry;
 use crate::wsgi;
 use once_cell::sync::OnceCell;
 use os::Signal;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Message;
 use wire::scoreboard::RequestRecord;
 use wire::worker::{self as told, descriptor};
-use wire::{Stamp, message};
+use wire::{Level, Stamp, message};
 
 static WORKER: OnceCell<Worker> = OnceCell::new();
 
+/// Where a worker comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The supervisor has executed its python.
+    Executed,
+    /// A template has forked it.
+    Forked,
+}
+
 /// What the bootstrap of a worker calls, on the process's main thread.
 pub fn work(py: Py<'_>) -> python::Result<()> {
-    let worker = match begin() {
-        Ok(worker) => worker,
-        Err(why) => return Err(Problem::Runtime.raise(py, why)),
-    };
-    host::set(Box::new(control::SupervisorLog(worker)));
-    std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
-    let result = python::initialise().and_then(|()| {
-        python::reserve_thread_numbers(worker.threads() as usize);
-        let settings = runtime::Settings::of(worker.common.clone());
-        wsgi::start(py, settings, || worker.get_ready())
-    });
-    match result {
-        Ok(()) => Ok(()),
-        Err(why) => worker.fail(&why),
+    let failed = |why| Err(Problem::Runtime.raise(py, why));
+    match told() {
+        Err(why) => failed(why),
+        Ok((settings, file)) if settings.worker.template => match begin_template(settings, file) {
+            Err(why) => failed(why),
+            Ok(template) => {
+                host::set_for_now(Box::new(TemplateLog(template)));
+                let ready = || template.get_ready();
+                run(py, template.common(), ready).or_else(|why| template.fail(&why))
+            }
+        },
+        Ok((settings, file)) => match begin(settings, file, Origin::Executed) {
+            Err(why) => failed(why),
+            Ok(worker) => {
+                host::set(Box::new(control::SupervisorLog(worker)));
+                let ready = || worker.get_ready(None);
+                run(py, &worker.common, ready).or_else(|why| worker.fail(&why))
+            }
+        },
     }
 }
 
-/// Takes what the supervisor left.
-fn begin() -> Result<&'static Worker, String> {
-    let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
+/// Runs Python's part of the process until that ends.
+fn run(py: Py<'_>, common: &wire::settings::Settings, ready: impl FnOnce() + Send) -> Result<(), String> {
+    std::panic::set_hook(Box::new(|panic| host::message(message::PANIC, panic)));
+    python::initialise()?;
+    python::reserve_thread_numbers(common.process.threads.unsigned_abs() as usize);
+    wsgi::start(py, runtime::Settings::of(common.clone()), ready)
+}
+
+/// Ends a worker that could not begin: nobody listens to it yet.
+pub fn give_up(why: &str) -> ! {
+    system::write_stderr(Level::Critical, why.as_bytes());
+    system::end_process(1, false)
+}
+
+/// What the supervisor says of this process, and the file that it stands in.
+pub fn told() -> Result<(told::Settings, OwnedFd), String> {
+    let file = system::inherited(descriptor::SETTINGS);
+    let bytes = os::whole(file.as_raw_fd()).map_err(|error| format!("settings: {error}"))?;
+    told::Settings::parse(&bytes).map(|settings| (settings, file)).map_err(|error| error.to_string())
+}
+
+fn begin_template(settings: told::Settings, file: OwnedFd) -> Result<&'static Template, String> {
+    static TEMPLATE: OnceCell<Template> = OnceCell::new();
     system::close_in_copies();
     drop(system::inherited(descriptor::ENGINE));
+    let template = Template::new(settings, file)?;
+    TEMPLATE.try_insert(template).map_err(|_| "the template was started twice".to_owned())
+}
+
+/// Takes what the supervisor left.
+pub fn begin(settings: told::Settings, file: OwnedFd, origin: Origin) -> Result<&'static Worker, String> {
+    drop(file);
+    let failed = |what: &str, error: std::io::Error| format!("{what}: {error}");
+    if origin == Origin::Executed {
+        system::close_in_copies();
+        drop(system::inherited(descriptor::ENGINE));
+    } else {
+        // Those that the template keeps and a worker does not.
+        (descriptor::SETTINGS..descriptor::END).for_each(|fd| system::watch_descriptor(fd, false));
+    }
     os::close_on_exec(descriptor::REGISTRY);
-    let bytes =
-        os::whole(system::inherited(descriptor::SETTINGS).as_raw_fd()).map_err(|e| failed("settings", e))?;
-    let told::Settings { common, worker: settings, plans } =
-        told::Settings::parse(&bytes).map_err(|e| e.to_string())?;
+    let told::Settings { common, worker: settings, plans } = settings;
     let threads = common.process.threads.unsigned_abs();
     let board = system::scoreboard(system::inherited(descriptor::SCOREBOARD), threads)
         .map_err(|e| failed("scoreboard", e))?;
@@ -89,7 +137,7 @@ fn begin() -> Result<&'static Worker, String> {
     let worker = Worker {
         reception,
         control: system::inherited(descriptor::CONTROL),
-        voice: Voice::take().map_err(|e| failed("the memory of its messages", e))?,
+        voice: Voice::take(false).map_err(|e| failed("the memory of its messages", e))?,
         httpd: system::inherited(descriptor::HTTPD),
         window: system::inherited(descriptor::WINDOW).into(),
         signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
@@ -123,14 +171,16 @@ fn begin() -> Result<&'static Worker, String> {
 }
 
 impl Worker {
-    /// Python runs: starts the applications, and the thread that rules.
-    fn get_ready(&'static self) {
+    /// Python runs: starts the applications, unless that was done in its template, where so many have `failed`; and the thread
+    /// that rules.
+    pub fn get_ready(&'static self, failed: Option<u32>) {
+        telemetry::start();
         if self.common.process.is_service() {
             return self.become_service();
         }
         let ruler = std::thread::Builder::new().name("wsgi-control".into()).spawn(|| self.rule());
-        let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(|| {
-            let failed = self.start_applications();
+        let starter = std::thread::Builder::new().name("wsgi-start".into()).spawn(move || {
+            let failed = failed.unwrap_or_else(|| self.start_applications());
             self.failed.store(failed, Ordering::SeqCst);
             self.weigh_applications();
             if self.settings.reload == 2 {
@@ -144,28 +194,33 @@ impl Worker {
         }
     }
 
-    /// Starts those that start with the process, in the order of the configuration; answers how many failed.
+    /// Starts those that start with the process; answers how many failed.
     pub(super) fn start_applications(&self) -> u32 {
-        let scripts = self.plans.iter().filter(|plan| plan.preload).map(|plan| {
-            let script = Script {
-                path: &plan.script,
-                resource: &plan.script,
-                group: &plan.group,
-                named_by_client: false,
-                callable: &plan.callable,
-                stamp: Stamp::UNKNOWN,
-                reload: false,
-            };
-            (script, plan)
-        });
-        // All are known before the first one starts: none may end a process that others are still to start in.
-        for (script, plan) in scripts.clone() {
-            startup::application(&script, || plan.start.clone());
-        }
-        let mut failed = 0;
-        for (script, plan) in scripts {
-            failed += u32::from(!startup::preload(&script, || plan.start.clone()));
-        }
-        failed
+        start_applications(&self.plans)
     }
+}
+
+/// Starts those that start with the process, in the order of the configuration; answers how many failed.
+pub fn start_applications(plans: &[told::Plan]) -> u32 {
+    let scripts = plans.iter().filter(|plan| plan.preload).map(|plan| {
+        let script = Script {
+            path: &plan.script,
+            resource: &plan.script,
+            group: &plan.group,
+            named_by_client: false,
+            callable: &plan.callable,
+            stamp: Stamp::UNKNOWN,
+            reload: false,
+        };
+        (script, plan)
+    });
+    // All are known before the first one starts: none may end a process that others are still to start in.
+    for (script, plan) in scripts.clone() {
+        startup::application(&script, || plan.start.clone());
+    }
+    let mut failed = 0;
+    for (script, plan) in scripts {
+        failed += u32::from(!startup::preload(&script, || plan.start.clone()));
+    }
+    failed
 }

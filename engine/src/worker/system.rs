@@ -8,11 +8,22 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wire::scoreboard::{self, Board, Scoreboard};
+use wire::worker::descriptor;
 
 /// A descriptor that the supervisor left here for us alone, from now on closed in programs that the application starts.
 pub fn inherited(fd: RawFd) -> OwnedFd {
     // SAFETY: the supervisor opened the descriptors with fixed numbers for this process, and each is taken once.
     unsafe { os::inherited(fd) }
+}
+
+/// In a worker that was forked: what was sent for it takes the places of what its template had.
+pub fn put_in_place(files: Vec<OwnedFd>) -> io::Result<()> {
+    for (file, number) in files.into_iter().zip(descriptor::FORKED) {
+        // SAFETY: the template does nothing in its copy; what it had under these numbers is used no more, but for the start
+        // registry, which is the same file.
+        unsafe { os::put_in_place(file, number)? };
+    }
+    Ok(())
 }
 
 /// The scoreboard of a group with so many threads, mapped for as long as the process lives.

@@ -17,6 +17,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub struct Voice {
     ring: &'static Ring,
     bell: OwnedFd,
+    _file: Option<OwnedFd>,
     /// Held while a thread writes a message.
     turn: Mutex<()>,
     /// Pid of the process that may write: a forked copy of the application has the memory, too.
@@ -25,9 +26,12 @@ pub struct Voice {
 
 impl Voice {
     /// What the supervisor has left here.
-    pub fn take() -> io::Result<Self> {
+    /// `keeps`: the number of the file stays taken.
+    pub fn take(keeps: bool) -> io::Result<Self> {
+        let file = system::inherited(descriptor::VOICE);
         Ok(Self {
-            ring: os::Mapping::<Ring>::new(system::inherited(descriptor::VOICE), size_of::<Ring>())?.leak(),
+            ring: os::Mapping::<Ring>::new(&file, size_of::<Ring>())?.leak(),
+            _file: keeps.then_some(file),
             bell: system::inherited(descriptor::BELL),
             turn: Mutex::new(()),
             process: std::process::id(),

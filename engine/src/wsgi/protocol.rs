@@ -5,7 +5,6 @@ use crate::metrics;
 use crate::python::Py;
 use crate::runtime::Settings;
 use crate::startup::{self, Protocol};
-use crate::telemetry;
 use crate::watchdog;
 
 /// The protocol of this process's applications.
@@ -22,7 +21,6 @@ pub fn start(py: Py<'_>, settings: Settings, ready: impl FnOnce() + Send) -> Res
     });
     startup::run(py, settings, &WSGI, || {
         watchdog::start()?;
-        telemetry::start();
         ready();
         Ok(())
     })

@@ -126,6 +126,18 @@ pub struct GroupOptions {
     pub reload: Reload,
     /// `reload-wait=`, seconds.
     pub reload_wait: f64,
+    /// `spawn=`
+    pub spawn: Spawn,
+}
+
+/// `spawn=`: where processes come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spawn {
+    /// Each executes the python, and loads the applications.
+    #[default]
+    Exec,
+    /// Each is forked of one that has loaded the applications.
+    Fork,
 }
 
 /// `reload=`: a change of which files replaces the processes.
@@ -166,6 +178,9 @@ impl GroupOptions {
             return Err("Only one of script-user and script-group allowed.".into());
         }
         self.check_range()?;
+        if self.spawn == Spawn::Fork && self.threads == 0 {
+            return Err("spawn=fork is for processes that serve requests; threads=0 makes a service. Remove one of the two.".into());
+        }
         let home = self.home.as_deref().filter(|_| self.chroot.is_none());
         for (thing, directory) in [("home directory", home), ("script root", self.script_root.as_deref())] {
             let Some(directory) = directory else { continue };

@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 51] = [
+pub static OPTIONS: [Row; 52] = [
     row(
         ["processes", "process count"],
         ["number|least..most|auto", "1"],
@@ -374,5 +374,12 @@ pub static OPTIONS: [Row; 51] = [
             number.map(|seconds| group.reload_wait = seconds)
         },
         "How long a request that notices a change waits for the process with the new code; then the old code serves it.",
+    ),
+    row(
+        ["spawn", "spawn"],
+        ["exec|fork", "exec"],
+        |group, value| value.spawn().map(|spawn| group.spawn = spawn),
+        "Where processes come from. exec: each executes the python and loads the applications. fork: one process loads them, \
+         and those that serve are forked of it, where that is safe: see [daemon-mode.md](daemon-mode.md#processes-that-are-forked).",
     ),
 ];

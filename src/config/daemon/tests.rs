@@ -136,6 +136,7 @@ fn every_option_is_taken_in_and_documented() {
             "home" | "chroot" | "script-root" => "/",
             "server-metrics" => "On",
             "reload" => "off",
+            "spawn" => "fork",
             "umask" => "077",
             "memory-limit" | "virtual-memory-limit" | "rss-limit" => "99999999",
             _ => "65536",
@@ -203,6 +204,8 @@ fn numbers_parse_whole() {
     refused("switch-interval=inf", "Invalid switch interval for WSGI daemon process.");
     refused("reload-wait=61", "reload-wait=61 must be a number of seconds from 0 to 60");
     refused("reload=on", "reload=on must be one of: script | imports | off");
+    refused("spawn=vfork", "spawn=vfork must be one of: exec | fork");
+    refused("spawn=fork threads=0", "spawn=fork is for processes that serve requests");
     refused("server-metrics=yes", "Invalid server metrics flag for WSGI daemon process.");
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::dir::flag;
 use super::super::table::Httpd;
-use super::group::Reload;
+use super::group::{Reload, Spawn};
 use super::processes::Processes;
 use crate::apache::users::Account;
 use std::ops::RangeInclusive;
@@ -179,6 +179,15 @@ impl Value<'_> {
             b"imports" => Ok(Reload::Imports),
             b"off" => Ok(Reload::Off),
             _ => must("must be one of: script | imports | off"),
+        }
+    }
+
+    /// Where processes come from.
+    pub fn spawn(self) -> Result<Spawn, Wrong> {
+        match self.text.to_ascii_lowercase().as_slice() {
+            b"exec" => Ok(Spawn::Exec),
+            b"fork" => Ok(Spawn::Fork),
+            _ => must("must be one of: exec | fork"),
         }
     }
 

@@ -15,9 +15,11 @@ const MOST_REMAINS: usize = 64;
 
 impl Group {
     /// Reaps a process that has ended, and takes care of what it leaves.
-    pub(super) fn reap(&mut self, pid: u32) -> Option<Event> {
+    pub(super) fn reap(&mut self, context: &Context, pid: u32) -> Option<Event> {
         let id = self.id_of(pid)?;
         let mut process = self.processes.remove(&id)?;
+        self.nascent.retain(|_, nascent| nascent.template != pid);
+        context.children.borrow_mut().remove(&pid);
         let end = os::reap(pid).map(|(status, memory)| {
             self.keep_output(id, process.output.take());
             let mut claimed = 0;

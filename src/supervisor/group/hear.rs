@@ -16,7 +16,10 @@ impl Group {
         match source {
             Source::Output(id) => match self.processes.get_mut(&id) {
                 Some(process) => process.pass_on_output(),
-                None => self.outputs.retain_mut(|(of, output)| *of != id || output.pass_on()),
+                None => match self.nascent.get_mut(&id) {
+                    Some(nascent) => nascent.pass_on_output(),
+                    None => self.outputs.retain_mut(|(of, output)| *of != id || output.pass_on()),
+                },
             },
             Source::Bell(id) => self.on_bell(context, id),
             Source::Ended(id) => {
@@ -37,7 +40,8 @@ impl Group {
     }
 
     /// A worker may have said something.
-    fn on_bell(&mut self, context: &Context, id: WorkerId) {
+    pub(super) fn on_bell(&mut self, context: &Context, id: WorkerId) {
+        self.nascent.get(&id).iter().for_each(|nascent| nascent.wait());
         let Some(process) = self.processes.get_mut(&id) else { return };
         let pid = process.pid;
         let (messages, more) = process.on_message();
@@ -61,6 +65,8 @@ impl Group {
                 let open = self.live.slots.iter().filter(|slot| slot.is_open());
                 Event::Ready { pid, failed, others: open.map(WorkerSlot::failed).min() }
             }
+            Message::Forked { serial, pid: worker } => return self.forked(context, pid, serial, worker),
+            Message::Unforkable(why) => Event::Unforkable { pid, why: one_line(&why).unwrap_or_default() },
             Message::Failed(why) => Event::GaveUp { pid, why: text(why) },
             Message::Ends(words) => Event::Ends { pid, words: one_line(&words) },
             Message::Starts(script) => Event::Starts { pid, script: one_line(&script) },

@@ -2,19 +2,20 @@
 //! carried out here.
 
 mod ends;
+mod forks;
 mod hear;
 mod load;
 
 use super::context::Context;
 use super::events::{Source, Watched, WorkerId};
-use super::launch;
+use super::launch::{self, Nascent};
 use super::output::Output;
 use super::process::Process;
 use super::session::Remains;
 use super::settings::{self, Plans};
 use super::state::{self, Action, Event, Line, Rules, Scale};
 use crate::apache::log;
-use crate::config::daemon::{Processes, Reload};
+use crate::config::daemon::{Processes, Reload, Spawn};
 use crate::groups::{self, ProcessGroup};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -34,6 +35,8 @@ pub struct Group {
     plans: Vec<Plan>,
     state: state::Group,
     processes: BTreeMap<WorkerId, Process>,
+    /// Workers that templates were asked for.
+    nascent: BTreeMap<WorkerId, Nascent>,
     /// Output of processes that have ended: copies of them may live.
     outputs: Vec<(WorkerId, Output)>,
     /// What processes that have ended have left behind.
@@ -54,6 +57,7 @@ impl Group {
             plans: settings::of_group(live, plans),
             state: state::Group::new(rules(live), places as usize).with_open(open),
             processes: BTreeMap::new(),
+            nascent: BTreeMap::new(),
             outputs: Vec::new(),
             remains: BTreeMap::new(),
             bell: None,
@@ -98,7 +102,11 @@ impl Group {
             Action::Start { place, alone, beside, died } => {
                 return Some(self.start(context, place, alone, (beside, died)));
             }
-            Action::Reap(pid) => return self.reap(pid),
+            Action::StartTemplate { beside, died } => {
+                return Some(self.start_template(context, beside, died));
+            }
+            Action::Fork { place, template } => return self.fork(context, place, template),
+            Action::Reap(pid) => return self.reap(context, pid),
             Action::Tell(pid, message) => {
                 self.processes
                     .values()
@@ -146,12 +154,17 @@ impl Group {
             Ok(process) => {
                 let pid = process.pid;
                 self.processes.insert(id, process);
-                let count = self.plans.iter().filter(|plan| plan.preload).count() as f64;
-                let limit = settings.common.process.startup_timeout * count.max(1.0) + BEYOND;
-                Event::Started { place, pid, limit: Duration::from_secs_f64(limit.min(1e9)) }
+                Event::Started { place, pid, limit: self.start_limit(context) }
             }
             Err(why) => Event::StartFailed { place, why },
         }
+    }
+
+    /// How long the start of a process may take.
+    fn start_limit(&self, context: &Context) -> Duration {
+        let count = self.plans.iter().filter(|plan| plan.preload).count() as f64;
+        let limit = settings::startup_timeout(context, self.live) * count.max(1.0) + BEYOND;
+        Duration::from_secs_f64(limit.min(1e9))
     }
 }
 
@@ -163,6 +176,7 @@ fn rules(live: &ProcessGroup) -> Rules {
         service: live.threads() == 0,
         scale: scale(live),
         reload_imports: group.reload == Reload::Imports,
+        fork: group.spawn == Spawn::Fork,
         graceful: bound(group.graceful_timeout),
         eviction: bound(group.eviction_timeout),
         shutdown: bound(group.shutdown_timeout),

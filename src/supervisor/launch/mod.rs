@@ -1,6 +1,7 @@
 //! Makes a process of a group: forks, becomes the group's user, and executes its python.
 
 mod execute;
+mod fork;
 
 use super::context::Context;
 use super::events::{Source, WorkerId};
@@ -18,6 +19,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wire::control::Message;
 use wire::ring::Ring;
 use wire::worker::{Settings, descriptor};
+
+pub use fork::Nascent;
 
 /// The first lines that its python runs: they load the engine.
 const BOOT: &str = "import os
@@ -52,7 +55,6 @@ pub fn launch(
     live: &'static ProcessGroup,
     settings: &Settings,
 ) -> Result<Process, String> {
-    let failed = |what: &'static str| move |error: io::Error| format!("{what}: {error}");
     let python = live.python.as_ref().map_err(String::clone)?;
     let events = &context.events;
     let (ours, theirs) = os::one_way().map_err(failed("socketpair"))?;
@@ -100,7 +102,12 @@ pub fn launch(
     let pid = pid.map_err(failed("fork"))?;
     let ended = os::process(pid).and_then(|process| events.watch(process, Source::Ended(id)));
     let ended = ended.map_err(failed("pidfd_open"))?;
-    Ok(Process::new(pid, ended, ours, voice, output))
+    context.children.borrow_mut().insert(pid);
+    Ok(Process::new(pid, ended, ours, voice, Some(output)))
+}
+
+fn failed(what: &'static str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {error}")
 }
 
 fn c_string(text: &[u8]) -> Result<CString, String> {

@@ -19,6 +19,9 @@ impl Group {
         now: Instant,
         into: &mut Vec<Action>,
     ) {
+        if self.is_template(pid) {
+            return self.replace_template(pid, reason, text, into);
+        }
         if let Some(index) = self.serving(pid) {
             return self.replace_serving(index, reason, text, now, into);
         }
@@ -46,6 +49,12 @@ impl Group {
         if matches!(reason, Reason::Script | Reason::Imports) {
             self.changed = Some(now);
         }
+        match reason {
+            Reason::Script => self.renew_template(reason, Some(now)),
+            Reason::Imports => self.renew_template(reason, Some(now + SETTLE)),
+            Reason::FailedStart => self.renew_template(reason, Some(now + AGAIN)),
+            _ => {}
+        }
         for (at, place) in self.places.iter_mut().enumerate() {
             if at != index && !reason.concerns_group() {
                 continue;
@@ -71,7 +80,7 @@ impl Group {
 
     /// A process that starts or serves says that it cannot serve.
     pub(super) fn gave_up(&mut self, pid: u32, why: String, into: &mut Vec<Action>) {
-        if (self.serving(pid).is_some() || self.starting(pid).is_some())
+        if (self.serving(pid).is_some() || self.starting(pid).is_some() || self.is_template(pid))
             && let Some(worker) = self.worker(pid)
         {
             worker.gave_up = true;

@@ -33,6 +33,9 @@ impl Group {
         now: Instant,
         into: &mut Vec<Action>,
     ) {
+        if self.template_died((pid, end, open), now, into) {
+            return;
+        }
         let Some(removed) = self.remove(pid) else { return };
         let Some(end) = end else { return };
         let is_clean = death::is_clean(end.status);
@@ -71,7 +74,7 @@ impl Group {
     }
 
     /// Notes how a process died, and at which application. True: the next one is the first that does without it.
-    fn count_death(&mut self, worker: &Worker, how: String) -> bool {
+    pub(super) fn count_death(&mut self, worker: &Worker, how: String) -> bool {
         self.died = Some((worker.pid, how));
         let Some(script) = &worker.starts else {
             self.died_at = None;
@@ -91,7 +94,9 @@ impl Group {
             }
             Removed::Draining(process) => {
                 let was_killed = process.deadline == Deadline::Killed;
-                (&process.worker, Stage::Draining, was_killed.then_some(Cause::SlowEnd))
+                let cause = if process.worker.does_not_fork { Cause::NoFork } else { Cause::SlowEnd };
+                let stage = if process.worker.does_not_fork { Stage::Template } else { Stage::Draining };
+                (&process.worker, stage, was_killed.then_some(cause))
             }
         };
         let End { status, memory, claimed } = end;

@@ -84,5 +84,6 @@ impl Group {
             let starting = place.seat.take_starting().map(|starting| starting.drain(terms, now));
             self.draining.extend(current.into_iter().chain(starting));
         }
+        self.empty_template(terms, now);
     }
 }

@@ -37,6 +37,25 @@ pub enum Event {
         /// Index of the place.
         place: usize,
     },
+    /// A template was executed, and is killed if it is not ready within `limit`.
+    TemplateStarted {
+        /// The process.
+        pid: u32,
+        /// How long its start may take.
+        limit: Duration,
+    },
+    /// No template could be executed.
+    TemplateNotStarted {
+        /// Why.
+        why: String,
+    },
+    /// A template says that it must not be forked.
+    Unforkable {
+        /// The process.
+        pid: u32,
+        /// What stands in the way.
+        why: String,
+    },
     /// A process has started its applications.
     Ready {
         /// The process.
@@ -138,6 +157,21 @@ pub enum Action {
         beside: bool,
         /// The process of the group that died last, and how.
         died: Option<(u32, String)>,
+    },
+    /// Execute a template. [`Event::TemplateStarted`] or [`Event::TemplateNotStarted`] answers.
+    StartTemplate {
+        /// A process of the group serves.
+        beside: bool,
+        /// The process of the group that died last, and how.
+        died: Option<(u32, String)>,
+    },
+    /// Have a template fork a process for a place. [`Event::Started`] or [`Event::StartFailed`] answers, later; nothing does if
+    /// the template ends before.
+    Fork {
+        /// Index of the place.
+        place: usize,
+        /// Pid of the template.
+        template: u32,
     },
     /// Say something to a process.
     Tell(u32, Message),

@@ -1,7 +1,9 @@
 //! What the log says about a group.
 
+use super::event::End;
+use super::worker::Worker;
 use crate::supervisor::death;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::control::Reason;
 use wire::message as msg;
 
@@ -10,6 +12,17 @@ use wire::message as msg;
 pub enum Line {
     /// A process was forked.
     Started(u32),
+    /// A template was executed.
+    TemplateStarted(u32),
+    /// Processes can be forked of a template.
+    TemplateReady {
+        /// The template.
+        pid: u32,
+        /// Since it was executed.
+        took: Duration,
+    },
+    /// Processes are executed, for a template must not be forked.
+    NotForked(String),
     /// No process could be forked, and why.
     NotStarted(String),
     /// A process serves.
@@ -95,6 +108,8 @@ pub enum Stage {
     Starting,
     /// It served.
     Serving,
+    /// Others were forked of it.
+    Template,
     /// It was told to finish.
     Draining,
 }
@@ -106,6 +121,8 @@ pub enum Cause {
     SlowStart,
     /// Its end took too long.
     SlowEnd,
+    /// It did not fork.
+    NoFork,
     /// It has said so in a line of its own.
     Said,
     /// What an application has ended it by, in the process's own words.
@@ -118,7 +135,11 @@ impl Line {
     /// The message whose number the line has.
     pub fn message(&self) -> wire::Message {
         match self {
-            Self::Started(_) | Self::Serves { .. } => msg::WORKER_STARTED,
+            Self::Started(_)
+            | Self::Serves { .. }
+            | Self::TemplateStarted(_)
+            | Self::TemplateReady { .. } => msg::WORKER_STARTED,
+            Self::NotForked(_) => msg::NOT_FORKED,
             Self::NotStarted(_) => msg::FORK_FAILED,
             Self::Replacing { .. } => msg::REPLACING,
             Self::CannotServe(_) => msg::PROCESS_SETUP,
@@ -134,6 +155,13 @@ impl Line {
     pub fn text(&self, group: &str) -> String {
         match self {
             Self::Started(pid) => format!("process {pid} of group '{group}' is started"),
+            Self::TemplateStarted(pid) => format!("template {pid} of group '{group}' is started"),
+            Self::TemplateReady { pid, took } => {
+                format!("template {pid} of group '{group}' is ready, after {} ms", took.as_millis())
+            }
+            Self::NotForked(why) => {
+                format!("processes of group '{group}' are executed, not forked (spawn=fork): {why}")
+            }
             Self::NotStarted(why) => format!("no process of group '{group}' can be started: {why}"),
             Self::Serves { pid, took } => {
                 format!("process {pid} of group '{group}' serves, after {} ms", took.as_millis())
@@ -176,17 +204,36 @@ impl Line {
 }
 
 impl Death {
+    /// That of a template; `is_killed`: its start took too long.
+    pub fn of(worker: &Worker, end: End, stage: Stage, is_killed: bool, now: Instant) -> Self {
+        Self {
+            pid: worker.pid,
+            status: end.status,
+            memory: end.memory,
+            claimed: end.claimed,
+            age: worker.age(now),
+            stage,
+            starts: worker.starts.clone(),
+            cause: if is_killed { Cause::SlowStart } else { worker.cause() },
+        }
+    }
+
     fn text(&self, group: &str) -> String {
         let stage = match self.stage {
             Stage::Service => "running as a service",
             Stage::Starting => "starting",
             Stage::Serving => "serving",
+            Stage::Template => "the template that processes are forked of",
             Stage::Draining => "finishing its requests",
         };
         let at = self.starts.as_ref().map(|script| format!(", at the start of '{script}'"));
         let why = match &self.cause {
             Cause::SlowStart => "the supervisor killed it because its start took too long (startup-timeout)",
             Cause::SlowEnd => "the supervisor killed it because it did not end within shutdown-timeout",
+            Cause::NoFork => {
+                "the supervisor killed it because it had not forked a process within 10 s: a function for os.register_at_fork() may \
+                 hang"
+            }
             Cause::Said => "see the reason above",
             Cause::Words(words) => words,
             Cause::Unknown => death::hint(self.status),

@@ -16,6 +16,7 @@ mod lines;
 mod place;
 mod scale;
 mod start;
+mod template;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -27,6 +28,7 @@ pub use scale::{Load, Scale};
 use place::Place;
 use scale::Course;
 use std::time::{Duration, Instant};
+use template::{Origin, Template};
 use wire::control::Message;
 use wire::scoreboard::Condition;
 use worker::{Draining, Serving, Starting, Terms, Worker};
@@ -47,6 +49,8 @@ pub struct Rules {
     pub scale: Option<Scale>,
     /// `reload=imports`
     pub reload_imports: bool,
+    /// `spawn=fork`
+    pub fork: bool,
     /// `graceful-timeout=`
     pub graceful: Option<Duration>,
     /// `eviction-timeout=`
@@ -61,6 +65,8 @@ pub struct Group {
     rules: Rules,
     phase: Phase,
     places: Vec<Place>,
+    /// What its processes are forked of; `None`: they are executed.
+    template: Option<Template>,
     /// Processes that finish what they have.
     draining: Vec<Draining>,
     /// What is known of the load, if processes follow it.
@@ -99,6 +105,7 @@ impl Group {
         let least = rules.scale.map_or(places, |scale| scale.least);
         let place = |index| Place { is_closed: index >= least, ..Place::default() };
         Self {
+            template: (rules.fork && places > 0).then(Template::default),
             rules,
             phase: Phase::Running,
             places: (0..places).map(place).collect(),
@@ -124,6 +131,14 @@ impl Group {
             }
             Event::StartFailed { place, why } => self.start_failed(place, why, now, into),
             Event::Occupied { place } => self.occupied(place, now, into),
+            Event::TemplateStarted { pid, limit } => {
+                self.template_started(Starting::new(pid, limit, now), now, into)
+            }
+            Event::TemplateNotStarted { why } => self.template_not_started(why, now, into),
+            Event::Unforkable { pid, why } => self.unforkable(pid, why, now, into),
+            Event::Ready { pid, failed, others } if self.is_template(pid) => {
+                self.template_is_ready((pid, failed, others), now, into)
+            }
             Event::Ready { pid, failed, others } => self.is_ready(pid, failed, others, now, into),
             Event::GaveUp { pid, why } => self.gave_up(pid, why, into),
             Event::Ends { pid, words } => {
@@ -133,7 +148,7 @@ impl Group {
                 self.worker(pid).into_iter().for_each(|worker| worker.starts.clone_from(&script));
             }
             Event::ReplaceAsked { pid, reason, text } => self.replace(pid, reason, text, now, into),
-            Event::Watch { pid, files } if self.starting(pid).is_some() => {
+            Event::Watch { pid, files } if self.is_starting(pid) => {
                 // Serving processes watch what a failed successor has imported: a change may fix it.
                 let currents = self.places.iter().filter_map(|place| place.seat.current());
                 let told = currents.map(|current| (current.worker.pid, Message::Watch(files.clone())));
@@ -155,7 +170,7 @@ impl Group {
     /// No process is left.
     pub fn is_gone(&self) -> bool {
         let empty = |place: &Place| place.seat.current().is_none() && !place.seat.has_successor();
-        self.draining.is_empty() && self.places.iter().all(empty)
+        self.draining.is_empty() && self.places.iter().all(empty) && self.template_place().is_none_or(empty)
     }
 
     /// No process is started any more.
@@ -166,6 +181,16 @@ impl Group {
     /// A process starts its applications, for it said nothing else yet and was not told to finish.
     pub fn is_starting(&self, pid: u32) -> bool {
         self.starting(pid).is_some()
+            || self.template.as_ref().is_some_and(|template| template.is_starting(pid))
+    }
+
+    /// A process is the template, or will be.
+    fn is_template(&self, pid: u32) -> bool {
+        self.template.as_ref().is_some_and(|template| template.is_of(pid))
+    }
+
+    fn template_place(&self) -> Option<&Place> {
+        self.template.as_ref().map(|template| &template.place)
     }
 
     /// What is due is done: processes that have taken too long are killed, and those that are to be started are.
@@ -181,6 +206,7 @@ impl Group {
         if self.is_leaving() {
             return;
         }
+        self.tick_template(now, into);
         let mut any_starts = self.any_starts();
         for index in 0..self.places.len() {
             let place = &mut self.places[index];
@@ -189,7 +215,8 @@ impl Group {
             {
                 into.push(Action::Kill(starting.worker.pid));
             }
-            if place.may_start(any_starts) && place.next.is_none_or(|at| at <= now) {
+            let is_due = place.may_start(any_starts) && place.next.is_none_or(|at| at <= now);
+            if is_due && self.origin(index) != Origin::Wait {
                 self.start(index, now, into);
                 any_starts |= self.places[index].seat.has_successor();
             }
@@ -208,12 +235,13 @@ impl Group {
         }
         let any_starts = self.any_starts();
         let starting = self.places.iter().filter_map(|place| place.seat.starting()?.deadline.at());
-        let starts = self.places.iter().filter(|place| place.may_start(any_starts));
-        draining
-            .chain(starting)
-            .chain(starts.map(|place| place.next.unwrap_or(now)))
-            .chain(self.looks_at(now))
-            .min()
+        let template = self.template.iter().filter_map(|template| template.wakes_at(now));
+        let may_start = |(index, place): &(usize, &Place)| {
+            place.may_start(any_starts) && self.origin(*index) != Origin::Wait
+        };
+        let starts = self.places.iter().enumerate().filter(may_start);
+        let starts = starts.map(|(_, place)| place.next.unwrap_or(now));
+        draining.chain(starting).chain(starts).chain(template).chain(self.looks_at(now)).min()
     }
 
     /// A process is being started.
@@ -226,13 +254,16 @@ impl Group {
         let serves = open || self.places.iter().any(|place| place.seat.current().is_some());
         // A process that has died is replaced soon; one that does not start may never do.
         let soon = |place: &Place| place.failures == 0 && place.next.is_none_or(|at| at <= now + SOON);
-        let starts = self.may_serve_soon(soon);
+        let is_near = self.template.as_ref().is_none_or(|template| template.is_near(now + SOON));
+        let starts = is_near && self.may_serve_soon(soon);
         let condition = match (serves, starts) {
             (true, _) => Condition::Serving,
             (false, true) => Condition::Starting,
             (false, false) => Condition::Down,
         };
         let next = self.places.iter().filter(|place| !place.is_closed).filter_map(|place| place.next).min();
+        let template = self.template.as_ref().filter(|_| !is_near);
+        let next = next.into_iter().chain(template.and_then(|template| template.place.next)).max();
         into.push(Action::SetNextStart(next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))));
         into.push(Action::SetCondition(condition));
     }
@@ -256,6 +287,13 @@ impl Group {
         }
         if let Some(index) = self.starting(pid) {
             return self.places[index].seat.starting_mut().map(|starting| &mut starting.worker);
+        }
+        if let Some(template) = self.template.as_mut().filter(|template| template.is_of(pid)) {
+            let seat = &mut template.place.seat;
+            return match seat.starting().is_some_and(|starting| starting.worker.pid == pid) {
+                true => seat.starting_mut().map(|starting| &mut starting.worker),
+                false => seat.current_mut().map(|current| &mut current.worker),
+            };
         }
         self.draining.iter_mut().map(|process| &mut process.worker).find(|worker| worker.pid == pid)
     }

@@ -2,6 +2,7 @@
 
 use super::event::Action;
 use super::lines::Line;
+use super::template::Origin;
 use super::worker::{Deadline, Starting};
 use super::{GREW_OLD, Group, Phase, SETTLE};
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ impl Group {
         if alone && !self.draining.is_empty() {
             return self.wait_for_others(index, now, into);
         }
+        if let Origin::Fork(template) = self.origin(index) {
+            return self.fork(index, template, now, into);
+        }
         let beside = self.places.iter().any(|place| place.seat.current().is_some());
         self.places[index].seat.ask();
         into.push(Action::Start { place: index, alone, beside, died: self.died.clone() });
@@ -35,7 +39,14 @@ impl Group {
     }
 
     /// A process was forked.
-    pub(super) fn started(&mut self, index: usize, starting: Starting, now: Instant, into: &mut Vec<Action>) {
+    pub(super) fn started(
+        &mut self,
+        index: usize,
+        mut starting: Starting,
+        now: Instant,
+        into: &mut Vec<Action>,
+    ) {
+        starting.worker.generation = self.take_generation(index);
         into.push(Action::Log(Line::Started(starting.worker.pid)));
         let asked = self.places.get_mut(index).is_some_and(|place| place.seat.take_asked());
         match self.phase {
@@ -54,6 +65,7 @@ impl Group {
     /// No process could be forked.
     pub(super) fn start_failed(&mut self, index: usize, why: String, now: Instant, into: &mut Vec<Action>) {
         into.push(Action::Log(Line::NotStarted(why)));
+        self.take_generation(index);
         if self.places.get_mut(index).is_some_and(|place| place.seat.take_asked()) {
             self.failed(index, now);
         }
@@ -91,7 +103,9 @@ impl Group {
         }
         into.push(Action::Tell(pid, Message::Serve));
         let (begun, took) = (starting.worker.begun, starting.worker.age(now));
-        let outdated = self.rules.reload_imports && self.changed.is_some_and(|changed| begun < changed);
+        let generation = starting.worker.generation;
+        let is_newer = |changed| begun < changed && generation == 0;
+        let outdated = self.rules.reload_imports && self.changed.is_some_and(is_newer);
         let mut serving = starting.serve(failed);
         if failed > 0 {
             // Some of its applications do not start: another process tries again.
@@ -99,7 +113,11 @@ impl Group {
         } else if outdated {
             // It may have imported what was there before the last change: once more.
             serving.replace = Some(Reason::Imports);
+        } else if self.is_outdated(generation) {
+            // It was forked of a template that has been replaced, or is about to be.
+            serving.replace = Some(Reason::Script);
         }
+        let place = &mut self.places[index];
         let old = place.seat.install(serving);
         if failed == 0 {
             place.failures = 0;

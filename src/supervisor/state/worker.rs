@@ -18,6 +18,10 @@ pub struct Worker {
     pub gave_up: bool,
     /// What an application has ended it by, in the process's own words.
     pub last_words: Option<String>,
+    /// A template that was killed because it did not fork.
+    pub does_not_fork: bool,
+    /// Which of the group's templates it is, or was forked of; 0: it was executed to serve.
+    pub generation: u64,
     /// The script of the application that it starts just now, in the process's own words.
     pub starts: Option<String>,
 }
@@ -121,7 +125,15 @@ impl Terms {
 impl Worker {
     /// One that was forked now.
     pub fn new(pid: u32, now: Instant) -> Self {
-        Self { pid, begun: now, gave_up: false, last_words: None, starts: None }
+        Self {
+            pid,
+            begun: now,
+            gave_up: false,
+            last_words: None,
+            does_not_fork: false,
+            generation: 0,
+            starts: None,
+        }
     }
 
     /// How long it lives.

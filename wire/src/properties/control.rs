@@ -27,7 +27,7 @@ const REASONS: [Reason; 18] = [
 
 fn message(random: &mut Random) -> Message {
     let reason = REASONS[random.below(REASONS.len())];
-    match random.below(16) {
+    match random.below(19) {
         0 => Message::Ready { failed: random.edge() as u32 },
         1 => Message::Failed(random.bytes(300)),
         2 => Message::Replace { reason, text: random.bytes(300) },
@@ -47,6 +47,9 @@ fn message(random: &mut Random) -> Message {
         12 => Message::Leaving,
         13 => Message::Back,
         14 => Message::Show,
+        15 => Message::Fork { serial: random.edge() },
+        16 => Message::Forked { serial: random.edge(), pid: random.edge() as u32 },
+        17 => Message::Unforkable(random.bytes(300)),
         _ => Message::Starts(random.bytes(300)),
     }
 }

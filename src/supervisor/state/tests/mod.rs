@@ -2,6 +2,7 @@
 
 mod deaths;
 mod ends;
+mod forked;
 mod many;
 mod one;
 mod scale;
@@ -69,7 +70,7 @@ fn starts(pid: u32) -> Event {
 
 /// The pids of a group's processes.
 fn pids(group: &Group) -> Vec<u32> {
-    let places = group.places.iter().flat_map(|place| {
+    let places = group.places.iter().chain(group.template_place()).flat_map(|place| {
         let current = place.seat.current().map(|current| current.worker.pid);
         let starting = place.seat.starting().map(|starting| starting.worker.pid);
         current.into_iter().chain(starting)
@@ -120,6 +121,25 @@ fn all_events(group: &Group) -> Vec<Event> {
             Event::StartFailed { place: 0, why: "why".into() },
             Event::Occupied { place: 0 },
         ]);
+    }
+    if let Some(template) = &group.template {
+        let pids = |place: &Place| {
+            let starting = place.seat.starting().map(|starting| starting.worker.pid);
+            place
+                .seat
+                .current()
+                .map(|current| current.worker.pid)
+                .into_iter()
+                .chain(starting)
+                .collect::<Vec<_>>()
+        };
+        events.extend(
+            pids(&template.place).into_iter().map(|pid| Event::Unforkable { pid, why: "why".into() }),
+        );
+        if template.place.seat.has_successor() && template.place.seat.starting().is_none() {
+            events.push(Event::TemplateStarted { pid: 8, limit: START });
+            events.push(Event::TemplateNotStarted { why: "why".into() });
+        }
     }
     events.extend(pids(group).into_iter().flat_map(about));
     events.extend(ends_of_all());

@@ -64,9 +64,19 @@ pub fn show_group(group: &Group) -> String {
     let draining = group.draining.iter().map(|process| {
         format!("draining {}{}", show_worker(&process.worker), show_deadline(process.deadline))
     });
+    let template = group.template.as_ref().map(|template| {
+        let fallen = if template.fallen { " fallen" } else { "" };
+        let asked = template.asked.iter().map(|asked| format!(" {} of {}", asked.place, asked.template));
+        format!("template{fallen} {}{}", show_place(&template.place), asked.collect::<String>())
+    });
     let died = group.died_at.as_ref().map(|(_, count)| format!("died {count}"));
-    let words: Vec<String> =
-        phase.into_iter().chain(group.places.iter().map(show_place)).chain(draining).chain(died).collect();
+    let words: Vec<String> = phase
+        .into_iter()
+        .chain(template)
+        .chain(group.places.iter().map(show_place))
+        .chain(draining)
+        .chain(died)
+        .collect();
     words.join(" ")
 }
 
@@ -77,6 +87,9 @@ pub fn name(event: &Event) -> String {
         Event::Seen { open } => format!("seen {}", if *open { "open" } else { "shut" }),
         Event::Started { place, pid, .. } => format!("started {pid} in {place}"),
         Event::StartFailed { place, .. } => format!("start failed in {place}"),
+        Event::TemplateStarted { pid, .. } => format!("template {pid} started"),
+        Event::TemplateNotStarted { .. } => "template not started".into(),
+        Event::Unforkable { pid, .. } => format!("unforkable {pid}"),
         Event::Occupied { place } => format!("occupied {place}"),
         Event::Ready { pid, failed, others: None } => format!("ready {pid} without {failed}"),
         Event::Ready { pid, failed, .. } => format!("ready {pid} without {failed}, others better"),
@@ -107,6 +120,9 @@ pub fn name(event: &Event) -> String {
 fn show_line(line: &Line) -> String {
     match line {
         Line::Started(pid) => format!("started {pid}"),
+        Line::TemplateStarted(pid) => format!("template {pid} started"),
+        Line::TemplateReady { pid, took } => format!("template {pid} ready after {}", took.as_secs_f64()),
+        Line::NotForked(_) => "not forked".into(),
         Line::NotStarted(_) => "not started".into(),
         Line::Serves { pid, took } => format!("serves {pid} after {}", took.as_secs_f64()),
         Line::Replacing { pid, reason, .. } => format!("replacing {pid} {}", reason.name()),
@@ -141,6 +157,12 @@ fn show_action(action: &Action) -> String {
             let words: String = words.into_iter().filter(|(said, _)| *said).map(|(_, word)| word).collect();
             format!("start {place}{words}")
         }
+        Action::StartTemplate { beside, died } => {
+            let words = [(*beside, " beside"), (died.is_some(), " after a death")];
+            let words: String = words.into_iter().filter(|(said, _)| *said).map(|(_, word)| word).collect();
+            format!("start template{words}")
+        }
+        Action::Fork { place, template } => format!("fork {place} of {template}"),
         Action::Tell(pid, Message::Drain { reason, .. }) => format!("drain {pid} {}", reason.name()),
         Action::Tell(pid, Message::Serve) => format!("serve {pid}"),
         Action::Tell(pid, Message::Watch(_)) => format!("watch {pid}"),

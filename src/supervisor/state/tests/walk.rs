@@ -28,6 +28,7 @@ struct World {
     now: f64,
     last_pid: u32,
     asked: BTreeSet<usize>,
+    template_asked: bool,
     alive: BTreeSet<u32>,
     killed: BTreeSet<u32>,
     /// They have ended, and are to be reaped.
@@ -48,12 +49,25 @@ impl World {
             down: Duration::from_secs(6),
             threads: 2,
         });
-        let rules = Rules { service, scale, reload_imports: random.below(2) == 0, ..rules() };
+        let fork = !service && random.below(2) == 0;
+        let rules = Rules { service, scale, reload_imports: random.below(2) == 0, fork, ..rules() };
         let group = Group::new(rules, places).with_open(random.below(3) as usize);
         let none = BTreeSet::new();
         let (asked, alive, killed, ended) = (BTreeSet::new(), none.clone(), none.clone(), none);
-        let open = 0;
-        Self { group, random, now: 0.0, last_pid: 0, asked, alive, killed, ended, service, open }
+        let (open, template_asked) = (0, false);
+        Self {
+            group,
+            random,
+            now: 0.0,
+            last_pid: 0,
+            asked,
+            template_asked,
+            alive,
+            killed,
+            ended,
+            service,
+            open,
+        }
     }
 
     fn feed(&mut self, event: Event) {
@@ -79,6 +93,14 @@ impl World {
             Action::Start { place, .. } => {
                 assert!(self.asked.insert(*place), "asked twice after {event:?}: {}", self.show());
             }
+            Action::StartTemplate { .. } => {
+                assert!(!self.template_asked, "asked twice after {event:?}: {}", self.show());
+                self.template_asked = true;
+            }
+            Action::Fork { template, .. } => {
+                assert!(self.alive.contains(template), "of nobody after {event:?}: {}", self.show());
+                assert!(!self.killed.contains(template), "of a killed one after {event:?}: {}", self.show());
+            }
             Action::Tell(pid, _) | Action::RememberSession(pid) | Action::KillSession(pid) => {
                 assert!(self.alive.contains(pid) || self.ended.contains(pid), "{action:?}: {}", self.show());
             }
@@ -98,7 +120,9 @@ impl World {
         assert_eq!(known.len(), all.len(), "twice after {event:?}: {}", self.show());
         let real: BTreeSet<u32> = self.alive.union(&self.ended).copied().collect();
         assert_eq!(all, real, "processes after {event:?}: {}", self.show());
-        assert_eq!(self.group.is_gone(), real.is_empty() && self.asked.is_empty(), "{}", self.show());
+        let forks = self.forks().len();
+        let is_gone = real.is_empty() && self.asked.is_empty() && forks == 0 && !self.template_asked;
+        assert_eq!(self.group.is_gone(), is_gone, "{}", self.show());
         let replaced = self
             .group
             .places
@@ -106,7 +130,7 @@ impl World {
             .filter(|place| place.seat.current().is_some() && place.seat.has_successor());
         let is_asked = |place: &&Place| place.seat.has_successor() && place.seat.starting().is_none();
         let asked = self.group.places.iter().filter(is_asked).count();
-        assert_eq!(asked, self.asked.len(), "asked after {event:?}: {}", self.show());
+        assert_eq!(asked, self.asked.len() + forks, "asked after {event:?}: {}", self.show());
         assert!(replaced.count() <= 1, "two replaced after {event:?}: {}", self.show());
         if self.service {
             let two = self
@@ -132,6 +156,12 @@ impl World {
         for (pid, deadline) in deadlines {
             assert_eq!(deadline == Deadline::Killed, self.killed.contains(&pid), "{}", self.show());
         }
+    }
+
+    /// Places that templates were asked to fork for.
+    fn forks(&self) -> Vec<usize> {
+        let template = self.group.template.iter();
+        template.flat_map(|template| template.asked.iter().map(|asked| asked.place)).collect()
     }
 
     fn show(&self) -> String {
@@ -170,6 +200,7 @@ impl World {
             12..14 => self.end(pid),
             14 => self.feed(starts(pid)),
             15 => self.feed(Event::GaveUp { pid, why: String::new() }),
+            16 if self.random.below(4) == 0 => self.feed(Event::Unforkable { pid, why: String::new() }),
             16 => self.feed(Event::Watch { pid, files: Vec::new() }),
             17..20 => self.feed(Event::Rung),
             20..23 => self.load(),
@@ -200,10 +231,19 @@ impl World {
 
     /// The answer to a start that was asked for.
     fn answer(&mut self) {
-        let Some(place) = self.asked.pop_first() else { return };
+        if self.template_asked && self.random.below(2) == 0 {
+            self.template_asked = false;
+            if self.random.below(4) == 0 {
+                return self.feed(Event::TemplateNotStarted { why: String::new() });
+            }
+            self.last_pid += 1;
+            self.alive.insert(self.last_pid);
+            return self.feed(Event::TemplateStarted { pid: self.last_pid, limit: START });
+        }
+        let Some(place) = self.asked.pop_first().or_else(|| self.forks().first().copied()) else { return };
         match self.random.below(6) {
             0 => self.feed(Event::StartFailed { place, why: String::new() }),
-            1 => self.feed(Event::Occupied { place }),
+            1 if self.forks().is_empty() => self.feed(Event::Occupied { place }),
             _ => {
                 self.last_pid += 1;
                 self.alive.insert(self.last_pid);
@@ -228,7 +268,7 @@ impl World {
     /// Nothing comes from outside any more: what was killed ends, and whatever is due is done, until nothing is left.
     fn finish(&mut self) {
         self.feed(Event::Stop { limit: None });
-        while !self.asked.is_empty() {
+        while !self.asked.is_empty() || self.template_asked || !self.forks().is_empty() {
             self.answer();
         }
         for _ in 0..1000 {
@@ -264,7 +304,7 @@ fn a_group_left_alone_comes_to_serve_and_then_to_rest() {
         while let Some(due) = world.group.wakes_at(at(world.now)) {
             world.now = world.now.max(due.duration_since(at(0.0)).as_secs_f64());
             world.feed(Event::Tick);
-            while !world.asked.is_empty() {
+            while !world.asked.is_empty() || world.template_asked || !world.forks().is_empty() {
                 world.answer();
             }
             let starting: Vec<u32> = world.alive.iter().copied().collect();
