@@ -98,6 +98,12 @@ impl<'py> Bound<'py> {
         Owned { ptr: this.ptr, owner: this.py.interpreter() }
     }
 
+    /// Keeps the reference of an object that belongs to another interpreter, whose it will be to give it back. Both share a GIL, or
+    /// the object could not have got here.
+    pub fn keep_for(self, owner: InterpreterId) -> Owned {
+        Owned { ptr: ManuallyDrop::new(self).ptr, owner }
+    }
+
     /// Keeps the first `len` bytes of a `bytes`; `None` for anything else.
     pub fn keep_bytes(self, len: usize) -> Option<OwnedBytes> {
         let bytes = self.as_bytes()?;

@@ -3,6 +3,7 @@
 use super::{Site, on_threads, rounds};
 use crate::python::{Bound, InterpreterCell, Py, Standing};
 use crate::runtime::{self, Interpreter};
+use crate::watchdog::Frames;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -196,12 +197,12 @@ fn a_cell_opens_to_threads_of_its_interpreter_alone() {
 }
 
 #[test]
-#[cfg(debug_assertions)]
 fn an_object_is_used_in_its_interpreter_alone() {
     with_two(|one, two| {
         let object = one.attach(|py| Bound::str(py, "one's").map(Bound::keep).expect("memory"));
         two.attach(|py| assert!(panics(|| object.get(py).address())));
         one.attach(|py| object.release(py));
+        #[cfg(debug_assertions)]
         one.attach(|_| assert!(panics(|| two.attach(|_| ())), "an object could go along"));
         one.attach(|py| py.detached(|| two.attach(|_| ())));
     });
@@ -247,4 +248,60 @@ fn a_frame_is_seen_while_its_thread_is_inside() {
         });
         one.attach(|py| module.release(py));
     });
+}
+
+#[test]
+fn what_a_frame_held_ends_in_its_own_interpreter() {
+    let site = Site::in_group(
+        "framed",
+        "
+        import time
+        ended, asked = [], []
+        class Witness:
+            def __del__(self):
+                import mod_wsgi
+                ended.append(mod_wsgi.application_group)
+        def application(environ, start_response):
+            asked.append(environ['QUERY_STRING'])
+            if asked[-1] == 'wait':
+                held = Witness()
+                while 'go on' not in asked: time.sleep(0.001)
+            start_response('200 OK', [])
+            return [repr(ended).encode()]
+        ",
+    );
+    let ask = |query: &str| site.ask().set("QUERY_STRING", query).send().ok();
+    let main = runtime::get().expect("it runs").interpreters.main().clone();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            ask("wait");
+            runtime::thread_exit();
+        });
+        let until = Instant::now() + Duration::from_secs(30);
+        let mut is_seen = false;
+        while !is_seen && Instant::now() < until {
+            main.attach(|py| {
+                let frames = Frames::of_threads(py, &main, None).expect("it answers");
+                is_seen = frames.iter().any(|(_, frame)| {
+                    let name = frame.attr(c"f_code").and_then(|code| code.attr(c"co_name")?.text());
+                    name.is_ok_and(|name| name == "application")
+                });
+                if is_seen {
+                    // The thread leaves its frame, whose last reference is here.
+                    py.detached(|| {
+                        ask("go on");
+                        while !thread.is_finished() {
+                            std::thread::yield_now();
+                        }
+                    });
+                }
+            });
+        }
+        assert!(is_seen);
+    });
+    let until = Instant::now() + Duration::from_secs(30);
+    while ask("") == "[]" && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!(ask(""), "['framed']");
 }

@@ -4,7 +4,7 @@
 //! lock. Both wait for ever. When a request has waited for an import that long, and who imports it has not moved
 //! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
 
-use super::report::frames_of_threads;
+use super::frames::Frames;
 use crate::python::{Bound, Owned, Py, Raised, Result};
 use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime::{Interpreter, Runtime};
@@ -116,11 +116,12 @@ fn watch_imports(
         return Ok(None);
     }
     let (running, mut pairs) = (ActiveRequest::running(), Vec::new());
-    for (ident, frame) in frames_of_threads(py, interpreter, current().as_ref())? {
+    let frames = Frames::of_threads(py, interpreter, current().as_ref())?;
+    for (ident, frame) in frames.iter() {
         let call = running.iter().find(|call| call.thread() as i64 == ident);
         let native =
             call.map_or_else(|| Ok(Bound::none(py)), |call| Bound::int(py, call.native_thread() as i64))?;
-        pairs.push(Bound::tuple(py, &[&Bound::int(py, ident)?, &frame, &native])?);
+        pairs.push(Bound::tuple(py, &[&Bound::int(py, ident)?, frame, &native])?);
     }
     let before = previous.map_or_else(|| Bound::none(py), |kept| kept.get(py).clone());
     let found = interpreter.ask(py, c"stuck_imports", &[&before, &Bound::list(py, pairs)?])?;
@@ -184,10 +185,9 @@ pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
     let interpreter = call.interpreter.clone();
     interpreter.visit(|py| {
         let stand = || -> Result<Vec<String>> {
-            let frames = frames_of_threads(py, &interpreter, None)?;
-            let frame = frames.into_iter().find(|(ident, _)| *ident == call.thread() as i64);
-            let Some((_, frame)) = frame else { return Ok(Vec::new()) };
-            let lines = interpreter.ask(py, c"frame_lines", &[&frame])?;
+            let frames = Frames::of_threads(py, &interpreter, None)?;
+            let Some(frame) = frames.of(call.thread()) else { return Ok(Vec::new()) };
+            let lines = interpreter.ask(py, c"frame_lines", &[frame])?;
             (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()
         };
         let stack = stand().unwrap_or_else(|raised| forget(py, raised));

@@ -1,5 +1,6 @@
 //! The report: where every Python thread of every interpreter stands, and who waits for whom.
 
+use super::frames::Frames;
 use crate::python::{Bound, Py, Result};
 use crate::requests::ActiveRequest;
 use crate::runtime::{Interpreter, Runtime};
@@ -28,7 +29,7 @@ pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> V
     let interpreters = runtime.interpreters.all();
     let known: Vec<Known> =
         interpreters.iter().filter_map(|interpreter| interpreter.visit(|py| know(py, interpreter))).collect();
-    main.visit(|py| describe(py, runtime, &interpreters, &known, attempt)).unwrap_or_default()
+    main.visit(|py| describe(py, runtime, &known, attempt)).unwrap_or_default()
 }
 
 fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
@@ -62,22 +63,14 @@ fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
     })
 }
 
-fn describe(
-    py: Py<'_>,
-    runtime: &Runtime,
-    interpreters: &[Arc<Interpreter>],
-    known: &[Known],
-    attempt: Option<&Arc<Attempt>>,
-) -> Vec<String> {
+fn describe(py: Py<'_>, runtime: &Runtime, known: &[Known], attempt: Option<&Arc<Attempt>>) -> Vec<String> {
     let main = runtime.interpreters.main();
     let write = || -> Result<Vec<String>> {
-        let label = |frame: &Bound<'_>| {
-            let interpreter = interpreters.iter().find(|interpreter| interpreter.owns(frame)).unwrap_or(main);
-            Bound::str(py, &wire::shown(interpreter.name()))
-        };
+        let found = Frames::of_threads(py, main, attempt)?;
         let mut frames = Vec::new();
-        for (ident, frame) in frames_of_threads(py, main, attempt)? {
-            frames.push(Bound::tuple(py, &[&label(&frame)?, &Bound::int(py, ident)?, &frame])?);
+        for (ident, frame) in found.iter() {
+            let label = Bound::str(py, &wire::shown(found.owner(frame).unwrap_or(main).name()))?;
+            frames.push(Bound::tuple(py, &[&label, &Bound::int(py, ident)?, frame])?);
         }
         let (mut threads, mut waits) = (Vec::new(), Vec::new());
         for known in known {
@@ -125,26 +118,4 @@ fn describe(
         raised.forget(py);
         vec![format!("the stacks cannot be shown: {class}")]
     })
-}
-
-/// The innermost frame of every thread, by its ident. The loader stands in two interpreters: in the main one, where
-/// Python called it, and in the one of the attempt, which is of interest.
-pub fn frames_of_threads<'py>(
-    py: Py<'py>,
-    interpreter: &Interpreter,
-    attempt: Option<&Arc<Attempt>>,
-) -> Result<Vec<(i64, Bound<'py>)>> {
-    let frames = interpreter.ask(py, c"current_frames", &[])?;
-    let loader = attempt.and_then(|attempt| interpreter.frame_of(py, &attempt.standing));
-    let loader = loader.map(|(ident, frame)| (ident as i64, frame));
-    let mut found = Vec::new();
-    for at in 0..frames.count() {
-        let pair = frames.item(at)?;
-        let (ident, frame) = (pair.item(0)?.as_int()?, pair.item(1)?);
-        if loader.as_ref().is_none_or(|(loader, _)| *loader != ident) {
-            found.push((ident, frame));
-        }
-    }
-    found.extend(loader);
-    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! Requests that take long (`WSGISlowRequests`): each is named once while it runs, with its stack.
 
-use super::report::frames_of_threads;
+use super::frames::Frames;
 use crate::python::{Result, delete_states_of_this_thread};
 use crate::requests::ActiveRequest;
 use crate::runtime::Runtime;
@@ -58,10 +58,9 @@ fn stack(call: &Arc<ActiveRequest>) -> Vec<String> {
         let interpreter = asked.interpreter.clone();
         let lines = interpreter.visit(|py| {
             let read = || -> Result<Vec<String>> {
-                let frames = frames_of_threads(py, &interpreter, None)?;
-                let frame = frames.into_iter().find(|(ident, _)| *ident == asked.thread() as i64);
-                let Some((_, frame)) = frame else { return Ok(Vec::new()) };
-                let lines = interpreter.ask(py, c"frame_lines", &[&frame])?;
+                let frames = Frames::of_threads(py, &interpreter, None)?;
+                let Some(frame) = frames.of(asked.thread()) else { return Ok(Vec::new()) };
+                let lines = interpreter.ask(py, c"frame_lines", &[frame])?;
                 (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()
             };
             read().unwrap_or_else(|raised| {
