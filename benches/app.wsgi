@@ -65,4 +65,8 @@ PATHS = {
 
 
 def application(environ, start_response):
+    if environ["PATH_INFO"].startswith("/page"):
+        import page  # Django, which the other cases do without
+
+        return page.application(environ, start_response)
     return PATHS[environ["PATH_INFO"]](environ, start_response)

@@ -18,6 +18,10 @@ BROWSER_HEADERS = {
 # Which figure a target is about: ours divided by the other's, or by the best there could be.
 RATE, CPU, P99, IDEAL = "ratio", "CPU ratio", "p99 ratio", "of ideal"
 
+# Of benches/page.py: who comes there, and how long the answer is.
+SESSION = {"Cookie": "sessionid=0123456789abcdefghijklmnopqrstuv"}
+PAGE = 1658
+
 MODES = ("embedded", "daemon")
 
 
@@ -96,6 +100,19 @@ CASES = [
     Case("sleep-25", "/sleep_50ms", 25, 12, "50 ms asleep, one connection per thread", wanted([ALMOST]), ideal=500),
     Case(
         "sleep-15", "/sleep_50ms", 15, 12, "50 ms asleep, one connection per thread", wanted(None, [ALMOST]), ideal=300
+    ),
+    Case("django-8", "/page", 8, PAGE, "a page of Django", wanted(None, [1.7]), headers=SESSION),
+    Case("django-5ms-8", "/page/5", 8, PAGE, "the same, 5 ms asleep", wanted(None, [1.3]), headers=SESSION),
+    Case("django-50ms-15", "/page/50", 15, PAGE, "the same, 50 ms asleep", wanted(None, [0.97]), headers=SESSION),
+    Case(
+        "django-cpu-8",
+        "/page",
+        8,
+        PAGE,
+        "the page beside a CPU-bound request",
+        wanted(None, [1]),
+        headers=SESSION,
+        beside="/cpu_200ms",
     ),
     Case(
         "beside-cpu",

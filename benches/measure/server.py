@@ -14,7 +14,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
 # The prefix of that python.
 PYTHON_HOME = "/usr"
+# Where it finds Django.
+SITE = "lib/python3.11/site-packages"
 MODULE = "bench_app"
+
+
+def site():
+    """The packages of the tests for that python: Django is there."""
+    done = subprocess.run(
+        [HERE.parent / "tests/setup/pythons.sh", "3.11"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return f"{done.stdout.split()[1]}/{SITE}"
 
 
 def free_port():
@@ -30,6 +40,7 @@ def place_application(state):
     """
     app_dir = state / "app"
     app_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(HERE / "page.py", app_dir / "page.py")
     for name in ("app.wsgi", f"{MODULE}.py"):
         shutil.copyfile(HERE / "app.wsgi", app_dir / name)
     (app_dir / "file-4m").write_bytes(b"f" * (4 << 20))
@@ -74,6 +85,7 @@ class Server:
             "APPDIR": app.parent,
             "APP": app,
             "PYTHONHOME": PYTHON_HOME,
+            "SITE": site(),
             **values,
         }
         for key, value in values.items():
