@@ -6,6 +6,7 @@
 //! The folders, each of which knows only those before it: `python`, `host`, `metrics`, `runtime`, `requests`, `startup`, `watchdog`, `telemetry`,
 //! `wsgi`, and then `worker` and `embedded`. `tests/artifacts/layers.rs` sees to that.
 
+pub mod admission;
 pub mod embedded;
 pub mod host;
 pub mod metrics;

@@ -7,6 +7,7 @@
 mod apart;
 mod clock;
 mod event;
+mod futex;
 mod locks;
 mod memory;
 mod process;
@@ -22,6 +23,7 @@ mod wait;
 pub use apart::{fork_apart, has_one_thread};
 pub use clock::{epoch, monotonic};
 pub use event::{Event, wake};
+pub use futex::{futex_wait, futex_wake};
 pub use locks::LockFile;
 pub use memory::{
     Mapping, duplicate, empty_memory, file_system, memory, opened_anew, shown_memory, unmap, whole,
@@ -49,6 +51,6 @@ pub use socket::{
 };
 pub use sync::{lock, read_lock, wait, wait_for, write_lock};
 pub use transfer::{read, receive, receive_files, regular, send, send_all, send_files, write_all};
-pub use usage::{Usage, resident_memory};
+pub use usage::{Meter, Usage, resident_memory};
 pub use users::homes;
 pub use wait::{Epoll, await_either, await_readable, has_hung_up, poll, poll_these};

@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::apache::{Server, mpm};
 use crate::config::ServerExt;
-use crate::config::daemon::{Processes, Reload};
+use crate::config::daemon::{Concurrency, Processes, Reload};
 use crate::groups::ProcessGroup;
 use crate::startup::{self, plan, preload};
 use wire::worker::{Plan, Settings, Worker, descriptor};
@@ -95,6 +95,11 @@ pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Pa
         shutdown_timeout: group.shutdown_timeout.into(),
         send_buffer: group.send_buffer_size,
         receive_buffer: group.receive_buffer_size,
+        concurrency: match group.concurrency {
+            Concurrency::Auto => 0,
+            Concurrency::Number(number) => number,
+            Concurrency::Off => u32::MAX,
+        },
         reload_wait: group.reload_wait,
         reload: match group.reload {
             Reload::Off => 0,

@@ -84,7 +84,7 @@ fn python_half_knows_no_apache() {
 /// The floors of the engine, the ground floor first.
 const ENGINE: &[&[&str]] = &[
     &["python"],
-    &["host.rs"],
+    &["host.rs", "admission"],
     &["metrics"],
     &["runtime"],
     &["requests"],

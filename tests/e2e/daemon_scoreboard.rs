@@ -30,7 +30,7 @@ const CONNECTIONS: u64 = WORKERS + 256 * 64;
 const RECORDS: u64 = CONNECTIONS + 256 * 256 * 8;
 
 /// The scoreboard of the only group, which the parent of the processes keeps.
-struct Scoreboard(File);
+pub struct Scoreboard(File);
 
 /// The record of a thread.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ struct Record {
 }
 
 impl Scoreboard {
-    fn of(parent: u32) -> Self {
+    pub fn of(parent: u32) -> Self {
         let open = descriptors(parent);
         let is_it = |name: &Path| name.to_string_lossy().contains("memfd:mod_wsgi scoreboard");
         let (number, _) = open.iter().find(|(_, name)| is_it(name)).expect("a scoreboard");
@@ -74,12 +74,27 @@ impl Scoreboard {
     }
 
     /// The slot of the worker of this pid.
-    fn slot(&self, pid: u32) -> u64 {
+    pub fn slot(&self, pid: u32) -> u64 {
         (0..256).find(|slot| self.u32(WORKERS + slot * 64 + 8) == pid).expect("a slot")
     }
 
-    fn phase(&self, slot: u64) -> u32 {
+    pub fn phase(&self, slot: u64) -> u32 {
         self.u32(WORKERS + slot * 64 + 20)
+    }
+
+    /// How many threads serve at the same time.
+    pub fn places(&self, slot: u64) -> u32 {
+        self.u32(WORKERS + slot * 64 + 32)
+    }
+
+    /// Requests in the queue of the group.
+    pub fn queued(&self) -> u32 {
+        self.u32(4)
+    }
+
+    /// Requests that a worker has.
+    pub fn claimed(&self, slot: u64) -> u32 {
+        self.u32(WORKERS + slot * 64) & 0x7fff_ffff
     }
 
     fn record(&self, slot: u64, thread: u64) -> Record {

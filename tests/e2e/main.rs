@@ -5,6 +5,7 @@ mod cherrypy;
 mod credentials;
 mod cut_files;
 mod daemon;
+mod daemon_concurrency;
 mod daemon_death;
 mod daemon_descriptors;
 mod daemon_files;

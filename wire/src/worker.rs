@@ -75,6 +75,8 @@ settings::settings! {
         send_buffer: u32 = 0u32,
         /// `receive-buffer-size=`; 0: as the system has it.
         receive_buffer: u32 = 0u32,
+        /// `concurrency=`: so many requests run at the same time; 0: the process finds out how many.
+        concurrency: u32 = 0u32,
         /// `reload-wait=`, seconds.
         reload_wait: f64 = 0.0,
         /// `reload=`: 0 off, 1 script, 2 imports.

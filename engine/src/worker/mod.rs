@@ -5,6 +5,7 @@
 //! thread that never touches Python listens to the supervisor and looks at limits ([`control`], [`limits`]).
 #![deny(unsafe_code)]
 
+mod admit;
 mod conn;
 mod control;
 mod exchange;
@@ -14,6 +15,7 @@ mod link;
 mod listener;
 mod memory;
 mod monitor;
+mod places;
 mod process;
 mod reception;
 mod renewal;

@@ -1,6 +1,7 @@
 //! What a worker is made of, for all files of this folder.
 #![forbid(unsafe_code)]
 
+use super::admit::Meters;
 use super::imports::Imports;
 use super::memory::Memory;
 use super::reception::Reception;
@@ -30,6 +31,7 @@ pub struct Worker {
     pub(super) signals: os::Event,
     /// Where requests come in, and the scoreboard, which has what its threads do and have done.
     pub(super) reception: Reception,
+    pub(super) meters: Meters,
     pub(super) changes: Changes,
     pub(super) imports: Imports,
     /// How much memory it has.
@@ -55,6 +57,19 @@ impl Worker {
     /// How many threads serve requests; 0: a service.
     pub(super) fn threads(&self) -> u32 {
         self.common.process.threads.unsigned_abs()
+    }
+
+    /// How many requests are let into Python at the same time.
+    pub(super) fn concurrency(&self) -> u32 {
+        match self.settings.concurrency {
+            0 => 1,
+            number => number.min(self.threads()),
+        }
+    }
+
+    /// It finds out itself how many.
+    pub(super) fn is_admitting(&self) -> bool {
+        self.settings.concurrency == 0 && self.threads() > 1
     }
 
     /// How an application starts that is met for the first time.

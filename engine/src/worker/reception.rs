@@ -7,6 +7,7 @@
 
 use super::conn::Conn;
 use super::listener::Listener;
+use super::places::Places;
 use super::turn::Origin;
 use crate::host;
 use crate::runtime::clock;
@@ -33,6 +34,8 @@ pub struct Reception {
     pub listener: Listener,
     /// Wakes a thread.
     pub wake: os::Event,
+    /// Which of them wait for requests.
+    pub places: Places,
     /// The threads end.
     pub home: AtomicBool,
     /// The group's scoreboard.
@@ -74,6 +77,7 @@ impl Reception {
         os::set_nonblocking(self.socket.as_fd())?;
         self.listener.epoll.add(self.wake.as_fd(), WAKE)?;
         self.slot.open(self.generation, self.threads, failed, self.board.connections(self.place));
+        self.let_in(self.threads);
         self.listener.epoll.add(self.socket.as_fd(), LISTENER)
     }
 
@@ -83,9 +87,16 @@ impl Reception {
         self.listener.epoll.remove(self.socket.as_fd());
     }
 
+    /// So many threads wait for requests and serve them.
+    pub fn let_in(&self, places: u32) {
+        self.slot.set_places(places);
+        self.places.set(places);
+    }
+
     /// Has the threads end.
     pub fn send_threads_home(&self) {
         self.home.store(true, Ordering::SeqCst);
+        self.places.set(self.threads);
         self.wake.wake();
     }
 
@@ -97,7 +108,9 @@ impl Reception {
     /// What a request thread does.
     pub fn work(&self, service: &mut dyn Service) {
         let mut payload = Vec::new();
+        self.places.enter();
         loop {
+            self.places.stay();
             let Some(token) = self.listener.epoll.wait() else { continue };
             match token {
                 WAKE => {
@@ -106,7 +119,10 @@ impl Reception {
                     }
                 }
                 LISTENER => {
-                    if self.slot.claim(self.generation, self.threads) == Some(true) {
+                    // Where threads rest, children may have claimed some of those.
+                    let all_wait = self.slot.places() == self.threads;
+                    let most = if all_wait { self.threads } else { u32::MAX };
+                    if self.slot.claim(self.generation, most) == Some(true) {
                         self.take_queue(&mut payload, service);
                     } else if self.slot.is_open() {
                         // The others are claimed by children whose requests are on their way.

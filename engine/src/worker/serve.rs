@@ -6,6 +6,7 @@ use super::process::Worker;
 use super::reception::Service;
 use crate::python::set_thread_number;
 use crate::runtime::{clock, thread_exit};
+use os::Meter;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,15 +17,22 @@ impl Worker {
     /// Starts the request threads; they take requests from now on.
     pub fn serve(&'static self) -> io::Result<()> {
         self.reception.open(self.failed.load(Ordering::SeqCst))?;
+        self.reception.let_in(self.concurrency());
         for (index, record) in self.records().iter().enumerate() {
             let number = index + 1;
             let body = move || {
                 set_thread_number(number);
+                if self.is_admitting() {
+                    let _ = self.meters[index].set(Meter::of_thread());
+                }
                 self.reception.work(&mut Thread { worker: self, record, index });
                 thread_exit();
             };
             let stack = usize::try_from(self.settings.stack).unwrap_or(8 << 20);
             std::thread::Builder::new().name(format!("wsgi-{number}")).stack_size(stack).spawn(body)?;
+        }
+        if self.is_admitting() {
+            std::thread::Builder::new().name("wsgi-places".into()).spawn(|| self.admit())?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@
 use super::imports::Imports;
 use super::listener::Listener;
 use super::memory::Memory;
+use super::places::Places;
 use super::process::Worker;
 use super::reception::Reception;
 use super::renewal::Changes;
@@ -19,6 +20,7 @@ use crate::wsgi;
 use once_cell::sync::OnceCell;
 use os::Signal;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use wire::control::Message;
 use wire::scoreboard::RequestRecord;
@@ -124,6 +126,7 @@ pub fn begin(settings: told::Settings, file: OwnedFd, origin: Origin) -> Result<
         socket: system::inherited(descriptor::LISTENER),
         listener: Listener::new().map_err(|e| failed("epoll", e))?,
         wake: os::Event::new().map_err(|e| failed("eventfd", e))?,
+        places: Places::default(),
         home: AtomicBool::new(false),
         board,
         place,
@@ -136,6 +139,7 @@ pub fn begin(settings: told::Settings, file: OwnedFd, origin: Origin) -> Result<
     };
     let worker = Worker {
         reception,
+        meters: (0..threads).map(|_| OnceLock::new()).collect(),
         control: system::inherited(descriptor::CONTROL),
         voice: Voice::take(false).map_err(|e| failed("the memory of its messages", e))?,
         httpd: system::inherited(descriptor::HTTPD),

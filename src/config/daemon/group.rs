@@ -34,6 +34,8 @@ pub struct GroupOptions {
     pub group: Option<u32>,
     /// `supplementary-groups=`, gids.
     pub supplementary: Option<Vec<u32>>,
+    /// `concurrency=`
+    pub concurrency: Concurrency,
     /// `umask=`
     pub umask: Option<u32>,
     /// `home=`, absolute.
@@ -138,6 +140,18 @@ pub enum Spawn {
     Exec,
     /// Each is forked of one that has loaded the applications.
     Fork,
+}
+
+/// `concurrency=`: how many requests of a process run at the same time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Concurrency {
+    /// As many as do not merely wait for the GIL.
+    Auto,
+    /// So many.
+    Number(u32),
+    /// As many as it has threads.
+    #[default]
+    Off,
 }
 
 /// `reload=`: a change of which files replaces the processes.

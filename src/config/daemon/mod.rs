@@ -11,7 +11,7 @@ mod reach;
 mod tests;
 mod value;
 
-pub use group::{Elsewhere, GroupOptions, Reload, Spawn};
+pub use group::{Concurrency, Elsewhere, GroupOptions, Reload, Spawn};
 pub use options::{OPTIONS, Row};
 pub use processes::Processes;
 pub(super) use reach::require;

@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 52] = [
+pub static OPTIONS: [Row; 53] = [
     row(
         ["processes", "process count"],
         ["number|least..most|auto", "1"],
@@ -62,6 +62,13 @@ pub static OPTIONS: [Row; 52] = [
         |group, value| value.number(0..=65_533).map(|n| group.threads = n),
         "Number of requests that a process serves at the same time. `wsgi.multithread` is True unless the number is 1. 0: the \
          process serves no requests and only runs its WSGIImportScript.",
+    ),
+    row(
+        ["concurrency", "concurrency"],
+        ["auto|number|off", "off"],
+        |group, value| value.concurrency().map(|concurrency| group.concurrency = concurrency),
+        "Number of threads of a process that serve requests; the others rest. `auto`: as many as do not merely wait for the GIL, \
+         and one more for each request that sleeps. `off`: all.",
     ),
     row(
         ["user", "user"],

@@ -101,6 +101,7 @@ fn what_is_not_given_has_its_default() {
     assert_eq!((group.shutdown_timeout, group.graceful_timeout, group.deadlock_timeout), (5, 15, 300));
     assert_eq!((group.listen_backlog, group.connect_timeout, group.response_flush_delay), (100, 15, 5));
     assert_eq!((group.reload, group.reload_wait), (Reload::Script, 0.2));
+    assert_eq!(group.concurrency, Concurrency::Auto);
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn values_reach_their_fields() {
     let group = group(
         "processes=1 threads=0 user=site group=mail supplementary-groups=site,#5 umask=0027 home=/ chroot=/ \
          display-name=%{GROUP} python-home=venv switch-interval=0.01 maximum-requests=5000000000 reload=Imports \
-         reload-wait=1.5 cpu-priority=-5 stack-size=1 memory-limit=9000000000 startup-timeout=0 server-metrics=on",
+         reload-wait=1.5 concurrency=Off cpu-priority=-5 stack-size=1 memory-limit=9000000000 startup-timeout=0 server-metrics=on",
     );
     assert_eq!((group.processes, group.threads), (Some(Processes::Number(1)), 0));
     assert_eq!(group.user.as_ref().map(|user| user.uid), Some(1001));
@@ -119,6 +120,7 @@ fn values_reach_their_fields() {
     assert_eq!((group.switch_interval, group.maximum_requests), (Some(0.01), 5_000_000_000));
     assert_eq!((group.reload, group.reload_wait), (Reload::Imports, 1.5));
     assert_eq!((group.stack_size, group.memory_limit), (Some(1), 9_000_000_000));
+    assert_eq!(group.concurrency, Concurrency::Off);
     assert_eq!((group.startup_timeout, group.server_metrics), (Some(0), true));
 }
 
@@ -142,7 +144,7 @@ fn every_option_is_taken_in_and_documented() {
             _ => "65536",
         };
         let value = match row.name {
-            "processes" | "threads" | "reload-wait" | "scale-up" | "scale-down" => "7",
+            "processes" | "threads" | "reload-wait" | "scale-up" | "scale-down" | "concurrency" => "7",
             _ => value,
         };
         let shown = |options: &str| {
@@ -203,6 +205,15 @@ fn numbers_parse_whole() {
     refused("switch-interval=0", "Invalid switch interval for WSGI daemon process.");
     refused("switch-interval=inf", "Invalid switch interval for WSGI daemon process.");
     refused("reload-wait=61", "reload-wait=61 must be a number of seconds from 0 to 60");
+    for value in ["on", "0", "-1", "1.5", "65534", "''"] {
+        refused(
+            &format!("concurrency={value}"),
+            &format!(
+                "concurrency={} must be one of: auto | off | a number from 1 to 65533",
+                value.trim_matches('\'')
+            ),
+        );
+    }
     refused("reload=on", "reload=on must be one of: script | imports | off");
     refused("spawn=vfork", "spawn=vfork must be one of: exec | fork");
     refused("spawn=fork threads=0", "spawn=fork is for processes that serve requests");

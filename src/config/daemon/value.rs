@@ -2,7 +2,7 @@
 
 use super::super::dir::flag;
 use super::super::table::Httpd;
-use super::group::{Reload, Spawn};
+use super::group::{Concurrency, Reload, Spawn};
 use super::processes::Processes;
 use crate::apache::users::Account;
 use std::ops::RangeInclusive;
@@ -170,6 +170,18 @@ impl Value<'_> {
             return Err(Wrong::Whole("Cannot chroot WSGI daemon process when not root.".into()));
         }
         self.absolute()
+    }
+
+    /// How many requests run at the same time.
+    pub fn concurrency(self) -> Result<Concurrency, Wrong> {
+        match self.text.to_ascii_lowercase().as_slice() {
+            b"auto" => Ok(Concurrency::Auto),
+            b"off" => Ok(Concurrency::Off),
+            _ => match self.digits() {
+                Some(number @ 1..=65_533) => Ok(Concurrency::Number(number)),
+                _ => must("must be one of: auto | off | a number from 1 to 65533"),
+            },
+        }
     }
 
     /// What a change of replaces the processes.

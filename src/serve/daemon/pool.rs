@@ -79,14 +79,16 @@ impl Conn {
         self.slot.claimed()
     }
 
-    /// Claims a thread; `more` than the process has may be claimed.
-    fn claim(&self, more: u32) -> Claim {
+    /// Claims a thread, as long as fewer than `most` are.
+    fn claim(&self, most: u32) -> Claim {
         let Some(entry) = self.entry else { return Claim::Gone };
-        let most = self.slot.threads().saturating_add(more);
         entry.started.store(0, Ordering::SeqCst);
         entry.claimed.store(1, Ordering::SeqCst);
         let claim = match self.slot.claim(self.generation, most) {
-            Some(true) => return Claim::Made,
+            Some(true) => {
+                waits::ring(self.slot, Some(self.slot.claimed()));
+                return Claim::Made;
+            }
             Some(false) => Claim::Busy,
             None => Claim::Gone,
         };
@@ -106,6 +108,18 @@ pub fn patience(live: &ProcessGroup, timeout: Duration) -> Duration {
         0 => timeout,
         seconds => Duration::from_secs(seconds.into()),
     }
+}
+
+/// No thread that is idle has a place: waits where fewest do, unless another process has a place, or it must be known how long.
+fn stand_behind(live: &ProcessGroup, idle: &mut Vec<Conn>) -> Option<Conn> {
+    let group = &live.group;
+    let more = search::beyond(live.processes(), group.queue_timeout, group.listen_backlog)?;
+    if live.processes() > 1 && live.slots.iter().any(WorkerSlot::has_place) {
+        return None;
+    }
+    let (at, conn) = idle.iter().enumerate().min_by_key(|(_, conn)| conn.slot.claimed())?;
+    let claim = conn.claim(conn.slot.threads().saturating_add(more));
+    (claim == Claim::Made).then(|| idle.remove(at))
 }
 
 /// The connections of this process to a group. In a child the groups do not change any more.
@@ -136,19 +150,17 @@ impl Pool {
 
     /// A connection without a request, and a thread behind it.
     fn claim_idle(&self, live: &ProcessGroup) -> Option<Conn> {
-        let group = &live.group;
-        let more = search::beyond(live.processes(), group.queue_timeout, group.listen_backlog);
         let mut idle = self.idle();
         let mut choice = search::begin(idle.len());
         loop {
             choice = match choice {
-                Choice::Claim(place) => place.claimed(idle[place.at].claim(more)),
+                Choice::Claim(place) => place.claimed(idle[place.at].claim(idle[place.at].slot.places())),
                 Choice::Close(place) => {
                     drop(idle.remove(place.at));
                     place.closed()
                 }
                 Choice::Use(place) => return Some(idle.remove(place.at)),
-                Choice::Queue => return None,
+                Choice::Queue => return stand_behind(live, &mut idle),
             };
         }
     }

@@ -81,7 +81,7 @@ pub const fn records(threads: u32) -> usize {
 }
 
 /// Changes with the layout: processes of two versions of this module have no scoreboard in common.
-pub const LAYOUT: u16 = 2;
+pub const LAYOUT: u16 = 3;
 
 /// Bytes of what stands before the slots of workers.
 const FRONT: usize = size_of::<Scoreboard>() + CHILDREN * size_of::<ChildSlot>();

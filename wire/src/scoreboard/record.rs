@@ -188,6 +188,11 @@ impl RequestRecord {
         self.state.load(Ordering::Relaxed) != State::Idle as u32
     }
 
+    /// When the thread got the request that it has. Cheaper than [`RequestRecord::read`].
+    pub fn taken(&self) -> Option<i64> {
+        self.is_busy().then(|| self.taken.load(Ordering::Relaxed))
+    }
+
     /// What the thread has done. The numbers may be of two moments.
     pub fn counters(&self) -> Counters {
         Counters {

@@ -32,7 +32,11 @@ pub struct WorkerSlot {
     phase: AtomicU32,
     /// When the process began, microseconds of the monotonic clock.
     begun: AtomicI64,
-    _reserved: [u64; 4],
+    /// Requests that the worker lets into Python at the same time.
+    places: AtomicU32,
+    /// Whoever makes more claims than this rings the bell.
+    bell: AtomicU32,
+    _reserved: [u64; 3],
 }
 
 /// A connection of a worker.
@@ -76,6 +80,8 @@ impl WorkerSlot {
         // From now on nobody takes what is noted here for the earlier worker's.
         self.word.store(u64::from(generation) << 32, Ordering::SeqCst);
         self.threads.store(threads, Ordering::SeqCst);
+        self.places.store(threads, Ordering::SeqCst);
+        self.bell.store(Self::SILENT, Ordering::SeqCst);
         self.failed.store(failed, Ordering::SeqCst);
         connections.iter().for_each(ConnectionSlot::clear);
         self.phase.store(Phase::Serving as u32, Ordering::SeqCst);
@@ -170,5 +176,37 @@ impl WorkerSlot {
     /// Threads of the worker.
     pub fn threads(&self) -> u32 {
         self.threads.load(Ordering::SeqCst)
+    }
+
+    /// Requests that the worker lets into Python at the same time: one at least, and no more than it has threads, whatever
+    /// stands there.
+    pub fn places(&self) -> u32 {
+        self.places.load(Ordering::SeqCst).clamp(1, self.threads().max(1))
+    }
+
+    /// The worker takes requests, and has a place for one.
+    pub fn has_place(&self) -> bool {
+        self.is_open() && self.claimed() < self.places()
+    }
+
+    /// The worker lets so many in.
+    pub fn set_places(&self, places: u32) {
+        self.places.store(places, Ordering::SeqCst);
+    }
+
+    /// The bell is not to be rung.
+    pub const SILENT: u32 = u32::MAX;
+
+    /// What the worker sleeps on: more claims than this are to wake it.
+    pub fn bell(&self) -> &AtomicU32 {
+        &self.bell
+    }
+
+    /// So many requests are claimed, or `None`, one waits in the queue. True: the worker sleeps, and is to be woken.
+    pub fn rings(&self, claimed: Option<u32>) -> bool {
+        let most = self.bell.load(Ordering::SeqCst);
+        most != Self::SILENT
+            && claimed.is_none_or(|claimed| claimed > most)
+            && self.bell.compare_exchange(most, Self::SILENT, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 }

@@ -33,6 +33,28 @@ fn as_many_claims_as_threads() {
 }
 
 #[test]
+fn places_are_no_more_than_threads() {
+    let board = board(1, 1);
+    let slot = &board.slots[0];
+    assert!(!slot.has_place());
+    open(&board, 0, 7, 3);
+    assert_eq!(slot.places(), 3);
+    assert!(!slot.rings(Some(9)) && !slot.rings(None), "nobody sleeps");
+    slot.bell().store(2, Ordering::SeqCst);
+    assert!(!slot.rings(Some(2)) && slot.rings(Some(3)) && !slot.rings(Some(3)), "once");
+    slot.bell().store(2, Ordering::SeqCst);
+    assert!(slot.rings(None) && !slot.rings(None));
+    for (places, expected) in [(0, 1), (1, 1), (2, 2), (3, 3), (4, 3), (u32::MAX, 3)] {
+        slot.set_places(places);
+        assert_eq!(slot.places(), expected, "{places}");
+    }
+    slot.set_places(1);
+    assert!(slot.has_place());
+    assert_eq!(slot.claim(7, slot.places()), Some(true));
+    assert!(!slot.has_place());
+}
+
+#[test]
 fn only_the_dead_are_cleared() {
     let board = board(1, 1);
     let slot = &board.slots[0];

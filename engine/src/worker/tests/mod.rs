@@ -2,11 +2,13 @@
 
 mod bodies;
 mod ends;
+mod places;
 mod requests;
 
 use super::conn::Conn;
 use super::link::Remote;
 use super::listener::Listener;
+use super::places::Places;
 use super::reception::{Reception, Service};
 use super::system;
 use crate::requests::Link;
@@ -83,6 +85,7 @@ impl Worker {
             socket: socket.into(),
             listener: Listener::new().unwrap(),
             wake: os::Event::new().unwrap(),
+            places: Places::default(),
             home: AtomicBool::new(false),
             board,
             place: SLOT,

@@ -249,10 +249,14 @@ pub fn is_kept(others: usize, threads: u32) -> bool {
     others < (threads as usize).clamp(1, MOST)
 }
 
-/// Threads beyond its own that a process may have claimed. Where there is one process, a request that finds no idle thread may
-/// as well wait there as in the queue, unless it must know when that takes too long.
-pub fn beyond(processes: u32, queue_timeout: u32, backlog: u32) -> u32 {
-    if processes == 1 && queue_timeout == 0 { backlog } else { 0 }
+/// Threads beyond its own that a process may have claimed; `None`: not even one without a place. Where there is one process, a
+/// request that finds no idle thread may as well wait there as in the queue, unless it must know when that takes too long.
+pub fn beyond(processes: u32, queue_timeout: u32, backlog: u32) -> Option<u32> {
+    match (processes, queue_timeout) {
+        (1, 0) => Some(backlog),
+        (_, 0) => Some(0),
+        _ => None,
+    }
 }
 
 /// One process after another is given a request, until one has called the application.

@@ -3,7 +3,7 @@
 use crate::groups::ProcessGroup;
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use wire::scoreboard::ChildSlot;
+use wire::scoreboard::{ChildSlot, WorkerSlot};
 
 /// Where this process stands in the scoreboard of one group, once a request has waited.
 #[derive(Default)]
@@ -22,6 +22,13 @@ impl Place {
     }
 }
 
+/// A worker is to see that it has so many requests, or that one waits in the queue, unless it looks anyway.
+pub fn ring(slot: &WorkerSlot, claimed: Option<u32>) {
+    if slot.rings(claimed) {
+        os::futex_wake(slot.bell());
+    }
+}
+
 /// A request waits in the queue, until this is dropped.
 pub struct Waits {
     live: &'static ProcessGroup,
@@ -34,6 +41,7 @@ impl Waits {
         live.scoreboard.queued.fetch_add(1, Ordering::SeqCst);
         let slot = place.slot(live);
         slot.inspect(|slot| slot.begin(os::monotonic()));
+        live.slots.iter().filter(|slot| slot.is_open()).for_each(|slot| ring(slot, None));
         Self { live, slot }
     }
 }

@@ -6,7 +6,7 @@ use crate::serve::daemon::pool::{Problem, Progress};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::time::Instant;
-use wire::scoreboard::Condition;
+use wire::scoreboard::{Condition, WorkerSlot};
 
 #[test]
 fn a_connection_is_kept_for_the_next_request() {
@@ -50,6 +50,68 @@ fn where_all_threads_are_claimed_the_queue_is_next() {
         assert_ne!(fourth.stream.fd(), idle);
         drop((peer, second, third, fourth));
     });
+}
+
+/// Two idle connections to the worker; the bell is to be rung.
+fn with_two_idle(group: &Group) {
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| [group.accept(0), group.accept(1)]);
+        let conns = [group.take(), group.take()];
+        let peers = worker.join().unwrap();
+        peers.into_iter().zip(conns).for_each(|(mut peer, conn)| {
+            peer.end();
+            group.pool.give_back(conn);
+            std::mem::forget(peer);
+        });
+    });
+    group.live.slots[1].bell().store(1, Ordering::SeqCst);
+}
+
+#[test]
+fn who_has_no_place_waits_at_the_worker_and_rings() {
+    let group = Group::serving(options());
+    with_two_idle(&group);
+    let slot = &group.live.slots[1];
+    slot.set_places(1);
+    let first = group.take();
+    assert_eq!((group.claimed(), slot.bell().load(Ordering::SeqCst)), (1, 1), "it has the place");
+    let second = group.take();
+    assert_eq!((group.claimed(), slot.bell().load(Ordering::SeqCst)), (2, WorkerSlot::SILENT));
+    drop((first, second));
+}
+
+#[test]
+fn who_must_know_how_long_waits_in_the_queue_and_rings() {
+    let group = Group::serving(GroupOptions { queue_timeout: 9, ..options() });
+    with_two_idle(&group);
+    let slot = &group.live.slots[1];
+    slot.set_places(1);
+    let first = group.take();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| group.take());
+        let peer = group.accept(2);
+        assert_eq!(slot.bell().load(Ordering::SeqCst), WorkerSlot::SILENT);
+        drop((waits.join().unwrap(), peer));
+    });
+    drop(first);
+}
+
+#[test]
+fn where_another_process_has_a_place_the_queue_is_next() {
+    let group = Group::serving(GroupOptions { processes: Some(Processes::Number(2)), ..options() });
+    with_two_idle(&group);
+    group.live.slots[1].set_places(1);
+    let first = group.take();
+    let other = &group.live.slots[0];
+    other.open(GENERATION, 2, 0, group.live.board.connections(0));
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| group.take());
+        let peer = group.accept(2);
+        drop((waits.join().unwrap(), peer));
+    });
+    (0..2).for_each(|_| assert_eq!(other.claim(GENERATION, 2), Some(true)));
+    group.live.slots[1].release(GENERATION);
+    drop((group.take(), first));
 }
 
 #[test]

@@ -101,9 +101,9 @@ fn as_many_idle_connections_as_threads() {
 
 #[test]
 fn one_process_is_its_own_queue() {
-    assert_eq!(beyond(1, 0, 100), 100);
-    assert_eq!(beyond(1, 5, 100), 0, "a request that waits there would not know when its time is up");
-    assert_eq!(beyond(2, 0, 100), 0);
+    assert_eq!(beyond(1, 0, 100), Some(100));
+    assert_eq!(beyond(1, 5, 100), None, "a request that waits there would not know when its time is up");
+    assert_eq!(beyond(2, 0, 100), Some(0));
 }
 
 #[test]
