@@ -7,6 +7,7 @@
 use super::event::Action;
 use super::lines::Line;
 use super::place::Place;
+use super::template::Origin;
 use super::{Group, Phase};
 use std::time::{Duration, Instant};
 use wire::control::Reason;
@@ -191,7 +192,8 @@ impl Group {
         self.course.calm = None;
         let (count, most) = (self.open().count(), self.places.len());
         into.push(Action::Log(Line::Grows { count, most, waited }));
-        if self.places[index].may_start(self.any_starts()) {
+        // Without a template to fork it of, it is started as soon as there is one.
+        if self.places[index].may_start(self.any_starts()) && self.origin(index) != Origin::Wait {
             self.start(index, now, into);
         }
     }

@@ -338,3 +338,30 @@ fn one_that_leaves_neither_grows_nor_shrinks() {
         check_these(&group, 200.0, events, &show_group(&group));
     }
 }
+
+/// Where processes are forked, one that is added waits for the template, too.
+#[test]
+fn a_request_that_comes_before_the_template_is_ready() {
+    let forking = Rules { fork: true, scale: Some(Scale { least: 0, ..RANGE }), ..rules() };
+    let template = Event::TemplateStarted { pid: 1, limit: START };
+    let loading = after(Group::new(forking, 2), &[(0.0, Event::Tick), (0.0, template)]);
+    check_these(
+        &loading,
+        1.0,
+        vec![Event::Rung],
+        "
+        template [starting 1 until 60] [closed] [closed]
+        rung | template [starting 1 until 60] [empty] [closed] | log grows to 1 of 2, nobody serves
+    ",
+    );
+    let ready = after(loading, &[(1.0, Event::Rung), (2.0, ready(1, 0))]);
+    check_these(
+        &ready,
+        2.0,
+        vec![Event::Tick],
+        "
+        template [serving 1] [empty] [closed]
+        tick | template [serving 1] 0 of 1 [asked] [closed] | fork 0 of 1; look
+    ",
+    );
+}
