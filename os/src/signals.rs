@@ -12,10 +12,14 @@ static WAKES: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 static CAME: AtomicU64 = AtomicU64::new(0);
 
 /// From now on a signal wakes the event, which must last as long as the process, and [`has_come`] tells which it was. A copy
-/// that this process forks takes the signal as any process does.
+/// that this process forks takes the signal as any process does, unless it notes signals itself.
 pub fn note(signal: Signal, event: &Event) {
     let signal = signal as i32;
-    PROCESS.store(std::process::id() as i32, Ordering::Relaxed);
+    let process = std::process::id() as i32;
+    if PROCESS.swap(process, Ordering::Relaxed) != process {
+        // What has come to the process that this one was forked of did not come here.
+        CAME.store(0, Ordering::SeqCst);
+    }
     WAKES[signal as usize].store(event.descriptor(), Ordering::Relaxed);
     // SAFETY: a handler that is async-signal-safe, and a live structure, for which zero is a value.
     unsafe {
