@@ -212,7 +212,25 @@ fn executed_where_a_fork_is_not_safe() {
             fcntl.flock(FILE, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             pass";
+    let process = "
+        import subprocess
+        PROGRAM = subprocess.Popen(['sleep', '1000'])";
+    let database = "
+        import sqlite3
+        DATABASE = sqlite3.connect(HERE + '/state/data.db')
+        DATABASE.execute('CREATE TABLE IF NOT EXISTS t (x)')
+        DATABASE.commit()";
     for (what, body, pattern) in [
+        (
+            "process",
+            process,
+            r"its template has a process that an application has started, [0-9]+ \(sleep\)$",
+        ),
+        (
+            "database",
+            database,
+            r"its template has an open SQLite database, '/.*/state/data.db' \(descriptor [0-9]+\)$",
+        ),
         ("thread", thread, r"its template has a thread, 'poller', started at /.*app.wsgi:[0-9]+$"),
         (
             "connection",

@@ -651,7 +651,7 @@ messages! {
         "The process is not replaced because of rss-limit: the next one would need as much.",
         "Raise rss-limit above what the line says that the process has, with room for its requests.";
     NOT_FORKED 1110 Warning,
-        "A process group has spawn=fork, but forked processes could not work: its template has threads, connections or locks of its own, or several interpreters.",
+        "A process group has spawn=fork, but forked processes could not work: its template has threads, processes, connections, SQLite databases or locks of its own, or several interpreters.",
         "The processes of the group are executed, as with spawn=exec. The next template is tried when a script changes, or after a restart.",
         "The line names what stands in the way and where it was made. Make it in the first request, or in a function for `os.register_at_fork(after_in_child=...)`. Several interpreters: `WSGIApplicationGroup %{GLOBAL}`. Or remove spawn=fork.";
 }

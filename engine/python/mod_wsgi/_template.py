@@ -5,6 +5,7 @@ So a template is forked only if it has nothing of the kind, as the system itself
 """
 
 import os
+import stat
 import sys
 import time
 
@@ -66,7 +67,7 @@ def obstacle(ours: list[int], registry: int) -> str | None:
             f"there are {count} interpreters in its template, and CPython cannot fork more than one: give the applications "
             "WSGIApplicationGroup %{GLOBAL}"
         )
-    found = [*threads(), *files(ours), *locks(registry)]
+    found = [*threads(), *children(), *files(ours), *locks(registry)]
     return f"its template has {found[0]}" + (f" (and {len(found) - 1} more)" if found[1:] else "") if found else None
 
 
@@ -93,6 +94,28 @@ def threads() -> "Iterator[str]":
             pass  # it has ended
 
 
+def children() -> "Iterator[str]":
+    """Processes that the application has started: their ends are told to this process alone."""
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            pids = file.read().split()
+    except OSError:
+        try:
+            # One that has ended is one as well.
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        yield "a process that an application has started"
+        return
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/comm") as file:
+                name = file.read().strip()
+        except OSError:
+            name = "it has ended"
+        yield f"a process that an application has started, {pid} ({name})"
+
+
 def files(ours: list[int]) -> "Iterator[str]":
     for name in os.listdir("/proc/self/fd"):
         number = int(name)
@@ -109,6 +132,16 @@ def files(ours: list[int]) -> "Iterator[str]":
             yield f"a pipe (descriptor {number})"
         elif kind == "anon_inode" and what in SHARED:
             yield f"{SHARED[what]} (descriptor {number})"
+        elif is_database(number):
+            yield f"an open SQLite database, '{target}' (descriptor {number})"
+
+
+def is_database(number: int) -> bool:
+    """SQLite must not go on with a database behind a fork (sqlite.org/howtocorrupt.html, 2.6)."""
+    try:
+        return stat.S_ISREG(os.fstat(number).st_mode) and os.pread(number, 16, 0) == b"SQLite format 3\0"
+    except OSError:
+        return False
 
 
 def connection(number: int) -> str:
