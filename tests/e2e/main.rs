@@ -10,6 +10,7 @@ mod daemon_death;
 mod daemon_descriptors;
 mod daemon_files;
 mod daemon_fork;
+mod daemon_fork_load;
 mod daemon_generations;
 mod daemon_heads;
 mod daemon_heals;

@@ -12,6 +12,7 @@ use crate::startup;
 use os::lock;
 use std::collections::HashSet;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -28,7 +29,8 @@ pub struct Imports {
     inner: OnceLock<Mutex<Inner>>,
 }
 
-struct Inner {
+/// Files that are watched, on one thread.
+pub(super) struct Inner {
     watch: Watch,
     files: HashSet<PathBuf>,
     /// Whether the log line about unwatched files was written.
@@ -36,6 +38,32 @@ struct Inner {
 }
 
 impl Inner {
+    /// Nothing is watched yet.
+    pub(super) fn new(watch: Watch) -> Self {
+        Self { watch, files: HashSet::new(), said: false }
+    }
+
+    /// Can be read when something has changed.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.watch.as_fd()
+    }
+
+    /// Watches more files; once it answers with one that cannot be watched, and why.
+    pub(super) fn add_all<'a>(
+        &mut self,
+        files: impl Iterator<Item = &'a Path>,
+    ) -> Option<(&'a Path, io::Error)> {
+        let mut first = None;
+        for file in files {
+            if let Err(error) = self.add(file)
+                && !std::mem::replace(&mut self.said, true)
+            {
+                first = Some((file, error));
+            }
+        }
+        first
+    }
+
     /// Watches one more file.
     fn add(&mut self, file: &Path) -> io::Result<()> {
         if self.files.contains(file) {
@@ -50,7 +78,7 @@ impl Inner {
 
     /// The first file that has changed, of those that are known; a directory or link that was replaced counts for all files
     /// below it, which are watched anew.
-    fn changed(&mut self) -> Option<PathBuf> {
+    pub(super) fn changed(&mut self) -> Option<PathBuf> {
         let mut first = None;
         for file in self.watch.changed() {
             let below: Vec<PathBuf> =
@@ -88,13 +116,8 @@ impl Worker {
                 Err(error) => return self.cannot_watch(first, &error),
             },
         };
-        let mut inner = lock(inner);
-        for file in files {
-            if let Err(error) = inner.add(file)
-                && !std::mem::replace(&mut inner.said, true)
-            {
-                self.cannot_watch(file, &error);
-            }
+        if let Some((file, error)) = lock(inner).add_all(files) {
+            self.cannot_watch(file, &error);
         }
     }
 
@@ -103,7 +126,7 @@ impl Worker {
         let mut begins = false;
         let inner = self.imports.inner.get_or_init(|| {
             begins = true;
-            Mutex::new(Inner { watch, files: HashSet::new(), said: false })
+            Mutex::new(Inner::new(watch))
         });
         if begins {
             system::watch_descriptor(fd, true);
@@ -113,8 +136,7 @@ impl Worker {
                         return;
                     }
                     if let Some(file) = lock(inner).changed() {
-                        let text = format!("'{}' has changed", file.display());
-                        self.ask_for_successor(Reason::Imports, &text);
+                        self.ask_for_successor(Reason::Imports, &has_changed(&file));
                     }
                 }
             };
@@ -126,17 +148,14 @@ impl Worker {
     }
 
     fn cannot_watch(&self, file: &Path, error: &io::Error) {
-        let (name, place) = (self.name(), file.display());
-        let text = format!("the directory of '{place}', for group '{name}', cannot be watched: {error}");
-        host::message(msg::WATCH_FAILED, text);
+        cannot_watch(self.name(), file, error);
     }
 
     /// A process that will not serve has imported these: their names, each ended by a NUL.
     pub(super) fn watch_for_another(&'static self, files: Vec<u8>) {
         if self.settings.reload == 2 {
             self.in_a_thread(move || {
-                let names = files.split(|byte| *byte == 0).filter(|name| name.starts_with(b"/"));
-                self.watch_files(names.map(|name| Path::new(std::ffi::OsStr::from_bytes(name))));
+                self.watch_files(names(&files));
             });
         }
     }
@@ -157,6 +176,24 @@ impl Worker {
             host::message(msg::THREADS_SHORT, format_args!("no thread can be started: {error}"));
         }
     }
+}
+
+/// Says that a file is not watched.
+pub(super) fn cannot_watch(name: &str, file: &Path, error: &io::Error) {
+    let place = file.display();
+    let text = format!("the directory of '{place}', for group '{name}', cannot be watched: {error}");
+    host::message(msg::WATCH_FAILED, text);
+}
+
+/// Why a process is to be replaced, in words.
+pub(super) fn has_changed(file: &Path) -> String {
+    format!("'{}' has changed", file.display())
+}
+
+/// The files of such a message.
+pub(super) fn names(files: &[u8]) -> impl Iterator<Item = &Path> {
+    let names = files.split(|byte| *byte == 0).filter(|name| name.starts_with(b"/"));
+    names.map(|name| Path::new(std::ffi::OsStr::from_bytes(name)))
 }
 
 /// Names of files, each ended by a NUL, in as many messages as it takes.

@@ -5,9 +5,11 @@
 #![forbid(unsafe_code)]
 
 use super::control::{self, FOR_EVER};
+use super::imports;
 use super::start::{self, Origin};
 use super::system;
 use super::voice::Voice;
+use super::watch::Watch;
 use crate::host::{self, Host};
 use crate::metrics;
 use crate::python::{self, Bound, Forked};
@@ -16,11 +18,12 @@ use crate::runtime::{self, Runtime, alarm};
 use crate::startup;
 use crate::watchdog;
 use os::lock;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::sync::Mutex;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread::{Builder, JoinHandle};
-use wire::control::{LONGEST, Message};
+use wire::control::{LONGEST, Message, Reason};
 use wire::worker::{self as told, descriptor};
 use wire::{Level, SourceLine, message as msg};
 
@@ -35,6 +38,8 @@ pub struct Template {
     signals: os::Event,
     /// The applications are loaded: who has listened meanwhile ends.
     loaded: os::Event,
+    /// Files of the applications (`reload=imports`): one that changes while no process is there is noticed here.
+    files: OnceLock<Mutex<imports::Inner>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Applications that failed to start.
     failed: AtomicU32,
@@ -87,6 +92,7 @@ impl Template {
             httpd: system::inherited(descriptor::HTTPD),
             signals: system::catch_signals(&control::SIGNALS).map_err(|e| failed("signals", e))?,
             loaded: os::Event::new().map_err(|e| failed("eventfd", e))?,
+            files: OnceLock::new(),
             threads: Mutex::default(),
             failed: AtomicU32::new(0),
         };
@@ -130,8 +136,8 @@ impl Template {
         let starter = Builder::new().name("wsgi-start".into()).spawn(move || {
             let failed = start::start_applications(&self.settings.plans);
             self.failed.store(failed, Ordering::SeqCst);
-            if failed > 0 && self.settings.worker.reload == 2 {
-                self.name_files();
+            if self.settings.worker.reload == 2 {
+                self.watch_files(failed > 0);
             }
             runtime::thread_exit();
             runtime.loader.send(Task::Do(Box::new(move |(loader, _)| self.work(runtime, loader))));
@@ -142,11 +148,36 @@ impl Template {
         }
     }
 
-    /// Those that serve watch the files that have failed here.
-    fn name_files(&self) {
-        for part in super::imports::messages(&startup::own_files()) {
-            self.tell(&Message::Watch(part));
+    /// Watches what has been imported. With `for_others`, those that serve are to watch it, too: it has failed here.
+    fn watch_files(&self, for_others: bool) {
+        let files = startup::own_files();
+        if for_others {
+            for part in imports::messages(&files) {
+                self.tell(&Message::Watch(part));
+            }
         }
+        match Watch::new() {
+            Ok(watch) => {
+                let _ = self.files.set(Mutex::new(imports::Inner::new(watch)));
+                self.watch(files.iter().map(Path::new));
+            }
+            Err(error) => files
+                .first()
+                .iter()
+                .for_each(|file| imports::cannot_watch(&self.name(), Path::new(file), &error)),
+        }
+    }
+
+    fn watch<'a>(&self, files: impl Iterator<Item = &'a Path>) {
+        let Some(inner) = self.files.get() else { return };
+        if let Some((file, error)) = lock(inner).add_all(files) {
+            imports::cannot_watch(&self.name(), file, &error);
+        }
+    }
+
+    /// What tells that one of them has changed.
+    fn watcher(&self) -> Option<RawFd> {
+        self.files.get().map(|inner| lock(inner).as_fd().as_raw_fd())
     }
 
     /// On python-main, which is alone in the end: forks a worker whenever one is wanted. It returns in the worker.
@@ -185,6 +216,7 @@ impl Template {
         main.attach(|py| {
             let ask = || -> python::Result<Option<String>> {
                 let numbers = (descriptor::SETTINGS..descriptor::END).chain([self.loaded.descriptor()]);
+                let numbers = numbers.chain(self.watcher());
                 let numbers = numbers.map(|number| Bound::int(py, number.into()));
                 let ours = Bound::list(py, numbers.collect::<python::Result<_>>()?)?;
                 let registry = Bound::int(py, descriptor::REGISTRY.into())?;
@@ -218,7 +250,8 @@ impl Template {
                     start::give_up(&format!("descriptors: {error}"));
                 }
                 // From here on the log is its own.
-                [&self.signals, &self.loaded].iter().for_each(|event| os::close(event.descriptor()));
+                let events = [&self.signals, &self.loaded].into_iter().map(os::Event::descriptor);
+                events.chain(self.watcher()).for_each(os::close);
                 match start::told().and_then(|(settings, file)| start::begin(settings, file, Origin::Forked))
                 {
                     Ok(worker) => *begun = Some(worker),
@@ -246,13 +279,16 @@ impl Template {
     /// Sees to everything but workers, until there is one to fork; `loading`: until the applications are loaded. Ends the process.
     fn listen(&self, loading: bool) -> Heard {
         loop {
+            let files = self.files.get().filter(|_| !loading).map(|files| lock(files));
             let fds = [
                 Some(self.control.as_fd()),
                 Some(self.signals.as_fd()),
                 Some(self.httpd.as_fd()),
                 loading.then(|| self.loaded.as_fd()),
+                files.as_ref().map(|files| files.as_fd()),
             ];
-            let [told, signalled, httpd_ended, loaded] = os::poll_these(fds, FOR_EVER);
+            let [told, signalled, httpd_ended, loaded, changed] = os::poll_these(fds, FOR_EVER);
+            let changed = files.filter(|_| changed).and_then(|mut files| files.changed());
             if httpd_ended {
                 self.end();
             }
@@ -265,6 +301,10 @@ impl Template {
             }
             if loaded {
                 return Heard::Loaded;
+            }
+            if let Some(file) = changed {
+                let text = imports::has_changed(&file).into_bytes();
+                self.tell(&Message::Replace { reason: Reason::Imports, text });
             }
             if told && let Some((serial, files)) = self.hear() {
                 return Heard::Fork(serial, files);
@@ -280,6 +320,10 @@ impl Template {
         match Message::parse(&bytes[..count]) {
             Ok(Message::Fork { serial }) => Some((serial, files)),
             Ok(Message::Drain { .. }) => self.end(),
+            Ok(Message::Watch(files)) => {
+                self.watch(imports::names(&files));
+                None
+            }
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use os::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescript
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::path::{Component, Path, PathBuf};
 
 /// Most directories that are watched: the system counts them for each user.
@@ -41,8 +41,13 @@ impl Watch {
     }
 
     /// Can be read when something has changed.
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inotify.as_fd()
+    }
+
+    /// The number of that.
     pub fn descriptor(&self) -> RawFd {
-        self.inotify.as_fd().as_raw_fd()
+        self.as_fd().as_raw_fd()
     }
 
     /// Watches for a file: its directory, once, for files are replaced rather than written to; and links on the way to it.

@@ -20,10 +20,14 @@ impl Group {
         into: &mut Vec<Action>,
     ) {
         if self.is_template(pid) {
-            return self.replace_template(pid, reason, text, into);
+            return self.replace_template(pid, reason, text, now, into);
         }
         if let Some(index) = self.serving(pid) {
-            return self.replace_serving(index, reason, text, now, into);
+            let current = self.places[index].seat.current();
+            if let Some(current) = current.filter(|current| current.replace != Some(reason)) {
+                into.push(Action::Log(Line::Replacing { pid: current.worker.pid, reason, text }));
+            }
+            return self.replace_serving(Some(index), reason, now);
         }
         if let Some(index) = self.starting(pid)
             && let Some(starting) = self.places[index].seat.starting_mut()
@@ -34,18 +38,8 @@ impl Group {
         }
     }
 
-    fn replace_serving(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        text: String,
-        now: Instant,
-        into: &mut Vec<Action>,
-    ) {
-        let current = self.places[index].seat.current();
-        if let Some(current) = current.filter(|current| current.replace != Some(reason)) {
-            into.push(Action::Log(Line::Replacing { pid: current.worker.pid, reason, text }));
-        }
+    /// The process in this place, or every one if the reason concerns the group.
+    pub(super) fn replace_serving(&mut self, index: Option<usize>, reason: Reason, now: Instant) {
         if matches!(reason, Reason::Script | Reason::Imports) {
             self.changed = Some(now);
         }
@@ -56,7 +50,7 @@ impl Group {
             _ => {}
         }
         for (at, place) in self.places.iter_mut().enumerate() {
-            if at != index && !reason.concerns_group() {
+            if Some(at) != index && !reason.concerns_group() {
                 continue;
             }
             if let Some(current) = place.seat.current_mut() {

@@ -150,7 +150,8 @@ impl Group {
             Event::ReplaceAsked { pid, reason, text } => self.replace(pid, reason, text, now, into),
             Event::Watch { pid, files } if self.is_starting(pid) => {
                 // Serving processes watch what a failed successor has imported: a change may fix it.
-                let currents = self.places.iter().filter_map(|place| place.seat.current());
+                let currents = self.places.iter().chain(self.template_place());
+                let currents = currents.filter_map(|place| place.seat.current());
                 let told = currents.map(|current| (current.worker.pid, Message::Watch(files.clone())));
                 into.extend(told.map(|(pid, message)| Action::Tell(pid, message)));
             }

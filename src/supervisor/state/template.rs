@@ -303,22 +303,28 @@ impl Group {
         }
     }
 
-    /// The template itself asks to be replaced, as at a signal.
+    /// The template itself asks to be replaced, as at a signal; or it has seen a change, which concerns what serves, too.
     pub(super) fn replace_template(
         &mut self,
         pid: u32,
         reason: Reason,
         text: String,
+        now: Instant,
         into: &mut Vec<Action>,
     ) {
+        let is_change = reason == Reason::Imports;
         if let Some(template) = &mut self.template
             && let Some(current) = template.place.seat.current_mut()
             && current.worker.pid == pid
-            && current.replace.is_none()
-            && !reason.concerns_group()
+            && (is_change || (current.replace.is_none() && !reason.concerns_group()))
         {
+            if current.replace != Some(reason) {
+                into.push(Action::Log(Line::Replacing { pid, reason, text }));
+            }
             current.replace = Some(reason);
-            into.push(Action::Log(Line::Replacing { pid, reason, text }));
+            if is_change {
+                self.replace_serving(None, reason, now);
+            }
         }
     }
 

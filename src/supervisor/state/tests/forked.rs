@@ -64,6 +64,7 @@ fn a_template_is_asked_for_a_process() {
         occupied 0 | template [serving 1] 0 of 1 [empty, next 2.05] | served by
         unforkable 1 | template fallen [empty] [empty] draining 1 until 3 | log not forked; drain 1 new_generation
         replace 1 maximum_requests | template [serving 1 but maximum_requests] 0 of 1 [asked] | log replacing 1 maximum_requests
+        replace 1 import_reload | template [serving 1 but import_reload, next 2.1] 0 of 1 [asked, next 2.1] | log replacing 1 import_reload
         died 1 of 0 | template [empty, next 2, deaths 1] [empty] | log died 1 Template Unknown; next in 0; Starting
         died 1 of 9 | template [empty, next 2, deaths 1] [empty] | log died 1 Template Unknown; next in 0; Starting
         lost 1 | template [empty] [empty]
@@ -97,6 +98,7 @@ fn a_forked_process_serves() {
         template [serving 1] [serving 2]
         unforkable 1 | template fallen [empty] [serving 2] draining 1 until 3 | log not forked; drain 1 new_generation
         replace 1 maximum_requests | template [serving 1 but maximum_requests] [serving 2] | log replacing 1 maximum_requests
+        replace 1 import_reload | template [serving 1 but import_reload, next 2.1] [serving 2 but import_reload, next 2.1] | log replacing 1 import_reload
         died 1 of 0 | template [empty, next 2, deaths 1] [serving 2] | log died 1 Template Unknown; next in 0; Serving
         died 1 of 9 | template [empty, next 2, deaths 1] [serving 2] | log died 1 Template Unknown; next in 0; Serving
         lost 1 | template [empty] [serving 2]
@@ -125,6 +127,7 @@ fn a_change_has_another_template_made_first() {
         template [serving 1 but script_reload + starting 3 until 80, next 20] [serving 2 but script_reload, next 20]
         unforkable 1 | template fallen [empty] [serving 2 but script_reload, next 20] draining 1 until 22 draining 3 until 22 | log not forked; drain 1 new_generation; drain 3 new_generation
         unforkable 3 | template fallen [empty] [serving 2 but script_reload, next 20] draining 1 until 22 draining 3 until 22 | log not forked; drain 1 new_generation; drain 3 new_generation
+        replace 1 import_reload | template [serving 1 but import_reload + starting 3 until 80, next 21.1] [serving 2 but import_reload, next 21.1] | log replacing 1 import_reload
         died 1 of 0 | template [starting 3 until 80] [serving 2 but script_reload, next 20] | log died 1 Template Unknown; next in 0; Serving
         died 1 of 9 | template [starting 3 until 80] [serving 2 but script_reload, next 20] | log died 1 Template Unknown; next in 0; Serving
         lost 1 | template [starting 3 until 80, next 20] [serving 2 but script_reload, next 20]
@@ -166,6 +169,7 @@ fn then_another_process() {
         died 2 of 9 | template [serving 3] [starting 4 until 81] draining 1 until 22 | log died 2 Serving Unknown; next in 0; Starting
         lost 2 | template [serving 3] [starting 4 until 81, next 20] draining 1 until 22
         replace 3 maximum_requests | template [serving 3 but maximum_requests] [serving 2 but script_reload + starting 4 until 81, next 20] draining 1 until 22 | log replacing 3 maximum_requests
+        replace 3 import_reload | template [serving 3 but import_reload, next 22.1] [serving 2 but import_reload + starting 4 until 81, next 22.1] draining 1 until 22 | log replacing 3 import_reload
         died 3 of 0 | template [empty, next 22, deaths 1] [serving 2 but script_reload + starting 4 until 81, next 20] draining 1 until 22 | log died 3 Template Unknown; next in 0; Serving
         died 3 of 9 | template [empty, next 22, deaths 1] [serving 2 but script_reload + starting 4 until 81, next 20] draining 1 until 22 | log died 3 Template Unknown; next in 0; Serving
         lost 3 | template [empty] [serving 2 but script_reload + starting 4 until 81, next 20] draining 1 until 22
@@ -190,6 +194,7 @@ fn one_that_dies_meanwhile_is_forked_of_the_old_template() {
         template [serving 1 but script_reload + starting 3 until 80, next 20] [starting 4 until 81]
         unforkable 1 | template fallen [empty] [starting 4 until 81] draining 1 until 23 draining 3 until 23 | log not forked; drain 1 new_generation; drain 3 new_generation
         unforkable 3 | template fallen [empty] [starting 4 until 81] draining 1 until 23 draining 3 until 23 | log not forked; drain 1 new_generation; drain 3 new_generation
+        replace 1 import_reload | template [serving 1 but import_reload + starting 3 until 80, next 22.1] [starting 4 until 81, next 22.1] | log replacing 1 import_reload
         died 1 of 0 | template [starting 3 until 80] [starting 4 until 81] | log died 1 Template Unknown; next in 0; Starting
         died 1 of 9 | template [starting 3 until 80] [starting 4 until 81] | log died 1 Template Unknown; next in 0; Starting
         lost 1 | template [starting 3 until 80, next 20] [starting 4 until 81]
