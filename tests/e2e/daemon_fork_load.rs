@@ -107,18 +107,18 @@ fn limits() {
     assert_eq!(notes(&s, "load").len(), 1);
 }
 
-/// Open descriptors and KiB of resident memory.
+/// Open descriptors, and KiB of memory that is no file's.
 fn has(pid: u32) -> (usize, u64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line");
     let resident = line.split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number");
     (fs::read_dir(format!("/proc/{pid}/fd")).expect("descriptors").count(), resident)
 }
 
-/// 100 processes that come and go leave nothing in the supervisor, and nothing in the template.
+/// 200 processes that come and go leave nothing in the supervisor, and nothing in the template.
 #[test]
 fn replacements_leave_nothing() {
-    let s = busy("processes=1..2 threads=2 maximum-requests=3").start();
+    let s = busy("processes=1..2 threads=2 maximum-requests=1").start();
     let (supervisor, template) = (s.supervisors()[0], {
         assert_eq!(s.get("/app/fast?x").status, 200);
         s.templates()[0]
@@ -132,9 +132,9 @@ fn replacements_leave_nothing() {
         println!("after {count} processes: {found:?}");
         found
     };
-    let (first, last) = (after(30), after(130));
+    let (first, last) = (after(30), after(230));
     for (first, last) in first.into_iter().zip(last) {
-        assert!(last.0 <= first.0 && last.1 <= first.1 + 1024, "{first:?} {last:?}");
+        assert!(last.0 < first.0 + 20 && last.1 < first.1 + 512, "{first:?} {last:?}");
     }
     assert_eq!(notes(&s, "load").len(), 1);
 }
