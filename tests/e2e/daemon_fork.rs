@@ -263,6 +263,8 @@ fn executed_where_a_fork_is_not_safe() {
 #[test]
 fn executed_where_applications_have_interpreters_of_their_own() {
     let s = httpd()
+        // In prefork every connection that is kept open has a child of its own.
+        .children(if mpm().is_threaded() { 1 } else { CLIENTS as u32 + 4 })
         .script("app.wsgi", &forked("v0"))
         .config("WSGISocketPrefix {dir}/run/wsgi\nWSGIDaemonProcess g spawn=fork processes=2 threads=1")
         .config("WSGIScriptAlias /app {dir}/app.wsgi process-group=g application-group=own")
