@@ -7,7 +7,6 @@
 use super::event::Action;
 use super::lines::Line;
 use super::place::Place;
-use super::template::Origin;
 use super::{Group, Phase};
 use std::time::{Duration, Instant};
 use wire::control::Reason;
@@ -193,7 +192,7 @@ impl Group {
         let (count, most) = (self.open().count(), self.places.len());
         into.push(Action::Log(Line::Grows { count, most, waited }));
         // Without a template to fork it of, it is started as soon as there is one.
-        if self.places[index].may_start(self.any_starts()) && self.origin(index) != Origin::Wait {
+        if self.places[index].may_start(self.any_starts()) && !self.waits_for_template(index) {
             self.start(index, now, into);
         }
     }

@@ -114,6 +114,11 @@ impl Group {
         if is_none { Origin::Wait } else { Origin::Fork(current.worker.pid) }
     }
 
+    /// There is no template yet for a process of this place.
+    pub(super) fn waits_for_template(&self, index: usize) -> bool {
+        self.origin(index) == Origin::Wait
+    }
+
     /// A process for a place is to be forked.
     pub(super) fn fork(&mut self, index: usize, pid: u32, now: Instant, into: &mut Vec<Action>) {
         let Some(template) = &mut self.template else { return };
