@@ -5,14 +5,9 @@
 use super::process::Worker;
 use crate::admission::{Admission, Sight, Thread};
 use crate::runtime::clock;
-use os::Meter;
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wire::scoreboard::{RequestRecord, WorkerSlot};
-
-/// What the request threads of the process use, the first one's first.
-pub type Meters = Box<[OnceLock<Meter>]>;
 
 /// The threads, as they were at the last look.
 struct Eyes {

@@ -4,9 +4,13 @@
 //! the one that rested last is the first to be called back.
 #![forbid(unsafe_code)]
 
-use std::sync::Mutex;
+use os::Meter;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::thread::{self, Thread};
+
+/// What the request threads of the process use, the first one's first.
+pub type Meters = Box<[OnceLock<Meter>]>;
 
 /// The places of a worker, and the threads that have none.
 #[derive(Default)]

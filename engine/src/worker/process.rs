@@ -1,9 +1,9 @@
 //! What a worker is made of, for all files of this folder.
 #![forbid(unsafe_code)]
 
-use super::admit::Meters;
 use super::imports::Imports;
 use super::memory::Memory;
+use super::places::Meters;
 use super::reception::Reception;
 use super::renewal::Changes;
 use super::voice::Voice;

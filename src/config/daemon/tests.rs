@@ -101,7 +101,7 @@ fn what_is_not_given_has_its_default() {
     assert_eq!((group.shutdown_timeout, group.graceful_timeout, group.deadlock_timeout), (5, 15, 300));
     assert_eq!((group.listen_backlog, group.connect_timeout, group.response_flush_delay), (100, 15, 5));
     assert_eq!((group.reload, group.reload_wait), (Reload::Script, 0.2));
-    assert_eq!(group.concurrency, Concurrency::Auto);
+    assert_eq!(group.concurrency, Concurrency::Off);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn values_reach_their_fields() {
     let group = group(
         "processes=1 threads=0 user=site group=mail supplementary-groups=site,#5 umask=0027 home=/ chroot=/ \
          display-name=%{GROUP} python-home=venv switch-interval=0.01 maximum-requests=5000000000 reload=Imports \
-         reload-wait=1.5 concurrency=Off cpu-priority=-5 stack-size=1 memory-limit=9000000000 startup-timeout=0 server-metrics=on",
+         reload-wait=1.5 concurrency=3 cpu-priority=-5 stack-size=1 memory-limit=9000000000 startup-timeout=0 server-metrics=on",
     );
     assert_eq!((group.processes, group.threads), (Some(Processes::Number(1)), 0));
     assert_eq!(group.user.as_ref().map(|user| user.uid), Some(1001));
@@ -120,7 +120,7 @@ fn values_reach_their_fields() {
     assert_eq!((group.switch_interval, group.maximum_requests), (Some(0.01), 5_000_000_000));
     assert_eq!((group.reload, group.reload_wait), (Reload::Imports, 1.5));
     assert_eq!((group.stack_size, group.memory_limit), (Some(1), 9_000_000_000));
-    assert_eq!(group.concurrency, Concurrency::Off);
+    assert_eq!(group.concurrency, Concurrency::Number(3));
     assert_eq!((group.startup_timeout, group.server_metrics), (Some(0), true));
 }
 

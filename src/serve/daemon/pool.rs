@@ -110,9 +110,13 @@ pub fn patience(live: &ProcessGroup, timeout: Duration) -> Duration {
     }
 }
 
-/// No thread that is idle has a place: waits where fewest do, unless another process has a place, or it must be known how long.
+/// No thread that is idle has a place: waits where fewest do, unless another process has a place, or it must be known how long:
+/// for queue-timeout, or for another process to be started.
 fn stand_behind(live: &ProcessGroup, idle: &mut Vec<Conn>) -> Option<Conn> {
     let group = &live.group;
+    if group.processes.is_some_and(|processes| processes.least() < live.processes()) {
+        return None;
+    }
     let more = search::beyond(live.processes(), group.queue_timeout, group.listen_backlog)?;
     if live.processes() > 1 && live.slots.iter().any(WorkerSlot::has_place) {
         return None;

@@ -15,7 +15,7 @@ use super::session::Remains;
 use super::settings::{self, Plans};
 use super::state::{self, Action, Event, Line, Rules, Scale};
 use crate::apache::log;
-use crate::config::daemon::{Processes, Reload, Spawn};
+use crate::config::daemon::{Concurrency, Processes, Reload, Spawn};
 use crate::groups::{self, ProcessGroup};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
@@ -191,6 +191,9 @@ fn scale(live: &ProcessGroup) -> Option<Scale> {
         least: least as usize,
         up: Duration::from_millis(group.scale_up.into()),
         down: Duration::from_secs_f64(group.scale_down),
-        threads: live.threads(),
+        threads: match group.concurrency {
+            Concurrency::Number(number) => number.min(live.threads()),
+            Concurrency::Auto | Concurrency::Off => live.threads(),
+        },
     })
 }

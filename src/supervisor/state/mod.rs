@@ -12,6 +12,8 @@ mod change;
 mod death;
 mod end;
 mod event;
+mod forking;
+mod growth;
 mod lines;
 mod place;
 mod scale;
