@@ -91,7 +91,11 @@ impl Network {
             text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
         if let Ok(address) = address.parse::<Ipv6Addr>() {
             let prefix = mask.map_or(Some(128), |mask| whole(mask).filter(|bits| *bits <= 128))?;
-            return Some(Self::new(address.to_bits(), prefix, false));
+            // One that was mapped into IPv6 is an IPv4 address, as in `contains`.
+            return Some(match address.to_ipv4_mapped().filter(|_| prefix >= 96) {
+                Some(address) => Self::new(address.to_bits().into(), prefix, true),
+                None => Self::new(address.to_bits(), prefix, false),
+            });
         }
         let (address, given) = partial(address)?;
         let bits = match mask {
@@ -209,6 +213,8 @@ mod tests {
     #[test]
     fn kinds_of_addresses_are_kept_apart_but_for_mapped_ones() {
         assert!(contains("10.0.0.0/8", "::ffff:10.1.1.1"));
+        assert!(contains("::ffff:10.1.1.1", "10.1.1.1") && contains("::ffff:10.0.0.0/104", "10.1.1.1"));
+        assert!(!contains("::ffff:10.1.1.1", "10.1.1.2"));
         assert!(!contains("::/0", "10.1.1.1"));
         assert!(!contains("0.0.0.0/0", "::1"));
         assert!(!contains("10.0.0.0/8", "::10.1.1.1"));

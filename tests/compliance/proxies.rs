@@ -206,3 +206,14 @@ fn what_cannot_be_read_is_refused() {
         httpd().config("WSGITrustedProxyHeaders X_Forwarded_For").expect_config_error(message);
     }
 }
+
+/// An IPv4 address as it is written in IPv6.
+#[test]
+fn a_mapped_address() {
+    let config = "WSGITrustedProxies ::ffff:127.0.0.1\nWSGITrustedProxyHeaders X-Forwarded-For";
+    if differs(true, false, "`::ffff:192.0.2.1` in WSGITrustedProxies") {
+        httpd().config(config).expect_config_error("Unable to parse trusted proxy IP address/subnet");
+        return;
+    }
+    assert_eq!(environ(config, &[("X-Forwarded-For", "1.1.1.1")])["REMOTE_ADDR"], "1.1.1.1");
+}
