@@ -142,7 +142,6 @@ fn a_third_site_whose_port_is_taken() {
 /// told why it does not, and a request of its own ends nobody.
 #[test]
 fn two_sites_of_a_group_with_one_port() {
-    needs!("WSGIDaemonProcess");
     let port = free_port();
     let mut httpd = httpd()
         .allow_log(ENGINE)

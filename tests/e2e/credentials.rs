@@ -54,7 +54,7 @@ fn once_for_each_application() {
             assert_eq!(ask(&s, "/api/x", Some("Bearer right")), 401);
             assert_eq!(ask(&s, "/other/y", Some("Bearer right")), 401);
         }
-        assert_eq!(s.logged("WSGI1057").len(), 2, "one line for each application");
+        s.logged_times("WSGI1057", 2);
     }
 }
 

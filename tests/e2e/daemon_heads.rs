@@ -66,7 +66,6 @@ const FORGING: &str = r#"
 
 #[test]
 fn forged_heads() {
-    needs!("WSGIDaemonProcess");
     only_ours!("the link is ours");
     let s = httpd()
         .no_group()

@@ -60,11 +60,11 @@ fn heals(what: &str, line: &str) {
     gone(&before);
     assert_eq!(s.get("/app?x").status, 200);
     // Once, and not at each restart from now on.
-    assert_eq!(s.logged("WSGI1085").len(), 1);
+    s.logged_times("WSGI1085", 1);
     s.graceful();
     s.wait_log("(?s)WSGI1032: supervisor");
     until("three configurations", || (s.logged("WSGI1032: supervisor").len() == 3).then_some(()));
-    assert_eq!(s.logged("WSGI1085").len(), 1);
+    s.logged_times("WSGI1085", 1);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_client_that_closes_in_the_middle_of_an_upload() {
             (notes(&s, "disconnected") == times && s.logged("WSGI1012").len() == times).then_some(())
         });
     }
-    assert_eq!(s.logged(r"\[wsgi:info\].*WSGI1012").len(), 2);
+    s.logged_times(r"\[wsgi:info\].*WSGI1012", 2);
     assert_eq!(s.logged("Traceback|WSGI0174"), [""; 0]);
 }
 

@@ -150,7 +150,6 @@ fn in_children() {
 
 #[test]
 fn in_a_process_group() {
-    needs!("WSGIDaemonProcess");
     CASES.iter().for_each(|case| serves(case, IN_EITHER[1]));
 }
 

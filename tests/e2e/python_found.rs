@@ -206,7 +206,6 @@ fn in_a_home_directory() {
 /// The same for the python of a process group.
 #[test]
 fn a_group_in_a_home_directory() {
-    needs!("WSGIDaemonProcess");
     let roots = AtRoots::new("group");
     skip_if!(roots.is_none(), "root's home directory is open");
     let venv = roots.as_ref().unwrap().0.join("venv");
@@ -315,7 +314,6 @@ fn another_libpython_is_there() {
 /// What only Apache's children cannot have is no business of process groups, which have pythons of their own.
 #[test]
 fn nobody_wants_it_in_children() {
-    needs!("WSGIDaemonProcess");
     let other = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0";
     skip_if!(!Path::new(other).exists(), "the distribution's libpython is another one");
     let venv = venv().display().to_string();

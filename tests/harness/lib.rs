@@ -59,8 +59,7 @@ macro_rules! only_ours {
     };
 }
 
-/// Leaves the test, counted as skipped, if the module under test does not offer the directive: the original, or ours where
-/// it is one that ours lacks on purpose. One that has vanished fails the test, it would not be missed otherwise.
+/// Leaves the test, counted as skipped, if the original does not offer the directive. One that ours does not offer fails the test.
 #[macro_export]
 macro_rules! needs {
     ($directive:literal) => {

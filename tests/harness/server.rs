@@ -312,6 +312,14 @@ impl Server {
         self.error_log().into_iter().filter(|line| pattern.is_match(line)).collect()
     }
 
+    /// So many log lines match, as soon as they have come: what a process of a group says, the supervisor writes, some time.
+    #[track_caller]
+    pub fn logged_times(&self, pattern: &str, count: usize) {
+        let what = format!("{count} log lines of {pattern}");
+        until(&what, || (self.logged(pattern).len() >= count).then_some(()));
+        assert_eq!(self.logged(pattern).len(), count, "{what}");
+    }
+
     /// Stops Apache as `apachectl graceful-stop` and Debian's unit do, for tests about the end of a child: none may crash.
     pub fn stop(&self) {
         if let Some(fault) = self.shut_down(libc::SIGWINCH) {
