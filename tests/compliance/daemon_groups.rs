@@ -250,7 +250,6 @@ fn group_defined_below_its_alias() {
 #[test]
 fn handler_script_in_a_group() {
     daemon_only!();
-    needs!("WSGIHandlerScript");
     let s = two_groups()
         .script("handler.py", "import mod_wsgi\ndef handle_request(environ, start_response):\n    start_response('200 OK', [])\n    return [mod_wsgi.process_group.encode()]\n")
         .file("docs/x.ext", "")

@@ -131,9 +131,42 @@ fn display_name() {
 }
 
 #[test]
-fn stack_size_and_priority() {
+fn priority() {
     daemon_only!();
-    assert_eq!(evaluated("stack-size=1048576 cpu-priority=7", "os.getpriority(os.PRIO_PROCESS, 0)"), "7");
+    assert_eq!(evaluated("cpu-priority=7", "os.getpriority(os.PRIO_PROCESS, 0)"), "7");
+}
+
+/// Whether memory of this size is mapped, but for the page below that guards it.
+#[test]
+fn stack_size() {
+    daemon_only!();
+    let sizes = "[int(end, 16) - int(start, 16) for start, end in \
+                 (line.split()[0].split('-') for line in open('/proc/self/maps'))]";
+    let mapped = format!("any(size in (3_207_168, 3_211_264) for size in {sizes})");
+    assert_eq!(evaluated("", &mapped), "False");
+    assert_eq!(evaluated("stack-size=3211264", &mapped), "True");
+}
+
+/// The system doubles what it is asked for (socket(7)).
+#[test]
+fn buffers_of_the_socket() {
+    daemon_only!();
+    let script = answering(
+        "
+    import socket
+    result = False
+    for name in os.listdir('/proc/self/fd'):
+        try:
+            one = socket.socket(fileno=os.dup(int(name)))
+        except OSError:
+            continue
+        with one:
+            sizes = [one.getsockopt(socket.SOL_SOCKET, which) for which in (socket.SO_SNDBUF, socket.SO_RCVBUF)]
+            result = result or (one.family == socket.AF_UNIX and sizes == [2 * 40000, 2 * 30000])",
+    );
+    for (options, expected) in [("", "False"), ("send-buffer-size=40000 receive-buffer-size=30000", "True")] {
+        assert_eq!(serving(&script).group(options).start().get("/").text(), expected, "{options}");
+    }
 }
 
 #[test]

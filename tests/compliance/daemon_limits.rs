@@ -79,6 +79,25 @@ fn inactivity_timeout_spares_requests() {
     assert_eq!(held.response().text(), before.to_string());
 }
 
+/// What asks whether the site is there does not keep its process.
+#[test]
+fn ignored_requests_are_no_activity() {
+    daemon_only!();
+    let ignored = "<Location /ignored>\nWSGIIgnoreActivity On\n</Location>";
+    let s = group("inactivity-timeout=1").config(ignored).start();
+    let before = pid(&s);
+    until("the end of the process", || {
+        assert_eq!(s.get("/ignored").status, 200);
+        (!alive(&s, before)).then_some(())
+    });
+    let before = pid(&s);
+    let ended = within(Duration::from_secs(3), || {
+        assert_eq!(s.get("/seen").status, 200);
+        (!alive(&s, before)).then_some(())
+    });
+    assert!(ended.is_none(), "ended in spite of its requests");
+}
+
 #[test]
 fn restart_interval() {
     daemon_only!();

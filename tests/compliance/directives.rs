@@ -1,6 +1,6 @@
 //! Directives as text: contexts, arguments, and the messages Apache prints when they are wrong.
 
-use harness::{Subject, differs, httpd, needs, offers, subject};
+use harness::{Subject, differs, httpd, offers, subject};
 
 #[track_caller]
 fn refused(lines: &str, message: &str) {
@@ -229,7 +229,6 @@ fn process_group_of_a_preloaded_alias() {
 
 #[test]
 fn handler_script() {
-    needs!("WSGIHandlerScript");
     refused("WSGIHandlerScript name", "Location of handler script not supplied.");
     refused("WSGIHandlerScript name \"\"", "Location of handler script not supplied.");
     refused("WSGIHandlerScript \"\" /a", "Name for handler script not supplied.");

@@ -213,7 +213,6 @@ const REQUEST: &str = "
 
 #[test]
 fn apache_request() {
-    needs!("WSGIPassApacheRequest");
     let s = httpd()
         .script("app.wsgi", &format!("{}\n{}", answering("result = line(environ)"), text::dedent(REQUEST)))
         .script(

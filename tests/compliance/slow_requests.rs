@@ -16,7 +16,6 @@ const APP: &str = "
 
 #[test]
 fn a_slow_request_is_named_while_it_runs_and_when_it_ends() {
-    needs!("WSGISlowRequests");
     only_ours!("the original names slow requests to a telemetry service only");
     let s = application(APP)
         .config("WSGISlowRequests 0.3")
@@ -35,13 +34,12 @@ fn a_slow_request_is_named_while_it_runs_and_when_it_ends() {
     assert_eq!(slow.response().text(), "done");
     s.wait_log("WSGI1081: ");
     assert_eq!(s.get("/").text(), "done");
-    assert_eq!(s.logged("WSGI1080: ").len(), 1, "once");
+    s.logged_times("WSGI1080: ", 1);
     assert_eq!(s.logged("secret"), [""; 0]);
 }
 
 #[test]
 fn zero_switches_it_off() {
-    needs!("WSGISlowRequests");
     let s = application("time.sleep(0.5)\nstart_response('200 OK', [])\nreturn [b'done']")
         .config("WSGISlowRequests 0")
         .start();
@@ -50,7 +48,6 @@ fn zero_switches_it_off() {
 
 #[test]
 fn wrong_values() {
-    needs!("WSGISlowRequests");
     httpd()
         .config("WSGISlowRequests -1")
         .expect_config_error("WSGISlowRequests threshold must be non-negative");

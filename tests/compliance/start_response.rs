@@ -206,7 +206,7 @@ fn hop_by_hop_headers_of_two_applications() {
     for _ in 0..3 {
         assert_eq!((s.get("/a").status, s.get("/b").status), (200, 200));
     }
-    assert_eq!(s.logged("WSGI1055: ").len(), 2);
+    s.logged_times("WSGI1055: ", 2);
 }
 
 #[test]
@@ -353,6 +353,19 @@ fn empty_block_fixes_nothing() {
     )
     .start();
     assert_eq!(s.get("/").status, 201);
+}
+
+/// Nor does it need start_response, which the next one misses.
+#[test]
+fn an_empty_block_before_one_that_start_response_misses() {
+    let s = application(
+        "
+        yield b''
+        yield b'x'",
+    )
+    .expect_log("start_response")
+    .start();
+    assert_eq!(s.get("/").status, 500);
 }
 
 #[test]

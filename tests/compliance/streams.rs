@@ -154,7 +154,7 @@ fn records_belong_to_their_request() {
             scope.spawn(move || assert_eq!(s.get(target).status, 200));
         }
     });
-    assert_eq!(s.logged(r"\] from /").len(), 4);
+    s.logged_times(r"\] from /", 4);
 }
 
 /// The id of the request that the access log and the environ have as well.
@@ -387,7 +387,7 @@ fn writes_within_writes() {
     .start();
     assert_eq!(s.get("/").status, 200);
     for line in ["from inside", "from a finalizer", "outer"] {
-        assert_eq!(s.logged(&format!(r"\] {line}$")).len(), 3, "{line}");
+        s.logged_times(&format!(r"\] {line}$"), 3);
     }
 }
 
