@@ -3,7 +3,7 @@
 use super::event::{Action, End};
 use super::lines::{Cause, Death, Line, Stage};
 use super::worker::{Deadline, Worker};
-use super::{GREW_OLD, Group, Phase, Removed};
+use super::{Group, Phase, Removed};
 use crate::supervisor::death;
 use std::time::{Duration, Instant};
 use wire::control::MOST_DEATHS;
@@ -59,12 +59,8 @@ impl Group {
             if is_news && self.places[index].seat.current().is_some() {
                 self.say_kept(index, pid, now, into);
             }
-        } else if worker.age(now) >= GREW_OLD {
-            (place.failures, place.deaths, place.next) = (0, 0, None);
         } else {
-            // The first time it is replaced at once.
-            place.next = Some(now + wire::backoff::delay(place.deaths));
-            place.deaths += 1;
+            place.bury(worker.age(now), now);
         }
         if is_apart {
             // The next one does without the application that they died at.
@@ -99,16 +95,7 @@ impl Group {
                 (&process.worker, stage, was_killed.then_some(cause))
             }
         };
-        let End { status, memory, claimed } = end;
-        Death {
-            pid: worker.pid,
-            status,
-            memory,
-            claimed,
-            age: worker.age(now),
-            stage: if self.rules.service { Stage::Service } else { stage },
-            starts: worker.starts.clone().filter(|_| stage != Stage::Draining),
-            cause: cause.unwrap_or_else(|| worker.cause()),
-        }
+        let death = Death::of(worker, end, stage, cause, now);
+        if self.rules.service { Death { stage: Stage::Service, ..death } } else { death }
     }
 }

@@ -4,11 +4,10 @@
 //! Where it says that it must not be forked, the group's processes are executed, until something has changed.
 
 use super::event::{Action, End};
-use super::lines::{Death, Line, Stage};
-use super::place::Place;
+use super::lines::{Cause, Death, Line, Stage};
 use super::template::{Asked, Origin};
 use super::worker::{Deadline, Serving, Starting, Terms};
-use super::{GREW_OLD, Group, SETTLE};
+use super::{Group, SETTLE};
 use std::time::{Duration, Instant};
 use wire::control::Reason;
 
@@ -97,8 +96,7 @@ impl Group {
             && let Some(mut current) = template.place.seat.take_current()
         {
             current.worker.does_not_fork = true;
-            template.place.next = Some(now + wire::backoff::delay(template.place.deaths));
-            template.place.deaths += 1;
+            template.place.bury(Duration::ZERO, now);
             self.draining.push(current.drain(&terms(Reason::Stop), now));
         }
         let process = self.draining.iter_mut().find(|process| process.worker.pid == pid);
@@ -157,13 +155,8 @@ impl Group {
             return;
         };
         let place = &mut template.place;
-        let is_killed = place.seat.starting().is_none_or(|starting| starting.deadline == Deadline::Killed);
-        let Some(mut starting) = (if is_killed { None } else { place.seat.take_starting() }) else { return };
-        let is_better = match place.seat.current() {
-            Some(current) => failed == 0 || failed < current.failed,
-            None => failed == 0 || others.is_none_or(|others| failed <= others),
-        };
-        if !is_better {
+        let Some(mut starting) = place.seat.take_ready() else { return };
+        if !place.is_better(failed, others) {
             place.fail(now);
             self.say_template_kept(pid, true, now, into);
             let terms = terms(Reason::FailedStart);
@@ -280,7 +273,7 @@ impl Group {
         };
         let Some(((worker, is_killed), end)) = gone.zip(end) else { return true };
         let stage = if is_successor { Stage::Starting } else { Stage::Template };
-        let death = Death::of(&worker, end, stage, is_killed, now);
+        let death = Death::of(&worker, end, stage, is_killed.then_some(Cause::SlowStart), now);
         into.push(Action::Log(Line::Died(death)));
         let is_apart = self.count_death(&worker, crate::supervisor::death::how(end.status));
         let Some(template) = &mut self.template else { return true };
@@ -288,11 +281,8 @@ impl Group {
             template.place.fail(now);
             let serves = self.places.iter().any(|place| place.seat.current().is_some());
             self.say_template_kept(pid, serves, now, into);
-        } else if worker.age(now) >= GREW_OLD {
-            (template.place.failures, template.place.deaths, template.place.next) = (0, 0, None);
         } else {
-            template.place.next = Some(now + wire::backoff::delay(template.place.deaths));
-            template.place.deaths += 1;
+            template.place.bury(worker.age(now), now);
         }
         if is_apart && let Some(template) = &mut self.template {
             template.place.next = None;
@@ -304,17 +294,8 @@ impl Group {
     /// Says that the old code is kept, where that is news and something `serves`.
     fn say_template_kept(&mut self, pid: u32, serves: bool, now: Instant, into: &mut Vec<Action>) {
         if self.hold() && serves {
-            let next = self.template.as_ref().and_then(|template| template.place.next);
-            let next = next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
+            let next = self.template.as_ref().map_or(Duration::ZERO, |template| template.place.pause(now));
             into.push(Action::Log(Line::KeepsOldCode { pid, next }));
         }
-    }
-}
-
-impl Place {
-    /// A start has failed: the next one comes more slowly.
-    fn fail(&mut self, now: Instant) {
-        self.failures += 1;
-        self.next = Some(now + wire::backoff::delay(self.failures));
     }
 }

@@ -204,8 +204,8 @@ impl Line {
 }
 
 impl Death {
-    /// That of a template; `is_killed`: its start took too long.
-    pub fn of(worker: &Worker, end: End, stage: Stage, is_killed: bool, now: Instant) -> Self {
+    /// That of a process at this stage; `cause`: why the supervisor killed it.
+    pub fn of(worker: &Worker, end: End, stage: Stage, cause: Option<Cause>, now: Instant) -> Self {
         Self {
             pid: worker.pid,
             status: end.status,
@@ -213,8 +213,8 @@ impl Death {
             claimed: end.claimed,
             age: worker.age(now),
             stage,
-            starts: worker.starts.clone(),
-            cause: if is_killed { Cause::SlowStart } else { worker.cause() },
+            starts: worker.starts.clone().filter(|_| stage != Stage::Draining),
+            cause: cause.unwrap_or_else(|| worker.cause()),
         }
     }
 

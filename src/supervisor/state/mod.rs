@@ -35,8 +35,6 @@ use wire::control::Message;
 use wire::scoreboard::Condition;
 use worker::{Draining, Serving, Starting, Terms, Worker};
 
-/// A process that lived so long did not die of its start.
-const GREW_OLD: Duration = Duration::from_secs(10);
 /// Requests wait for a process that is started within that time.
 const SOON: Duration = Duration::from_secs(3);
 /// Files are often written in several steps.

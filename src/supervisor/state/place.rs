@@ -1,7 +1,10 @@
 //! A place of a group: who is in it, and when another process may be started there.
 
-use super::worker::{Serving, Starting};
-use std::time::Instant;
+use super::worker::{Deadline, Serving, Starting};
+use std::time::{Duration, Instant};
+
+/// A process that lived so long did not die of its start.
+pub const GREW_OLD: Duration = Duration::from_secs(10);
 
 /// A place.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -144,6 +147,12 @@ impl Seat {
         }
     }
 
+    /// The same, unless it was killed, and so cannot serve any more.
+    pub fn take_ready(&mut self) -> Option<Starting> {
+        self.starting().filter(|starting| starting.deadline != Deadline::Killed)?;
+        self.take_starting()
+    }
+
     /// A process serves here; answers whom it replaces.
     pub fn install(&mut self, serving: Serving) -> Option<Serving> {
         let (old, successor) = std::mem::take(self).parts();
@@ -153,6 +162,36 @@ impl Seat {
 }
 
 impl Place {
+    /// A process in which so many applications have failed is better than what serves: here, or elsewhere, where in the best one
+    /// so many of the `others` have.
+    pub fn is_better(&self, failed: u32, others: Option<u32>) -> bool {
+        match self.seat.current() {
+            Some(current) => failed == 0 || failed < current.failed,
+            None => failed == 0 || others.is_none_or(|others| failed <= others),
+        }
+    }
+
+    /// A start has failed: the next one comes more slowly.
+    pub fn fail(&mut self, now: Instant) {
+        self.failures += 1;
+        self.next = Some(now + wire::backoff::delay(self.failures));
+    }
+
+    /// The process that served has died at this age. The first time it is replaced at once.
+    pub fn bury(&mut self, age: Duration, now: Instant) {
+        if age >= GREW_OLD {
+            (self.failures, self.deaths, self.next) = (0, 0, None);
+        } else {
+            self.next = Some(now + wire::backoff::delay(self.deaths));
+            self.deaths += 1;
+        }
+    }
+
+    /// How long it is until the next process may be started.
+    pub fn pause(&self, now: Instant) -> Duration {
+        self.next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now))
+    }
+
     /// Nobody serves here, or one that is to be replaced.
     pub fn wants_process(&self) -> bool {
         self.seat.current().is_none_or(|current| current.replace.is_some())

@@ -2,9 +2,10 @@
 
 use super::event::Action;
 use super::lines::Line;
+use super::place::{GREW_OLD, Place};
 use super::template::Origin;
-use super::worker::{Deadline, Starting};
-use super::{GREW_OLD, Group, Phase, SETTLE};
+use super::worker::Starting;
+use super::{Group, Phase, SETTLE};
 use std::time::{Duration, Instant};
 use wire::control::{Message, Reason};
 
@@ -90,14 +91,8 @@ impl Group {
     ) {
         let Some(index) = self.starting(pid) else { return };
         let place = &mut self.places[index];
-        // One that was killed cannot serve any more.
-        let was_killed = place.seat.starting().is_none_or(|starting| starting.deadline == Deadline::Killed);
-        let Some(starting) = (if was_killed { None } else { place.seat.take_starting() }) else { return };
-        let is_better = match place.seat.current() {
-            Some(current) => failed == 0 || failed < current.failed,
-            None => failed == 0 || others.is_none_or(|others| failed <= others),
-        };
-        if !is_better {
+        let Some(starting) = place.seat.take_ready() else { return };
+        if !place.is_better(failed, others) {
             self.refuse(index, starting, now, into);
             return;
         }
@@ -160,11 +155,11 @@ impl Group {
 
     /// A start in this place has failed: the next one, here and in the other places that wait for one, comes more slowly.
     pub(super) fn failed(&mut self, index: usize, now: Instant) {
-        let failures = self.places[index].failures + 1;
-        let next = Some(now + wire::backoff::delay(failures));
-        for (at, place) in self.places.iter_mut().enumerate() {
+        self.places[index].fail(now);
+        let Place { failures, next, .. } = self.places[index];
+        for place in &mut self.places {
             let waits = place.seat.current().is_some_and(|current| current.replace.is_some());
-            if at == index || (waits && !place.seat.has_successor()) {
+            if waits && !place.seat.has_successor() {
                 (place.failures, place.next) = (failures, next);
             }
         }
@@ -179,7 +174,6 @@ impl Group {
     }
 
     pub(super) fn say_kept(&self, index: usize, pid: u32, now: Instant, into: &mut Vec<Action>) {
-        let next = self.places[index].next.map_or(Duration::ZERO, |at| at.saturating_duration_since(now));
-        into.push(Action::Log(Line::KeepsOldCode { pid, next }));
+        into.push(Action::Log(Line::KeepsOldCode { pid, next: self.places[index].pause(now) }));
     }
 }
