@@ -226,6 +226,18 @@ fn samples_of_requests() {
     assert!((322..=324).all(|field| receiver.1[collection].fields.contains_key(&field)));
 }
 
+/// Runs until the file `go` is there.
+const HELD: &[u8] =
+    b"GET /hold?q=1 HTTP/1.1\r\nHost: here.test\r\nUser-Agent: me\r\nConnection: close\r\n\r\n";
+
+/// The site, which has answered once, and who receives what it sends.
+fn received(site: Httpd) -> (Receiver, Server) {
+    let receiver = Receiver::at(&site);
+    let s = site.start();
+    s.get("/");
+    (receiver, s)
+}
+
 #[test]
 fn slow_requests() {
     let site = site("WSGISlowRequests 0.5\nWSGITelemetryOptions CaptureUserAgent")
@@ -233,11 +245,8 @@ fn slow_requests() {
         .expect_log_of(Subject::Ours, "WSGI1081: ")
         .allow_log("app.wsgi|^ +|sleep")
         .allow_traceback();
-    let mut receiver = Receiver::at(&site);
-    let s = site.start();
-    s.get("/");
-    let mut slow =
-        s.raw(b"GET /hold?q=1 HTTP/1.1\r\nHost: here.test\r\nUser-Agent: me\r\nConnection: close\r\n\r\n");
+    let (mut receiver, s) = received(site);
+    let mut slow = s.raw(HELD);
     let active = receiver.get("a slow request", |datagram| datagram.kind == 4 && datagram.int(200) == 0);
     assert!(active.float(201) > 1e9 && active.float(202) >= 0.5 && active.float(223) >= 0.4);
     assert_eq!([active.text(210), active.text(211), active.text(212)], ["GET", "http", "here.test"]);
@@ -275,11 +284,8 @@ fn the_fields_of_each_kind() {
     let site = site("WSGISlowRequests 0.5\nWSGITelemetryOptions CaptureUserAgent")
         .allow_log("WSGI108[01]: |app.wsgi|^ +|sleep")
         .allow_traceback();
-    let mut receiver = Receiver::at(&site);
-    let s = site.start();
-    s.get("/");
-    let mut slow =
-        s.raw(b"GET /hold?q=1 HTTP/1.1\r\nHost: here.test\r\nUser-Agent: me\r\nConnection: close\r\n\r\n");
+    let (mut receiver, s) = received(site);
+    let mut slow = s.raw(HELD);
     let active = receiver.get("a slow request", |datagram| datagram.kind == 4 && datagram.int(200) == 0);
     let of_slow: Vec<u16> =
         [200..=205, 210..=212, 214..=217, 220..=225, 230..=235].into_iter().flatten().collect();
@@ -329,9 +335,7 @@ def application(environ, start_response):
     let site = serving(script).config(
         "WSGITelemetryService unix:{dir}/t.sock interval=2\nWSGIApplicationGroup %{GLOBAL}\nLogLevel warn wsgi:info",
     );
-    let mut receiver = Receiver::at(&site);
-    let s = site.start();
-    s.get("/");
+    let (mut receiver, _s) = received(site);
     receiver.find("the collection of the script", |datagram| datagram.kind == 9 && datagram.int(322) == 2);
     let first = receiver.get("a snapshot", |datagram| datagram.kind == 8).time;
     let collection = receiver.get("it", |datagram| datagram.kind == 9 && datagram.int(322) == 2);
