@@ -20,15 +20,15 @@ PYTHON_HOME ?=
 deny_version := 0.20.2
 deny := cargo deny --offline --locked check bans licenses sources
 
-.PHONY: help deps build run test lint lint-all fmt bench soak valgrind sanitize fuzz fuzz-config attack docs install uninstall clean
+.PHONY: help deps build run test lint lint-all fmt bench soak valgrind sanitize fuzz fuzz-config attack docs install uninstall package release test-packages clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## Install the Debian packages needed, if any is missing
 	@scripts/deps
 
-build: deps ## Build module and engine into target/module
+build: deps ## Build module, engine and command into target/module
 	@command -v cargo > /dev/null || { echo "cargo is not installed; see https://rustup.rs" >&2; exit 1; }
 	cargo build --release --locked --workspace --exclude mod_wsgi-tests
 	@scripts/place
@@ -82,11 +82,21 @@ attack: build ## Attack the module as clients, applications and users could (ARG
 docs: ## Regenerate docs/directives.md and docs/messages.md
 	@docs/generate
 
-install: ## Install module, engine and configuration (DESTDIR=dir, PYTHON_HOME=dir); then: a2enmod wsgi
+install: ## Install module, engine, command and configuration (DESTDIR=dir, PYTHON_HOME=dir); then: a2enmod wsgi
 	@PYTHON_HOME='$(PYTHON_HOME)' scripts/install '$(DESTDIR)'
 
 uninstall: ## Remove what install installed (DESTDIR=dir)
 	@PYTHON_HOME='$(PYTHON_HOME)' scripts/install --remove '$(DESTDIR)'
+
+package: build ## Make the packages: wheel, .deb, archive; .rpm where rpmbuild is (ARGS='wheel deb --out DIR')
+	@packaging/package $(ARGS)
+
+release: deps ## Build the last commit twice, compare, and print the hashes of its packages
+	@packaging/release
+
+test-packages: build ## Try the packages on clean Debian 12, 13 and sid (ARGS='trixie wheel')
+	@scripts/deps packages
+	@tests/packages/run $(ARGS)
 
 clean: ## Remove everything built, the demo's data included
 	@scripts/clean

@@ -69,4 +69,8 @@ def application(environ, start_response):
         import page  # Django, which the other cases do without
 
         return page.application(environ, start_response)
+    if environ["PATH_INFO"] == "/json":
+        import service  # Flask
+
+        return service.application(environ, start_response)
     return PATHS[environ["PATH_INFO"]](environ, start_response)

@@ -11,7 +11,7 @@ from django.template import Context, Engine
 from django.urls import path
 
 SESSION = "0123456789abcdefghijklmnopqrstuv"
-PLACE = tempfile.TemporaryDirectory(prefix="mod_wsgi-bench-")
+PLACE = tempfile.TemporaryDirectory(prefix="mod_wsgi-bench-", dir="/dev/shm")
 
 settings.configure(
     ALLOWED_HOSTS=["*"],

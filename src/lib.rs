@@ -8,13 +8,17 @@ pub mod auth;
 pub mod check;
 pub mod config;
 pub mod groups;
+pub mod ledger;
+pub mod logs;
 pub mod module;
 pub mod parent;
 pub mod process;
 pub mod python;
+pub mod questions;
 #[cfg(test)]
 mod reference;
 pub mod routing;
 pub mod serve;
 pub mod startup;
+pub mod status;
 pub mod supervisor;

@@ -3,7 +3,7 @@
 
 use crate::apache::{self, Pool, Server, hook, log, mpm, scoreboard};
 use crate::groups::kept::{Kept, KeptSupervisor};
-use crate::{groups, supervisor};
+use crate::{groups, ledger, questions, supervisor};
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,8 @@ impl hook::Configured for Prepare {
         // What is made of it here is forgotten when it goes.
         let main = main.for_ever();
         let mut kept = Kept::read();
+        open_ledger(main, &mut kept);
+        kept.questions = questions::prepare(pool, main, kept.questions.take());
         if let hook::Outcome::Stop = groups::make(pool, main, &mut kept) {
             return hook::Outcome::Stop;
         }
@@ -57,7 +59,7 @@ impl hook::Configured for Prepare {
             }
         }
         keep(main, &kept);
-        apache::before_process_ends::<Ending>(main, pool);
+        apache::before_process_ends::<Ending>(pool);
         hook::Outcome::Go
     }
 }
@@ -88,8 +90,25 @@ fn keep(main: Server<'_>, kept: &Kept) {
     }
     let all = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
     *os::lock(&SUPERVISORS) = all;
-    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]).collect();
+    let sockets = kept.groups.iter().flat_map(|group| [group.listener, group.scoreboard]);
+    let sockets = sockets.chain(kept.ledger).collect();
     *os::lock(&SOCKETS) = sockets;
+}
+
+/// Has the ledger that is kept, or a new one.
+fn open_ledger(main: Server<'_>, kept: &mut Kept) {
+    if kept.layout != ledger::layout() {
+        kept.ledger.take().into_iter().for_each(os::close);
+        kept.layout = ledger::layout();
+    }
+    match ledger::prepare(kept.ledger) {
+        Ok(file) => kept.ledger = Some(file),
+        Err(error) => log::server_message(
+            Some(main),
+            msg::NO_LEDGER,
+            format_args!("the memory in which requests are counted cannot be created: {error}"),
+        ),
+    }
 }
 
 /// Forks a supervisor for the groups of the configuration.
@@ -176,6 +195,16 @@ impl crate::apache::AtEnd for Ending {
             let mut ended = ended.into_iter();
             left.retain(|_| !ended.next().unwrap_or(false));
         }
+        questions::remove(|| None);
+    }
+}
+
+/// The end of httpd's parent, also where the configuration that it was to read again is none.
+struct LateEnding;
+
+impl crate::apache::AtEnd for LateEnding {
+    fn run() {
+        questions::remove(|| Kept::read().questions);
     }
 }
 
@@ -186,6 +215,8 @@ impl crate::apache::AtEnd for Forget {
     fn run() {
         leave();
         groups::forget_all();
+        ledger::forget();
+        questions::forget();
     }
 }
 
@@ -198,8 +229,13 @@ fn leave() {
 }
 
 /// The module is loaded, to make another configuration.
-pub fn come_back() {
-    let all: Vec<_> = Kept::read().supervisors.iter().map(|known| (known.pid, known.channel)).collect();
+pub fn come_back(pool: Pool<'_>) {
+    let kept = Kept::read();
+    let all: Vec<_> = kept.supervisors.iter().map(|known| (known.pid, known.channel)).collect();
+    // At a restart: the parent is the one that it stays.
+    if kept.questions.is_some() {
+        apache::before_process_ends::<LateEnding>(pool);
+    }
     tell(&all, &Message::Back);
 }
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from typing import Any
 
-from .server import ENVIRONMENT, MODULE, Server, end
+from .server import ENVIRONMENT, MODULE, Server, end, site
 
 
 class Granian(Server):
@@ -20,12 +20,13 @@ class Granian(Server):
         command = [venv / "bin/granian", "--interface", "wsgi", "--http", "1", "--workers", "1"]
         command += ["--blocking-threads", "15", "--uds", socket, "--log-level", "error"]
         command += ["--working-dir", app.parent, f"{MODULE}:application"]
+        environment = {**ENVIRONMENT, "PYTHONPATH": site()}
         user: dict[str, Any] = {}
         if os.getuid() == 0:
             # Apache's children must be able to connect, so they and it are one user.
             shutil.chown(place, "www-data", "www-data")
             user = {"user": "www-data", "group": "www-data", "extra_groups": []}
-        self.backend = subprocess.Popen(command, env=ENVIRONMENT, start_new_session=True, **user)
+        self.backend = subprocess.Popen(command, env=environment, start_new_session=self.apart, **user)
         super().__init__(name, "granian.conf.in", state, app, {"SOCKET": socket}, lines)
 
     def software(self):

@@ -1,10 +1,12 @@
 """Turns samples into a table, and into a record that can be kept."""
 
 import csv
+import datetime
 import os
 import platform
 import statistics
 import subprocess
+from pathlib import Path
 
 from .cases import CPU, GROUPS, IDEAL, P99
 
@@ -67,15 +69,18 @@ def row(case, targets, ours, other):
     ]
 
 
-def table(title, other, rows):
-    """Markdown, aligned."""
-    rows = [columns(other), *rows]
+def aligned(rows):
+    """A table of Markdown; the first row is its head."""
     widths = [max(len(line[i]) for line in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join([f"### {title}", "", *lines])
+    return "\n".join(lines)
+
+
+def table(title, other, rows):
+    return f"### {title}\n\n{aligned([columns(other), *rows])}"
 
 
 def tables(mode, results):
@@ -104,33 +109,46 @@ def first_line(*command, otherwise=None, accept=(0,)):
     return done.stdout.partition("\n")[0].strip() if done.returncode in accept else otherwise
 
 
-def facts(servers, pythons):
+def commit_of(directory):
+    return first_line("git", "-C", directory, "describe", "--always", "--dirty", otherwise="no commit")
+
+
+def facts(servers, pythons, modules):
+    """`modules`: where those lie that were chosen by their path; a work tree of ours has a commit to name."""
     processor = "unknown processor"
     with open("/proc/cpuinfo") as file:
         for line in file:
             if line.startswith("model name"):
                 processor = line.partition(":")[2].strip()
                 break
-    commit = first_line("git", "-C", HERE, "describe", "--always", "--dirty", otherwise="no commit")
+    commits = {"ours": commit_of(HERE), **{name: commit_of(path.parent) for name, path in modules.items()}}
+    known = {name: f"{commits[name]}, " if name in commits else "" for name in servers}
     wrk = first_line("wrk", "-v", accept=(0, 1)).partition(" Copyright")[0]
-    others = [f"{name}: {software}" for name, software in servers.items() if name != "ours"]
     strange = [f"; {name}: {python}" for name, python in pythons.items() if python != pythons["ours"]]
     return [
-        f"ours: {commit}, {servers['ours']}",
-        *others,
+        *(f"{name}: {known[name]}{software}" for name, software in servers.items()),
         f"Python: {pythons['ours']}{''.join(strange)}",
         f"Apache: {first_line('apache2', '-v').partition(': ')[2]}; load: {wrk}",
         f"machine: {os.cpu_count()} × {processor}, Linux {platform.release()}, load {os.getloadavg()[0]:.2f} at end",
     ]
 
 
-def write_record(directory, command, conditions, lines, mode, results):
+def record_of(name):
+    """Where a record of today lies."""
+    return Path(HERE).parents[1] / "bench-runs" / f"{datetime.date.today()}-{name}"
+
+
+def keep(directory, command, about, lines, text):
+    """Writes a record: how it was measured, on what, and what was found."""
     directory.mkdir(parents=True)
     listed = "\n".join(f"* {line}" for line in lines)
+    text = f"# {directory.name}\n\n    {command}\n\n{about}\n\n{listed}\n\n{text}\n"
+    (directory / "README.md").write_text(text)
+
+
+def write_record(directory, command, conditions, lines, mode, results):
     about = "\n".join(f"* `{case.name}`: {case.about}" for case in dict.fromkeys(case for _, case in results))
-    (directory / "README.md").write_text(
-        f"# {directory.name}\n\n    {command}\n\n{conditions}\n\n{listed}\n\n{tables(mode, results)}\n\n{about}\n"
-    )
+    keep(directory, command, conditions, lines, f"{tables(mode, results)}\n\n{about}")
     with open(directory / "raw.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(

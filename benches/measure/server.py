@@ -1,6 +1,7 @@
 """An Apache of its own for one subject: starts it, asks what CPU time it used, checks its answers, stops it."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,14 @@ PYTHON_HOME = "/usr"
 # Where it finds Django.
 SITE = "lib/python3.11/site-packages"
 MODULE = "bench_app"
+
+
+def script(path):
+    """Runs one of the repository's scripts and returns the last line it prints."""
+    done = subprocess.run([HERE.parent / path], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"bench: {path} failed")
+    return Path(done.stdout.strip().splitlines()[-1])
 
 
 def site():
@@ -40,7 +49,8 @@ def place_application(state):
     """
     app_dir = state / "app"
     app_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(HERE / "page.py", app_dir / "page.py")
+    for name in ("page.py", "service.py"):
+        shutil.copyfile(HERE / name, app_dir / name)
     for name in ("app.wsgi", f"{MODULE}.py"):
         shutil.copyfile(HERE / "app.wsgi", app_dir / name)
     (app_dir / "file-4m").write_bytes(b"f" * (4 << 20))
@@ -69,6 +79,9 @@ def end(process):
 class Server:
     """`config` names the file with what is this subject's own; `values` replace the words between @ in it."""
 
+    # Whether each server has a session of its own, as services have: the kernel shares the processors out by session.
+    apart = True
+
     def __init__(self, name, config, state, app, values, lines=""):
         self.name = name
         self.port = free_port()
@@ -86,6 +99,7 @@ class Server:
             "APP": app,
             "PYTHONHOME": PYTHON_HOME,
             "SITE": site(),
+            "GROUP": "processes=1 threads=15",
             **values,
         }
         for key, value in values.items():
@@ -93,7 +107,7 @@ class Server:
         config = self.dir / "httpd.conf"
         config.write_text(f"{text}\n{lines}\n")
         self.process = subprocess.Popen(
-            ["apache2", "-d", self.dir, "-f", config, "-DFOREGROUND"], env=ENVIRONMENT, start_new_session=True
+            ["apache2", "-d", self.dir, "-f", config, "-DFOREGROUND"], env=ENVIRONMENT, start_new_session=self.apart
         )
 
     def url(self, group, path):
@@ -131,12 +145,27 @@ class Server:
         """The processes that were started for it."""
         return {self.process.pid}
 
-    def cpu_seconds(self):
-        """User and system time of all its processes: children of its children, in whatever session they are."""
+    def processes(self):
+        """(pid, ticks) of all its processes: children of its children, in whatever session they are."""
         found, ours = list(processes()), self.roots()
         while more := {pid for pid, parent, *_ in found if parent in ours} - ours:
             ours |= more
-        return sum(ticks for pid, _, session, ticks in found if pid in ours or session in self.roots()) / TICKS
+        return [(pid, ticks) for pid, _, session, ticks in found if pid in ours or session in self.roots()]
+
+    def cpu_seconds(self):
+        """User and system time of all its processes."""
+        return sum(ticks for _, ticks in self.processes()) / TICKS
+
+    def memory(self):
+        """Proportional set size of all its processes, MiB."""
+        total = 0
+        for pid, _ in self.processes():
+            try:
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += sum(int(kib) for kib in re.findall(r"^Pss:\s+(\d+)", rollup, re.M))
+        return total / 1024
 
     def stop(self):
         end(self.process)

@@ -5,12 +5,13 @@ use once_cell::sync::OnceCell;
 use std::fmt::Display;
 use std::time::Instant;
 use wire::httpd::Server;
-use wire::{Level, Message, SourceLine, Stamp};
+use wire::starts::Took;
+use wire::{Level, Message, Origin, Stamp};
 
 /// The process's error log.
 pub trait Host: Send + Sync {
     /// Writes one line, that comes from there.
-    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>);
+    fn log(&self, level: Level, line: &[u8], origin: Origin<'_>);
     /// Whether a line of this level would be written.
     fn logs(&self, level: Level) -> bool;
     /// What process this is, for log lines.
@@ -19,6 +20,8 @@ pub trait Host: Send + Sync {
     }
     /// This process starts the application of that script now, or has done so.
     fn starts(&self, _script: Option<&[u8]>) {}
+    /// An application has started in this process, which took so long.
+    fn started(&self, _took: &Took) {}
     /// An application is about to end the process: what the log is to say of it. Nothing: it has not ended after all.
     fn ends(&self, text: &str) {
         if !text.is_empty() {
@@ -94,6 +97,13 @@ pub fn starts(script: Option<&[u8]>) {
     }
 }
 
+/// An application has started in this process, which took so long.
+pub fn started(took: &Took) {
+    if let Some(host) = host() {
+        host.started(took);
+    }
+}
+
 /// An application is about to end the process; nothing: it has not ended after all.
 pub fn ends(text: &str) {
     if let Some(host) = host() {
@@ -103,13 +113,13 @@ pub fn ends(text: &str) {
 
 /// Writes one line to the process's error log.
 pub fn log(level: Level, line: &[u8]) {
-    log_from(level, line, SourceLine::NONE);
+    log_from(level, line, Origin::NONE);
 }
 
 /// Writes one line of an application to it, that comes from there.
-pub fn log_from(level: Level, line: &[u8], source: SourceLine<'_>) {
+pub fn log_from(level: Level, line: &[u8], origin: Origin<'_>) {
     if let Some(host) = host() {
-        host.log(level, line, source);
+        host.log(level, line, origin);
     }
 }
 

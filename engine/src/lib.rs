@@ -3,12 +3,13 @@
 //! It is an extension module on the stable ABI that Python itself loads (`_mod_wsgi.abi3.so`), one file for every
 //! CPython from 3.11 on. It knows nothing of httpd; requests reach it through [`requests::Link`].
 //!
-//! The folders, each of which knows only those before it: `python`, `host`, `metrics`, `runtime`, `requests`, `startup`, `watchdog`, `telemetry`,
-//! `wsgi`, and then `worker` and `embedded`. `tests/artifacts/layers.rs` sees to that.
+//! The folders, each of which knows only those before it: `python`, `host`, `metrics`, `runtime`, `requests`, `startup`, `watchdog`,
+//! `inspect`, `telemetry`, `wsgi`, and then `worker` and `embedded`. `tests/artifacts/layers.rs` sees to that.
 
 pub mod admission;
 pub mod embedded;
 pub mod host;
+pub mod inspect;
 pub mod metrics;
 pub mod python;
 pub mod requests;

@@ -18,9 +18,9 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let line = line.repeat(times % 1000);
-    let bytes = Message::Log { level, line: line.clone(), source: (Vec::new(), 0) }.bytes();
+    let bytes = Message::Log { level, record: line.clone() }.bytes();
     assert!(bytes.len() <= LONGEST);
-    let Ok(Message::Log { level: again, line: cut, .. }) = Message::parse(&bytes) else {
+    let Ok(Message::Log { level: again, record: cut }) = Message::parse(&bytes) else {
         panic!("a line for the log was not read again");
     };
     assert!(again == level && line.starts_with(&cut));

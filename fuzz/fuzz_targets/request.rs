@@ -28,9 +28,9 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(written(&head, &environ), data);
     }
     // Whatever is written.
-    let given = Unstructured::new(data).arbitrary::<([bool; 8], u8, [i64; 3], [u64; 3], [&[u8]; 3], Pairs)>();
+    let given = Unstructured::new(data).arbitrary::<([bool; 9], u8, [i64; 3], [u64; 3], [&[u8]; 3], Pairs)>();
     let Ok((flags, level, times, numbers, texts, environ)) = given else { return };
-    let [https, head_only, reload, own_pages, error_details, ignore_activity, body_follows, named_by_client] = flags;
+    let [https, head_only, reload, own_pages, own_error_page, error_details, ignore_activity, body_follows, named_by_client] = flags;
     let ([received, queued, modified], [script, group, callable]) = (times, texts);
     let [plan, device, inode] = numbers;
     let head = Head {
@@ -38,6 +38,7 @@ fuzz_target!(|data: &[u8]| {
         head_only,
         reload,
         own_pages,
+        own_error_page,
         error_details,
         ignore_activity,
         body_follows,

@@ -102,6 +102,9 @@ pub struct Mapping<T: Shared> {
     len: usize,
 }
 
+// SAFETY: atomics, which any thread may use; what is mapped belongs to the process.
+unsafe impl<T: Shared> Send for Mapping<T> {}
+
 impl<T: Shared> Mapping<T> {
     /// Maps `len` bytes of a file that has as many and is sealed against shrinking.
     pub fn new(file: impl AsFd, len: usize) -> io::Result<Self> {

@@ -78,9 +78,14 @@ pub fn user_of(pid: u32) -> Option<u32> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// Sends a signal to a child that was not reaped, so its number is its own.
+pub fn signal(pid: u32, signal: Signal) {
+    let _ = signal::kill(number(pid), signal);
+}
+
 /// Ends a child at once. It was not reaped, so its number is its own.
 pub fn kill(pid: u32) {
-    let _ = signal::kill(number(pid), Signal::SIGKILL);
+    signal(pid, Signal::SIGKILL);
 }
 
 /// Ends the process that a descriptor stands for, at once; false: it has ended.

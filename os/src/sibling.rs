@@ -41,8 +41,8 @@ pub unsafe fn clone_as_sibling() -> io::Result<Option<u32>> {
 /// clone(2), whose arguments have another order on each machine.
 ///
 /// # Safety
-/// As [`clone_as_sibling`]; `number` is where the flags have the system write.
-unsafe fn clone(flags: libc::c_int, number: *mut libc::c_int) -> libc::c_long {
+/// The copy does nothing that needs a thread or a lock of this process; `number` is where the flags have the system write.
+pub(crate) unsafe fn clone(flags: libc::c_int, number: *mut libc::c_int) -> libc::c_long {
     let (stack, none) = (ptr::null_mut::<libc::c_void>(), ptr::null_mut::<libc::c_void>());
     // SAFETY: says the caller; without a stack the copy goes on with this one's.
     unsafe {

@@ -22,6 +22,14 @@ fn stream() -> io::Result<OwnedFd> {
     Ok(socket::socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?)
 }
 
+/// Whether this user may listen at an address of TCP, where nobody else does. Nobody can connect meanwhile.
+pub fn may_listen(address: std::net::SocketAddr) -> io::Result<()> {
+    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+    let socket = socket::socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    socket::setsockopt(&socket, sockopt::ReuseAddr, &true)?;
+    Ok(socket::bind(socket.as_raw_fd(), &socket::SockaddrStorage::from(address))?)
+}
+
 /// A listening socket at `path`, which belongs to this user and nobody else may connect to.
 pub fn listen(name: &[u8], user: Option<u32>, length: u32) -> Result<OwnedFd, (&'static str, io::Error)> {
     let failed = |step| move |error: Errno| (step, io::Error::from(error));

@@ -1,10 +1,11 @@
 //! Bytes and descriptors over descriptors. Straight on the system calls: each request pays for these.
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 fn counted(answer: isize) -> io::Result<usize> {
     Ok(Errno::result(answer)? as usize)
@@ -98,6 +99,13 @@ pub fn send_files(fd: RawFd, bytes: &[u8], files: &[BorrowedFd<'_>]) -> io::Resu
 pub fn regular(fd: OwnedFd) -> Result<File, OwnedFd> {
     let file = File::from(fd);
     if file.metadata().is_ok_and(|data| data.is_file()) { Ok(file) } else { Err(file.into()) }
+}
+
+/// Has what is written to a file stand behind what others have written to it meanwhile, through descriptors of their own.
+pub fn append(fd: impl AsFd) {
+    if let Ok(flags) = fcntl(&fd, FcntlArg::F_GETFL) {
+        let _ = fcntl(&fd, FcntlArg::F_SETFL(OFlag::from_bits_retain(flags) | OFlag::O_APPEND));
+    }
 }
 
 /// Sends all of it.

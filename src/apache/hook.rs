@@ -1,7 +1,7 @@
 //! httpd's hooks: for each, a trait with one function, and a registration that puts the guard around it.
 
 use super::{Pool, Request, Server, Status, guard, log, sys};
-use std::ffi::{c_char, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr::null;
 use wire::Message;
 
@@ -38,6 +38,18 @@ pub trait Access {
 pub trait Handle {
     /// The status, or DECLINED if the module does not handle the request.
     fn run(r: Request<'_>) -> Status;
+}
+
+/// Says by which id logs name a request that has none yet.
+pub trait LogId {
+    /// The id, of the request's pool; `None`: httpd is to make one.
+    fn run<'r>(r: Request<'r>) -> Option<&'r CStr>;
+}
+
+/// Runs when a request has been answered, before it is written into access logs.
+pub trait Answered {
+    /// `r` is the request as it came, which others may follow.
+    fn run(r: Request<'_>);
 }
 
 /// Looks over the whole configuration once it is read; an error stops `apachectl -t` and the start.
@@ -116,6 +128,42 @@ pub fn handler<T: Handle>() {
     }
     // SAFETY: a static function; called while hooks are registered.
     unsafe { sys::ap_hook_handler(Some(raw::<T>), null(), null(), MIDDLE) }
+}
+
+/// Registers ids for logs: after mod_unique_id, which has its own, and before httpd, which makes one at random.
+pub fn log_id<T: LogId>() {
+    extern "C" fn raw<T: LogId>(
+        _: *const sys::conn_rec,
+        r: *const sys::request_rec,
+        id: *mut *const c_char,
+    ) -> c_int {
+        guard(sys::DECLINED as c_int, || {
+            if r.is_null() {
+                return sys::DECLINED as c_int;
+            }
+            // SAFETY: httpd passes a live request to one thread, and a place for the answer.
+            unsafe {
+                let Some(text) = T::run(Request::from_raw(r.cast_mut())) else {
+                    return sys::DECLINED as c_int;
+                };
+                *id = text.as_ptr();
+            }
+            sys::OK as c_int
+        })
+    }
+    // SAFETY: a static function; called while hooks are registered.
+    unsafe { sys::ap_hook_generate_log_id(Some(raw::<T>), null(), null(), sys::APR_HOOK_LAST as c_int) }
+}
+
+/// Registers work for when a request has been answered.
+pub fn answered<T: Answered>() {
+    extern "C" fn raw<T: Answered>(r: *mut sys::request_rec) -> c_int {
+        // SAFETY: httpd passes a live request to one thread.
+        guard((), || T::run(unsafe { Request::from_raw(r) }));
+        sys::OK as c_int
+    }
+    // SAFETY: a static function; called while hooks are registered. Access logs are in the middle.
+    unsafe { sys::ap_hook_log_transaction(Some(raw::<T>), null(), null(), sys::APR_HOOK_FIRST as c_int) }
 }
 
 /// Registers a check of the configuration.

@@ -1,8 +1,10 @@
 //! The error log. The text is always an argument of `%s`, so percent signs in it mean nothing.
 
 use super::{Request, Server, sys};
-use std::ffi::{CString, c_char, c_int};
-use wire::{Level, Message, SourceLine};
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::sync::OnceLock;
+use wire::{Level, Message, Origin};
 
 /// Longest text given to httpd in one record, in the characters it makes of it: it cuts a record at 8192, prefix
 /// included.
@@ -52,9 +54,9 @@ struct Place {
 }
 
 impl Place {
-    fn of(source: SourceLine<'_>) -> Self {
-        let file = source.file.get();
-        Self { file: (!file.is_empty()).then(|| c_text(file)), line: source.number.try_into().unwrap_or(0) }
+    fn of(origin: Origin<'_>) -> Self {
+        let file = origin.file.get();
+        Self { file: (!file.is_empty()).then(|| c_text(file)), line: origin.number.try_into().unwrap_or(0) }
     }
 
     fn file(&self) -> *const c_char {
@@ -62,14 +64,55 @@ impl Place {
     }
 }
 
-/// Writes `text` to the error log of the request's virtual host.
-pub fn request(r: Request<'_>, level: Level, text: &[u8], source: SourceLine<'_>) {
-    if !r.logs(level) {
+/// A record on its way into the log of a server.
+pub struct Record<'a> {
+    /// The request that it is of.
+    pub request: Option<Request<'a>>,
+    /// The server whose log it is for.
+    pub server: Server<'a>,
+    /// How grave it is.
+    pub level: Level,
+    /// What it says.
+    pub text: &'a [u8],
+    /// What belongs to it.
+    pub origin: Origin<'a>,
+}
+
+/// What a record is written as, newline included, instead of httpd's lines; `None`: as these.
+pub type Form = fn(&Record<'_>) -> Option<Vec<u8>>;
+
+/// How records are written, from the moment at which the logs of the configuration are open.
+static FORM: OnceLock<Form> = OnceLock::new();
+
+/// Has records written in another form than httpd's, where this wants it.
+pub fn set_form(form: Form) {
+    let _ = FORM.set(form);
+}
+
+/// Writes a record, unless httpd is to do it.
+fn is_written(record: &Record<'_>) -> bool {
+    let Some(line) = FORM.get().and_then(|form| form(record)) else { return false };
+    record.server.write_log(record.level, &line);
+    true
+}
+
+/// A message of the catalogue ends in the request's id, whether or not ErrorLogFormat has `%L`. What applications write stays as
+/// they wrote it, and so do lines about the life of processes and applications, whose words monitoring looks for.
+fn with_id<'a>(r: Request<'_>, level: Level, text: &'a [u8], origin: Origin<'_>) -> Cow<'a, [u8]> {
+    let is_message =
+        level <= Level::Notice && origin.logger.get().is_empty() && Message::of_line(text).is_some();
+    match r.log_id() {
+        id if is_message && !id.is_empty() => Cow::Owned([text, b" [id ", id, b"]"].concat()),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Writes a record to the error log of the request's virtual host.
+pub fn request(r: Request<'_>, level: Level, text: &[u8], origin: Origin<'_>) {
+    if !r.logs(level) || is_written(&Record { request: Some(r), server: r.server(), level, text, origin }) {
         return;
     }
-    let place = Place::of(source);
-    for piece in pieces(text) {
-        let text = c_text(piece);
+    each_line(&with_id(r, level, text, origin), origin, |place, line| {
         // SAFETY: `r` is a live request; `place` has a C string, and "%s" takes one, which is alive.
         unsafe {
             sys::ap_log_rerror_(
@@ -80,18 +123,21 @@ pub fn request(r: Request<'_>, level: Level, text: &[u8], source: SourceLine<'_>
                 0,
                 r.raw(),
                 c"%s".as_ptr(),
-                text.as_ptr(),
+                line.as_ptr(),
             );
         }
-    }
+    });
 }
 
-/// Writes `text` to the error log of a server; `None` is the main one, or standard error before there is one.
-pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8], source: SourceLine<'_>) {
+/// Writes a record to the error log of a server; `None` is the main one, or standard error before there is one.
+pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8], origin: Origin<'_>) {
+    if let Some(server) = s
+        && (!server.logs(level) || is_written(&Record { request: None, server, level, text, origin }))
+    {
+        return;
+    }
     let raw = s.map_or(std::ptr::null(), Server::raw_const);
-    let place = Place::of(source);
-    for piece in pieces(text) {
-        let text = c_text(piece);
+    each_line(text, origin, |place, line| {
         // SAFETY: a live server or null, both allowed; `place` has a C string, and "%s" takes one, which is alive.
         unsafe {
             sys::ap_log_error_(
@@ -102,20 +148,30 @@ pub fn server(s: Option<Server<'_>>, level: Level, text: &[u8], source: SourceLi
                 0,
                 raw,
                 c"%s".as_ptr(),
-                text.as_ptr(),
+                line.as_ptr(),
             );
+        }
+    });
+}
+
+/// Has each line of a record written, as httpd takes it.
+fn each_line(text: &[u8], origin: Origin<'_>, write: impl Fn(&Place, &CStr)) {
+    let place = Place::of(origin);
+    for line in origin.lines(text) {
+        for piece in pieces(&line) {
+            write(&place, &c_text(piece));
         }
     }
 }
 
 /// Writes a message of the catalogue for a request.
 pub fn message(r: Request<'_>, message: Message, text: impl std::fmt::Display) {
-    request(r, message.level(), message.line(text).as_bytes(), SourceLine::NONE);
+    request(r, message.level(), message.line(text).as_bytes(), Origin::NONE);
 }
 
 /// Writes a message of the catalogue for a server.
 pub fn server_message(s: Option<Server<'_>>, message: Message, text: impl std::fmt::Display) {
-    server(s, message.level(), message.line(text).as_bytes(), SourceLine::NONE);
+    server(s, message.level(), message.line(text).as_bytes(), Origin::NONE);
 }
 
 /// Panics are logged, with their place, when they happen: the guard that catches them has lost it.

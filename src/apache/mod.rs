@@ -23,6 +23,7 @@ mod process;
 pub mod providers;
 mod request;
 pub mod scoreboard;
+mod served;
 mod server;
 mod synthetic;
 pub(crate) mod sys;
@@ -39,6 +40,7 @@ pub use module::{Merge, Module, record, register};
 pub use pool::{AtEnd, Pool};
 pub use process::{Watched, before_process_ends, main_server, now, watch_process};
 pub use request::{FileKind, Request, Status};
+pub use served::{Served, Times};
 pub use server::{
     Server, add_component, banner, build_date, defined, description, keep_number, kept_number, parse_date,
     root_relative, runtime_path, version,

@@ -51,6 +51,20 @@ impl<'p> Pool<'p> {
         }
     }
 
+    /// A number in decimal digits.
+    pub fn number(self, value: u64) -> &'p CStr {
+        let mut text = [0u8; 20];
+        let (mut at, mut rest) = (text.len(), value);
+        loop {
+            at -= 1;
+            text[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                return self.c_string(&text[at..]);
+            }
+        }
+    }
+
     /// A URL path with its %xx decoded.
     pub fn unescaped(self, path: &[u8]) -> &'p [u8] {
         let text = self.c_chars(path);
@@ -83,6 +97,17 @@ impl<'p> Pool<'p> {
                 Some(sys::apr_pool_cleanup_null),
             );
             &mut *value
+        }
+    }
+
+    /// Keeps a value as long as the pool lives; nothing of it is dropped.
+    pub fn keep<T>(self, value: T) -> &'p T {
+        const { assert!(!std::mem::needs_drop::<T>() && align_of::<T>() <= 8) };
+        // SAFETY: the pool is live, its memory is aligned to 8 bytes and ours until it goes, which is after 'p.
+        unsafe {
+            let place: *mut T = sys::apr_palloc(self.raw, size_of::<T>().max(1) as _).cast();
+            place.write(value);
+            &*place
         }
     }
 

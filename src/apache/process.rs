@@ -45,7 +45,7 @@ pub fn watch_process<W: Watched>(config: Pool<'_>, pid: u32) {
 
 /// Calls `T::run` when the parent ends, before anything of it is gone. While the configuration is in force: when it goes
 /// this is taken back, for the code may be unloaded.
-pub fn before_process_ends<T: AtEnd>(main: Server<'_>, config: Pool<'_>) {
+pub fn before_process_ends<T: AtEnd>(config: Pool<'_>) {
     extern "C" fn run<T: AtEnd>(pid: *mut c_void) -> sys::apr_status_t {
         guard(0, || {
             // Children of the parent that end have a copy of its pools.
@@ -65,7 +65,8 @@ pub fn before_process_ends<T: AtEnd>(main: Server<'_>, config: Pool<'_>) {
     }
     // SAFETY: live pools, static functions, and a number for data.
     unsafe {
-        let pool = (*main.record().process).pool;
+        // The process's.
+        let pool = (&raw const sys::ap_pglobal).read();
         sys::apr_pool_pre_cleanup_register(pool, data(), Some(run::<T>));
         sys::apr_pool_cleanup_register(
             config.raw(),

@@ -105,6 +105,20 @@ impl<'r> Request<'r> {
         super::text(self.record().uri)
     }
 
+    /// The path of the URL as it was asked for, without the query; without the host, and a password before it, that a proxy's
+    /// request has.
+    pub fn path_as_sent(self) -> &'r [u8] {
+        let uri = super::text(self.record().unparsed_uri);
+        let uri = uri.split(|byte| *byte == b'?').next().unwrap_or_default();
+        match uri.windows(3).position(|three| three == b"://").filter(|_| !uri.starts_with(b"/")) {
+            Some(scheme) => {
+                let rest = &uri[scheme + 3..];
+                rest.iter().position(|byte| *byte == b'/').map_or(b"/", |slash| &rest[slash..])
+            }
+            None => uri,
+        }
+    }
+
     /// What of the path lies behind the file.
     pub fn path_info(self) -> &'r [u8] {
         super::text(self.record().path_info)

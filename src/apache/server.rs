@@ -58,6 +58,23 @@ impl<'c> Server<'c> {
         (!log.is_null() && unsafe { sys::apr_os_file_get(&mut fd, log) } == 0).then_some(fd)
     }
 
+    /// Writes a line to its error log as it is, newline included: where httpd's own lines go, and in one piece as they are.
+    pub fn write_log(self, level: Level, line: &[u8]) {
+        let log = self.record().error_log;
+        if log.is_null() {
+            let text: Vec<u8> = line.iter().copied().filter(|byte| !matches!(byte, 0 | b'\n')).collect();
+            let text = std::ffi::CString::new(text).unwrap_or_default();
+            // SAFETY: "%s" takes one C string, which is alive. httpd has opened the system's log: there is no other.
+            return unsafe {
+                libc::syslog((level as i32).min(libc::LOG_DEBUG), c"%s".as_ptr(), text.as_ptr())
+            };
+        }
+        // SAFETY: a live file of the configuration, unbuffered, into which any thread may write, and a live slice.
+        unsafe {
+            sys::apr_file_write_full(log, line.as_ptr().cast(), line.len() as _, std::ptr::null_mut());
+        }
+    }
+
     /// The most verbose level that is written for it.
     pub fn log_level(self) -> u8 {
         Level::most_verbose(|level| self.logs(level)) as u8
@@ -102,8 +119,13 @@ impl<'c> Server<'c> {
 
     /// Our configuration of this server.
     pub fn entry<M: Module>(self) -> &'c M::Server {
-        // SAFETY: `create_server` or the merger put it there, in the configuration's pool.
-        unsafe { module::entry::<M::Server>(self.record().module_config).as_ref() }.expect(MERGED)
+        self.entry_so_far::<M>().expect(MERGED)
+    }
+
+    /// The same, where httpd may not have merged it yet.
+    pub fn entry_so_far<M: Module>(self) -> Option<&'c M::Server> {
+        // SAFETY: it is null, or `create_server` or the merger put it there, in the configuration's pool.
+        unsafe { module::entry::<M::Server>(self.record().module_config).as_ref() }
     }
 
     /// Our per-directory configuration of it, before sections apply.

@@ -3,9 +3,10 @@
 use super::ask::{Asked, ask};
 use crate::apache::Request;
 use crate::apache::providers::{Requirement, Verdict};
-use crate::config::{RequestExt, Words};
+use crate::config::RequestExt;
 use crate::serve::context::Returned;
 use wire::message as msg;
+use wire::words::Words;
 
 /// The provider.
 pub struct Groups;

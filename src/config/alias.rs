@@ -1,10 +1,10 @@
 //! Aliases: which URLs are which application's.
 
 use super::dir::flag;
-use super::words::Setting;
 use crate::apache::Pool;
 use crate::apache::command::Regex;
 use wire::plan::Django;
+use wire::words::Setting;
 
 /// URLs of a script.
 pub struct Alias {

@@ -35,6 +35,8 @@ pub struct DirConfig {
     pub enable_sendfile: Option<bool>,
     /// WSGIPreload
     pub preload: Option<Preload>,
+    /// WSGIServerTiming
+    pub server_timing: Option<bool>,
     /// WSGIErrorDetails
     pub error_details: Option<bool>,
     /// WSGIRestrictProcess: the process groups that may be chosen, empty for embedded mode.
@@ -92,6 +94,7 @@ impl Merge for DirConfig {
             ignore_activity: over.ignore_activity.or(self.ignore_activity),
             enable_sendfile: over.enable_sendfile.or(self.enable_sendfile),
             preload: over.preload.or(self.preload),
+            server_timing: over.server_timing.or(self.server_timing),
             error_details: over.error_details.or(self.error_details),
             restrict_process: over.restrict_process.clone().or_else(|| self.restrict_process.clone()),
             trusted_headers: over.trusted_headers.clone().or_else(|| self.trusted_headers.clone()),

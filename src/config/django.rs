@@ -3,12 +3,12 @@
 use super::alias::{Alias, Kind, Url};
 use super::script_alias;
 use super::table::Place;
-use super::words::Words;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::sync::Arc;
 use wire::plan::Django;
+use wire::words::Words;
 
 const OPTIONS: &str = "settings=, checks=, static=, process-group=, application-group=, pass-authorization=, \
                        preload= and warmup=";

@@ -17,6 +17,8 @@ unsafe impl Module for Wsgi {
 pub trait ServerExt<'c> {
     /// The merged configuration of the server.
     fn config(self) -> &'c ServerConfig;
+    /// The same, where it may not be merged yet.
+    fn config_so_far(self) -> Option<&'c ServerConfig>;
     /// The per-directory configuration of the server, before sections apply.
     fn dir_config(self) -> &'c DirConfig;
 }
@@ -24,6 +26,10 @@ pub trait ServerExt<'c> {
 impl<'c> ServerExt<'c> for Server<'c> {
     fn config(self) -> &'c ServerConfig {
         self.entry::<Wsgi>()
+    }
+
+    fn config_so_far(self) -> Option<&'c ServerConfig> {
+        self.entry_so_far::<Wsgi>()
     }
 
     fn dir_config(self) -> &'c DirConfig {

@@ -3,7 +3,7 @@
 use super::alias::Alias;
 use super::daemon;
 use super::table::Place;
-use super::words::Words;
+use wire::words::Words;
 
 /// Sets WSGIImportScript; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {

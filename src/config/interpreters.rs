@@ -1,9 +1,9 @@
 //! Settings of interpreters: those of all, and those of `<WSGIInterpreterOptions>`, which name the interpreters that they
 //! are for.
 
-use super::Words;
 use std::collections::BTreeSet;
 use wire::settings::{Interpreter, Settings};
+use wire::words::Words;
 
 /// What was set for interpreters in one place. `None`: nothing was said there.
 #[derive(Clone, Debug, Default, PartialEq)]

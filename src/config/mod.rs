@@ -17,9 +17,8 @@ mod proxies;
 mod script_alias;
 mod scripts;
 mod server;
-mod socket;
+pub mod socket;
 mod table;
-mod words;
 
 pub use alias::{Alias, Kind, Url};
 pub use dir::{DirConfig, MapHead, Name, Preload};
@@ -27,6 +26,5 @@ pub use entries::{RequestExt, ServerExt, Wsgi};
 pub use notices::Notices;
 pub use proxies::{Category, HEADERS, Network, ProxyHeader, Reading};
 pub use scripts::HookScript;
-pub use server::{HashSeed, PythonConfig, ServerConfig, SocketConfig};
+pub use server::{HashSeed, LogFormat, PythonConfig, ServerConfig, SocketConfig};
 pub use table::{Directive, Httpd, Place, Setter};
-pub use words::Words;

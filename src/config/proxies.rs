@@ -1,9 +1,9 @@
 //! Whose word counts for who the client is: WSGITrustedProxyHeaders and WSGITrustedProxies.
 
 use super::dir::DirConfig;
-use super::words::{Words, nearest};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use wire::words::{Words, nearest};
 
 /// What a trusted header tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::alias::{Alias, Kind, Url};
 use super::daemon;
 use super::table::Place;
-use super::words::Words;
+use wire::words::Words;
 
 const OPTIONS: &str =
     "process-group=, application-group=, callable-object=, pass-authorization=, preload= and warmup=";

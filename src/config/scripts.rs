@@ -2,8 +2,8 @@
 
 use super::alias::{Alias, Kind, Url};
 use super::dir::{DirConfig, Name};
-use super::words::{Setting, Words};
 use std::sync::Arc;
+use wire::words::{Setting, Words};
 
 /// A script that Apache asks: WSGIAccessScript, WSGIAuthUserScript, WSGIAuthGroupScript, WSGIDispatchScript.
 #[derive(Debug, PartialEq, Eq)]

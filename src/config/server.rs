@@ -27,6 +27,17 @@ pub struct ServerConfig {
     pub interpreters: InterpreterOptions,
     /// Which Python runs, and how it is started; only the main server's counts.
     pub python: PythonConfig,
+    /// WSGILogFormat
+    pub log_format: Option<LogFormat>,
+}
+
+/// WSGILogFormat: how records are written into the error log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As httpd's lines.
+    Lines,
+    /// As JSON, one object a line.
+    Json,
 }
 
 /// Where the sockets are; only the main server's counts.
@@ -59,7 +70,7 @@ pub struct PythonConfig {
     pub own_gil: bool,
     /// WSGIRestrictEmbedded
     pub restrict_embedded: Option<bool>,
-    /// WSGIStartupLock: the number of permits, `Some(0)` when it is off; `None`: one for each processor.
+    /// WSGIStartupLock: the number of permits, `Some(0)` when it is off; `None`: one for each processor, and more while they are idle.
     pub permits: Option<u32>,
 }
 
@@ -76,6 +87,12 @@ impl Merge for ServerConfig {
     fn merge(&self, over: &Self) -> Self {
         let aliases = over.aliases.iter().chain(&self.aliases).cloned().collect();
         // Each group has one definition, which is not the merged server's again.
-        Self { aliases, asks_scripts: over.asks_scripts, groups: over.groups.clone(), ..Self::default() }
+        Self {
+            aliases,
+            asks_scripts: over.asks_scripts,
+            groups: over.groups.clone(),
+            log_format: over.log_format.or(self.log_format),
+            ..Self::default()
+        }
     }
 }

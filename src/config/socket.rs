@@ -1,9 +1,16 @@
 //! WSGISocketPrefix, WSGISocketRotation and WSGIAcceptMutex: where the sockets of process groups are.
 
+use super::ServerConfig;
 use super::table::Place;
+use crate::apache::{Pool, runtime_path};
 
 /// The kinds of mutex that httpd has on this platform.
 const MUTEXES: [&str; 6] = ["default", "flock", "fcntl", "sysvsem", "posixsem", "pthread"];
+
+/// What the names of sockets begin with.
+pub fn prefix(pool: Pool<'_>, config: &ServerConfig) -> Vec<u8> {
+    config.socket.prefix.clone().unwrap_or_else(|| runtime_path(pool, c"wsgi"))
+}
 
 /// The setter of WSGISocketPrefix.
 pub fn set_prefix(place: &mut Place<'_>, value: &[u8]) -> Result<(), String> {

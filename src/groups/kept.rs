@@ -1,12 +1,12 @@
-//! What httpd's parent keeps for as long as it lives, whatever it reads and unloads: the groups' sockets and claims, and
-//! its supervisors. It stands in a file in memory that cannot be changed; at each change another one takes its place.
+//! What httpd's parent keeps for as long as it lives, whatever it reads and unloads: the groups' sockets and claims, its
+//! supervisors, and the ledger. It stands in a file in memory that cannot be changed; at each change another one takes its place.
 
 use crate::apache::{keep_number, kept_number};
 use std::os::fd::{IntoRawFd, RawFd};
 use wire::codec::{Malformed, Reader, Writer};
 
 /// Under what name the parent keeps it. The number is that of its layout.
-const NAME: &std::ffi::CStr = c"mod_wsgi process groups 1";
+const NAME: &std::ffi::CStr = c"mod_wsgi process groups 3";
 
 /// Everything that the parent keeps for the next reading of the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +17,14 @@ pub struct Kept {
     pub groups: Vec<KeptGroup>,
     /// Supervisors that may live.
     pub supervisors: Vec<KeptSupervisor>,
+    /// Descriptor of the ledger's memory; `None`: there is none.
+    pub ledger: Option<RawFd>,
+    /// The layout of that.
+    pub layout: u32,
+    /// Names of the groups that have a row in it.
+    pub rows: Vec<Vec<u8>>,
+    /// The directory of the sockets at which processes are asked; `None`: there is none.
+    pub questions: Option<Vec<u8>>,
 }
 
 /// A group's socket.
@@ -76,6 +84,11 @@ impl Kept {
         for supervisor in &self.supervisors {
             w.u32(supervisor.pid).i32(supervisor.channel);
         }
+        w.i32(self.ledger.unwrap_or(-1)).u32(self.layout).u32(self.rows.len() as u32);
+        for row in &self.rows {
+            w.text(row);
+        }
+        w.text(self.questions.as_deref().unwrap_or_default());
         bytes
     }
 
@@ -95,6 +108,12 @@ impl Kept {
         for _ in 0..reader.u32()? {
             kept.supervisors.push(KeptSupervisor { pid: reader.u32()?, channel: reader.i32()? });
         }
+        kept.ledger = Some(reader.i32()?).filter(|fd| *fd >= 0);
+        kept.layout = reader.u32()?;
+        for _ in 0..reader.u32()? {
+            kept.rows.push(reader.text()?.to_vec());
+        }
+        kept.questions = Some(reader.text()?.to_vec()).filter(|path| !path.is_empty());
         reader.end()?;
         Ok(kept)
     }
@@ -117,6 +136,10 @@ mod tests {
                 path: b"/run/wsgi.sock".to_vec(),
             }],
             supervisors: vec![KeptSupervisor { pid: 9, channel: 10 }],
+            ledger: Some(11),
+            layout: 1,
+            rows: vec![b"".to_vec(), b"shop".to_vec()],
+            questions: Some(b"/run/wsgi.1.ask".to_vec()),
         };
         assert_eq!(Kept::parse(&kept.bytes()), Ok(kept));
         assert!(Kept::parse(b"x").is_err());

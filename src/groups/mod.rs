@@ -8,7 +8,8 @@ pub mod scripts;
 use crate::apache::users::{self, Account};
 use crate::apache::{Pool, Server, hook, log, mpm};
 use crate::config::daemon::{self, GroupOptions, Processes};
-use crate::config::{ServerConfig, ServerExt};
+use crate::config::{ServerConfig, ServerExt, socket};
+use crate::ledger;
 use crate::python::apache_user;
 use kept::{Kept, KeptGroup};
 use pythons::Python;
@@ -55,6 +56,8 @@ pub struct ProcessGroup {
     pub python: Result<Python, String>,
     /// Index of the group among all groups of the configuration.
     pub number: usize,
+    /// Index of its row in the ledger; `None`: that is full.
+    pub row: Option<usize>,
 }
 
 /// User and groups of a group's processes: Apache's own user and group, except for what the options say.
@@ -246,6 +249,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             );
             log::server_message(Some(main), message::GROUP_UNUSABLE, text);
         }
+        let row = ledger::row_of(&mut kept.rows, &group.name);
         groups.push(Box::leak(Box::new(ProcessGroup {
             group: group.clone(),
             host: server.is_virtual().then(|| server.name().to_vec()),
@@ -262,6 +266,7 @@ pub fn make(pool: Pool<'_>, main: Server<'static>, kept: &mut Kept) -> hook::Out
             identity,
             python,
             number: groups.len(),
+            row,
         })));
     }
     MAKER.store(std::process::id(), Ordering::Relaxed);
@@ -328,10 +333,7 @@ fn create(
     (key, slots): (u64, u32),
     kept: &Kept,
 ) -> Result<KeptGroup, String> {
-    let prefix = match &config.socket.prefix {
-        Some(prefix) => prefix.clone(),
-        None => crate::apache::runtime_path(pool, c"wsgi"),
-    };
+    let prefix = socket::prefix(pool, config);
     let owner = if config.socket.rotation == Some(false) {
         format!("u{}", identity.uid)
     } else {
@@ -426,6 +428,7 @@ impl ProcessGroup {
             is_apaches: true,
             python: Ok(Python { executable, version: String::new(), prefix: String::new(), library: None }),
             number: 0,
+            row: None,
         }))
     }
 }

@@ -109,18 +109,7 @@ impl<'r> Environ<'r> {
     }
 
     fn set_number(&mut self, name: &'r CStr, value: u32) {
-        let mut text = [0u8; 10];
-        let mut at = text.len();
-        let mut rest = value;
-        loop {
-            at -= 1;
-            text[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
-        }
-        self.set_new(name, &text[at..]);
+        self.set(name, self.request.pool().number(value.into()).to_bytes());
     }
 
     /// Entries of this name are set here, some only if the request has what they tell: none is taken from elsewhere then.

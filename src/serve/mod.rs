@@ -9,7 +9,8 @@ mod dispatch;
 pub mod embedded;
 
 use crate::apache::{Request, Status, hook};
-use crate::config::RequestExt;
+use crate::config::{Alias, RequestExt};
+use crate::logs;
 use crate::routing::{HANDLER, OLD_HANDLER, Route, alias_of, checks};
 
 /// The handler: checks, routes and serves.
@@ -29,29 +30,40 @@ impl hook::Handle for Handler {
         } else {
             return Status::DECLINED;
         };
-        if let Err(status) = checked {
-            return status;
-        }
-        let mut route = Route::of(r, alias);
-        if let Err(status) = dispatch::run(r, &mut route) {
-            return status;
-        }
-        if let Some(allowed) = &config.restrict_process
-            && !allowed.iter().any(|name| **name == *route.process_group)
-        {
-            let group = wire::shown(&route.process_group);
-            let text = format!(
-                "Daemon process called '{group}' cannot be accessed by this WSGI application: see WSGIRestrictProcess"
-            );
-            r.log(wire::message::GROUP_FORBIDDEN, text);
-            return Status(500);
-        }
-        let answer = if route.process_group.is_empty() {
-            embedded::serve(r, alias, &route)
-        } else {
-            daemon::serve(r, alias, &route)
+        let answer = match checked {
+            Ok(()) => route(r, alias),
+            Err(status) => status,
         };
-        credentials::check(r, &route, answer);
+        if answer.0 >= 400 {
+            // Whatever refused it: pages and logs have its id.
+            logs::show(r);
+        }
         answer
     }
+}
+
+/// Finds out where the request is served, and has it served there.
+fn route(r: Request<'_>, alias: Option<&Alias>) -> Status {
+    let mut route = Route::of(r, alias);
+    if let Err(status) = dispatch::run(r, &mut route) {
+        return status;
+    }
+    let config = r.dir_config();
+    if let Some(allowed) = &config.restrict_process
+        && !allowed.iter().any(|name| **name == *route.process_group)
+    {
+        let group = wire::shown(&route.process_group);
+        let text = format!(
+            "Daemon process called '{group}' cannot be accessed by this WSGI application: see WSGIRestrictProcess"
+        );
+        r.log(wire::message::GROUP_FORBIDDEN, text);
+        return Status(500);
+    }
+    let answer = if route.process_group.is_empty() {
+        embedded::serve(r, alias, &route)
+    } else {
+        daemon::serve(r, alias, &route)
+    };
+    credentials::check(r, &route, answer);
+    answer
 }

@@ -47,6 +47,7 @@ pub fn run(
     os::become_supervisor();
     mpm::close_listeners();
     crate::startup::registry::leave();
+    crate::ledger::enter();
     let begun = || -> Result<Supervisor, String> {
         let events = Events::new().map_err(|e| format!("epoll: {e}"))?;
         let httpd = os::process(httpd_pid).and_then(|httpd| events.watch(httpd, Source::Httpd));

@@ -3,6 +3,7 @@
 use super::events::Watched;
 use super::output::Output;
 use super::voice::Voice;
+use crate::questions::Name;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use wire::control::Message;
@@ -19,6 +20,8 @@ pub struct Process {
     voice: Voice,
     /// What it writes to its standard output and error; none: that was closed.
     pub output: Option<Output>,
+    /// Where it is asked.
+    _desk: Option<Name>,
 }
 
 impl Process {
@@ -28,9 +31,9 @@ impl Process {
         ended: Watched<OwnedFd>,
         control: OwnedFd,
         voice: Voice,
-        output: Option<Output>,
+        (output, desk): (Option<Output>, Option<Name>),
     ) -> Self {
-        Self { pid, _ended: ended, control, voice, output }
+        Self { pid, _ended: ended, control, voice, output, _desk: desk }
     }
 
     /// Says something to it.

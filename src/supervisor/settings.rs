@@ -95,11 +95,6 @@ pub fn settings(context: &Context, live: &ProcessGroup, plans: &[Plan], past: Pa
         shutdown_timeout: group.shutdown_timeout.into(),
         send_buffer: group.send_buffer_size,
         receive_buffer: group.receive_buffer_size,
-        concurrency: match group.concurrency {
-            Concurrency::Auto => 0,
-            Concurrency::Number(number) => number,
-            Concurrency::Off => u32::MAX,
-        },
         reload_wait: group.reload_wait,
         reload: match group.reload {
             Reload::Off => 0,
@@ -126,9 +121,12 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.run_once = threads == 1 && group.maximum_requests == 1;
     process.processes = i32::try_from(live.processes()).unwrap_or(i32::MAX);
     process.threads = i32::try_from(threads).unwrap_or(i32::MAX);
+    process.concurrency = group.concurrency.number();
+    process.one_processor = group.concurrency == Concurrency::Auto;
     process.server_metrics = group.server_metrics;
     process.registry = descriptor::REGISTRY;
     process.startup_timeout = startup_timeout(context, live);
+    process.startup_timeout_of_group = group.startup_timeout.is_some();
     process.beside = past.beside;
     let (died, died_by) = past.died.unwrap_or_default();
     (process.died, process.died_by) = (died, died_by.into_bytes());
@@ -137,7 +135,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     given(&mut process.script_group, &group.script_group);
     if threads == 0 {
         // A service may wait for as long as it likes for a permit that nobody gives.
-        process.permits = 0;
+        (process.permits, process.spare_permits) = (0, 0);
     }
     let interpreter = &mut common.interpreter;
     interpreter.python_path = group.python_path.iter().cloned().collect();

@@ -212,6 +212,7 @@ impl Supervisor {
                 use std::os::unix::ffi::OsStrExt;
                 let _ = std::fs::remove_file(std::ffi::OsStr::from_bytes(path));
             }
+            crate::questions::remove(|| None);
         }
         os::end(0)
     }

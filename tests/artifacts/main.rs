@@ -2,6 +2,8 @@
 //! Apache. Read from their dynamic sections, so that a careless dependency is found when it is built.
 
 mod layers;
+mod monitoring;
+mod packages;
 
 use std::path::PathBuf;
 
@@ -90,7 +92,7 @@ const ENGINE: &[&[&str]] = &[
     &["requests"],
     &["startup"],
     &["watchdog"],
-    &["telemetry"],
+    &["telemetry", "inspect"],
     &["wsgi"],
     &["embedded", "worker"],
 ];
@@ -105,12 +107,14 @@ const MODULE: &[&[&str]] = &[
     &["apache"],
     &["config"],
     &["process", "python"],
+    &["ledger", "questions"],
+    &["logs"],
     &["routing"],
     &["startup"],
     &["groups"],
     &["check", "supervisor", "serve/context"],
     &["serve/daemon", "serve/embedded"],
-    &["auth"],
+    &["auth", "status"],
     &["serve", "parent.rs"],
     &["module.rs", "reference.rs"],
 ];
@@ -133,6 +137,24 @@ const PYTHONS: &[&[&str]] = &[
 #[test]
 fn imports_of_what_finds_a_python_point_down() {
     assert_eq!(layers::complaints(&repository().join("pythons/src"), PYTHONS), [""; 0]);
+}
+
+/// The floors of the command.
+const COMMAND: &[&[&str]] = &[
+    &["failure.rs", "args.rs", "reach.rs"],
+    &["text.rs", "usage.rs"],
+    &["app.rs", "identity.rs"],
+    &["httpd.rs"],
+    &["site.rs"],
+    &["config", "environment.rs", "paste.rs", "root.rs"],
+    &["prepare.rs"],
+    &["doctor", "install.rs", "live", "old", "pages.rs", "serve.rs"],
+    &["main.rs"],
+];
+
+#[test]
+fn imports_of_the_command_point_down() {
+    assert_eq!(layers::complaints(&repository().join("cli/src"), COMMAND), [""; 0]);
 }
 
 /// The files that may hold `unsafe`. The others are safe Rust: what they need of C they get from these.
@@ -165,7 +187,7 @@ fn unsafe_stands_in_few_files() {
         "wire/src/slice.rs",
     ];
     let mut found = Vec::new();
-    for root in ["engine/src", "os/src", "pythons/src", "src", "wire/src"] {
+    for root in ["cli/src", "engine/src", "os/src", "pythons/src", "src", "wire/src"] {
         layers::with_unsafe(&repository().join(root), root, &mut found);
     }
     found.retain(|file| !UNSAFE.iter().chain(&also).any(|allowed| file.starts_with(allowed)));

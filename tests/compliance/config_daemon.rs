@@ -1,7 +1,7 @@
 //! WSGIDaemonProcess and its neighbours as text: contexts, options, and the messages Apache prints when they are wrong.
 //! What the processes do is not here.
 
-use harness::{httpd, only_ours};
+use harness::{differs, httpd, only_ours};
 
 #[track_caller]
 fn refused(lines: &str, message: &str) {
@@ -75,6 +75,20 @@ fn config_daemon_names() {
 fn config_daemon_unknown_options() {
     for word in ["nonsense", "unknown=1", "Threads=5", "=5"] {
         options_refused(word, "Invalid option to WSGI daemon process definition.");
+    }
+}
+
+/// Options of old releases, which mod_wsgi 6 refuses: sites still have them.
+#[test]
+fn config_daemon_options_of_old_releases() {
+    for option in ["newrelic-config-file=/x", "newrelic-environment=production"] {
+        let test = httpd().config(&format!("WSGIDaemonProcess g threads=2 {option}")).configtest();
+        let kept = differs(false, true, "what has no effect need not stop a site");
+        assert_eq!(test.accepted, kept, "{}", test.output);
+        if kept {
+            let said = format!("{}= has no effect: ", option.split('=').next().unwrap());
+            assert_eq!(test.output.matches(&said).count(), 1, "{}", test.output);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use harness::*;
 
-use crate::{answering, serving, show, showing};
+use crate::{answering, held, patient, serving, show, showing};
 
 #[track_caller]
 fn flag(options: &str, name: &str) -> bool {
@@ -104,20 +104,8 @@ fn threads_of_a_process() {
 fn processes_of_a_group() {
     daemon_only!();
     skip_if!(!mpm().is_threaded(), "one request at a time");
-    let s = serving(&answering(
-        "
-        import time
-        here = os.path.dirname(os.path.abspath(__file__))
-        if environ['PATH_INFO'] == '/hold':
-            open(here + '/state/held', 'w').close()
-            while not os.path.exists(here + '/go'):
-                time.sleep(0.01)
-        result = os.getpid()",
-    ))
-    .group("processes=2 threads=1")
-    .start();
-    let mut held = s.raw(b"GET /hold HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    poll::until("the held request", || s.dir().join("state/held").exists().then_some(()));
+    let s = patient("processes=2 threads=1").start();
+    let mut held = held(&s);
     let other = s.get("/").text();
     s.write_file("go", "");
     assert_ne!(held.response().text(), other);

@@ -28,13 +28,22 @@ fn noting(statements: &str) -> String {
     )
 }
 
-/// A script that comes to its end is started again, in a new process.
+/// A script that comes to its end is started again, in a new process, about once a second.
 #[test]
 fn a_service_that_returns_is_started_again() {
     daemon_only!();
-    let s = service(&noting("note(os.getpid())")).start();
-    let pids = until("three starts", || Some(notes(&s)).filter(|pids| pids.len() >= 3));
-    assert!(pids[0] != pids[1] && pids[1] != pids[2], "{pids:?}");
+    let begun = std::time::Instant::now();
+    let s = service(&noting("note('%s %s' % (os.getpid(), time.monotonic()))")).start();
+    let starts: Vec<(String, f64)> = until("five starts", || Some(notes(&s)).filter(|n| n.len() >= 5))
+        .iter()
+        .map(|note| note.split_once(' ').expect("two words"))
+        .map(|(pid, at)| (pid.to_owned(), at.parse().expect("a time")))
+        .collect();
+    let lost = machine::lost_since(begun).as_secs_f64();
+    for pair in starts.windows(2) {
+        let apart = pair[1].1 - pair[0].1;
+        assert!(pair[0].0 != pair[1].0 && apart >= 0.9 && apart <= 2.0 + lost, "{starts:?}");
+    }
 }
 
 #[test]

@@ -85,9 +85,12 @@ fn killed() {
     daemon_only!();
     let s = group("").allow_log("(?i)kill|signal 9").start();
     let before = pid(&s);
+    let begun = std::time::Instant::now();
     s.send(before, libc::SIGKILL);
     ended(&s, before);
     assert_ne!(pid(&s), before);
+    // The original looks once a second.
+    assert_within(begun, 2.0, "an answer by the successor");
 }
 
 #[test]

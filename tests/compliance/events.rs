@@ -341,3 +341,28 @@ fn data_of_requests() {
         assert_eq!(held.response().text(), "held");
     }
 }
+
+/// httpd asks for a part of a page on the thread that serves the page, which is the thread's request again afterwards.
+#[test]
+fn a_page_is_the_request_again_after_its_part() {
+    let app = "
+        import mod_wsgi
+        def application(environ, start_response):
+            start_response('200 OK', [('Content-Type', 'text/html')])
+            mod_wsgi.request_data()['path'] = environ['PATH_INFO']
+            if environ['PATH_INFO'] == '/page':
+                yield b'<!--#include virtual=\"/part\" -->,'
+                yield b'.' * 300000
+            yield mod_wsgi.request_data()['path'].encode()";
+    let s = crate::serving(app)
+        .module("include")
+        .config("<Location /page>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Location>")
+        .start();
+    s.allow_log(differs(
+        "no active request for thread|RuntimeError",
+        "^$",
+        "the page is a request until it ends",
+    ));
+    let expected = differs("/part,", "/part,/page", "the page is a request until it ends");
+    assert_eq!(s.get("/page").text().replace('.', ""), expected);
+}

@@ -59,12 +59,11 @@ fn defines(control: &str) -> String {
         + "Define MOD_WSGI_MODULES_DIRECTORY /usr/lib/apache2/modules\nDefine MOD_WSGI_USER www-data\nDefine MOD_WSGI_GROUP www-data\n"
 }
 
-/// The configuration with the module under test, and without directives that it does not have yet.
+/// The configuration with the module under test.
 fn ours(config: &str) -> String {
-    let missing = |line: &str| line.starts_with("WSGIServerMetrics ") && !offers("WSGIServerMetrics");
-    let lines = config.lines().filter(|line| !missing(line));
     let module = format!("LoadModule wsgi_module ../module/{}", module_file());
-    let swapped = lines.map(|line| if line.starts_with("LoadModule wsgi_module ") { &module } else { line });
+    let swapped =
+        config.lines().map(|line| if line.starts_with("LoadModule wsgi_module ") { &module } else { line });
     swapped.collect::<Vec<_>>().join("\n")
 }
 

@@ -6,6 +6,7 @@
 
 mod auth_edges;
 mod auth_scripts;
+mod auth_starts;
 mod broken_scripts;
 mod closing;
 mod conditions;
@@ -16,9 +17,11 @@ mod daemon_groups;
 mod daemon_identity;
 mod daemon_limits;
 mod daemon_reload;
+mod daemon_resources;
 mod daemon_response;
 mod daemon_services;
 mod daemon_signals;
+mod daemon_socket;
 mod directives;
 mod dispatch_script;
 mod environ;
@@ -34,7 +37,10 @@ mod input;
 mod input_filters;
 mod interpreter_options;
 mod interpreters;
+mod json_log;
 mod lifecycle;
+mod logging_context;
+mod logging_frameworks;
 mod metrics;
 mod process_events;
 mod proxies;
@@ -42,6 +48,7 @@ mod python_api;
 mod python_settings;
 mod redirects;
 mod releases;
+mod request_ids;
 mod response;
 mod restrictions;
 mod routing;
@@ -128,6 +135,21 @@ fn application(body: &str) -> Httpd {
 fn pid(s: &Server) -> u32 {
     let r = s.get("/");
     r.text().parse().unwrap_or_else(|_| panic!("no pid: {} {}", r.status, r.text()))
+}
+
+/// Answers with its process; `/hold` takes until the file `go` is there. A group with these options.
+fn patient(options: &str) -> Httpd {
+    serving(&answering(
+        "
+        import time
+        here = os.path.dirname(os.path.abspath(__file__))
+        if environ['PATH_INFO'] == '/hold':
+            open(here + '/state/held', 'w').close()
+            while not os.path.exists(here + '/go'):
+                time.sleep(0.01)
+        result = os.getpid()",
+    ))
+    .group(options)
 }
 
 /// A request of `/hold` under way, whose application has left the file `state/held`.

@@ -66,7 +66,7 @@ fn the_last_address_that_is_not_a_proxys_is_the_client() {
 
 #[test]
 fn no_name_is_looked_up() {
-    let config = "WSGITrustedProxyHeaders X-Forwarded-For\nWSGITrustedProxies 127.0.0.1";
+    let config = "WSGITrustedProxyHeaders X-Forwarded-For\nWSGITrustedProxies 127.0.0.1 ::1";
     let env = environ(config, &[("X-Forwarded-For", "1.1.1.1, localhost")]);
     let client = differs("1.1.1.1", "localhost", "a client could have Apache wait for the DNS");
     assert_eq!(env["REMOTE_ADDR"], client);

@@ -61,6 +61,7 @@ fn public_names() {
             ("ExitRefused", "type"),
             ("ImportDeadlock", "type"),
             ("ScriptLoader", "type"),
+            ("request_id", "function"),
             ("django", "Lazy"),
         ],
         "new names",

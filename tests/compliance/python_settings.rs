@@ -33,7 +33,12 @@ fn python_home_missing() {
         let test = s.configtest();
         assert!(!test.accepted && test.output.contains("nowhere"), "{}", test.output);
     } else {
-        let s = s.start();
+        // The process prints where it looked.
+        let s = s
+            .config(by_mode("", "WSGIRestrictEmbedded On"))
+            .allow_log("WSGI00(01|28|36): |^Python path configuration:|^  |Python runtime state: ")
+            .allow_log("^LookupError|^ModuleNotFoundError|^Current thread|^$")
+            .start();
         s.wait_log("WSGI0100: ");
     }
 }

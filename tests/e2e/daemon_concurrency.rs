@@ -8,7 +8,7 @@ use crate::daemon_scoreboard::Scoreboard;
 use crate::starting::noted;
 
 /// Sleeps or computes until it is let go, or answers at once how many have been inside at most.
-const APPLICATION: &str = "
+pub const APPLICATION: &str = "
     LOCK = threading.Lock()
     INSIDE = [0, 0]
     note('load', 'v0')
@@ -46,13 +46,13 @@ fn started(h: Httpd) -> Server {
     s
 }
 
-fn ask<'s>(s: &'s Server, path: &str) -> Connection<'s> {
+pub fn ask<'s>(s: &'s Server, path: &str) -> Connection<'s> {
     s.raw(&s.request("GET", &format!("/app{path}?x")).header("Connection", "close").bytes())
 }
 
 /// They are let go; all are answered.
 #[track_caller]
-fn let_go(s: &Server, requests: Vec<Connection<'_>>) {
+pub fn let_go(s: &Server, requests: Vec<Connection<'_>>) {
     let_go_by(s, "go", requests);
 }
 
@@ -62,7 +62,7 @@ fn let_go_by(s: &Server, file: &str, mut requests: Vec<Connection<'_>>) {
     requests.iter_mut().for_each(|request| assert_eq!(request.response().status, 200));
 }
 
-fn most_inside(s: &Server) -> u32 {
+pub fn most_inside(s: &Server) -> u32 {
     let r = s.get("/app/most?x");
     r.text().split(' ').next().and_then(|word| word.parse().ok()).expect("a number")
 }
@@ -88,13 +88,18 @@ fn all_that_sleep_are_inside_where_the_queue_has_a_limit() {
 
 #[test]
 fn short_requests_do_not_wait_for_one_that_computes() {
-    let s = started(server("threads=4 concurrency=auto"));
-    let long = ask(&s, "/computes");
-    noted(&s, "began", 1);
+    short_ones_go_by_a_long_one(&started(server("threads=4 concurrency=auto")));
+}
+
+/// One request computes, and others are answered meanwhile.
+#[track_caller]
+pub fn short_ones_go_by_a_long_one(s: &Server) {
+    let long = ask(s, "/computes");
+    noted(s, "began", 1);
     for _ in 0..20 {
         assert_eq!(s.get("/app?x").status, 200);
     }
-    let_go(&s, vec![long]);
+    let_go(s, vec![long]);
 }
 
 #[test]
@@ -114,7 +119,7 @@ fn two_are_two() {
 #[test]
 fn off_is_all() {
     only_ours!("the original knows no concurrency=");
-    let s = started(server("threads=8"));
+    let s = started(server("threads=8 concurrency=off"));
     let board = Scoreboard::of(s.pid());
     let slot = board.slot(loaded(&s)[0]);
     assert_eq!(board.places(slot), 8);
@@ -128,7 +133,7 @@ fn off_is_all() {
 #[test]
 fn auto_begins_with_one() {
     only_ours!("the original knows no concurrency=");
-    let s = started(server("threads=8 concurrency=auto"));
+    let s = started(server("threads=8"));
     let board = Scoreboard::of(s.pid());
     let slot = board.slot(loaded(&s)[0]);
     until("one place", || (board.places(slot) == 1).then_some(()));

@@ -74,6 +74,13 @@ fn a_signal() {
         s.send(pid, signal);
         assert_eq!(request.response().status, 502, "{name}");
         assert_told_of(&s, pid, name, 1);
+        // The request is named as it is in its own line.
+        let lost = s.wait_log("WSGI0146: ");
+        let id = regex(r"\[id ([^\]]+)\]").captures(&lost).expect("an id")[1].to_owned();
+        s.wait_log(&format!(
+            r"WSGI1029: .* 1 request in flight \(GET /app/wait, id {}\)",
+            regex_lite::escape(&id)
+        ));
         newest(&s, 3);
         assert_eq!(s.get("/app/?x").status, 200);
         settled(&s, 2);

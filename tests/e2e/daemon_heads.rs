@@ -4,7 +4,7 @@ use harness::*;
 
 /// Finds the connection to Apache's child and answers on it in place of the engine.
 const FORGING: &str = r#"
-    import os, socket, struct
+    import os, socket, struct, threading
 
     def links():
         for fd in os.listdir("/proc/self/fd"):
@@ -48,18 +48,25 @@ const FORGING: &str = r#"
         "late": head([(LENGTH, b"10")]) + DATA + frame(7, b"") + DATA + END,
     }
 
+    ONE = threading.Lock()
+
+    def forge(answer):
+        for s in links():
+            try:
+                s.sendall(answer)
+                # What the engine answers does not come behind it.
+                s.shutdown(socket.SHUT_RDWR)
+                break
+            except OSError:
+                # That of an answer before this one, which the engine has not closed yet.
+                pass
+
     def application(environ, start_response):
         name = environ["PATH_INFO"][1:]
         if name in ANSWERS:
-            for s in links():
-                try:
-                    s.sendall(ANSWERS[name])
-                    # What the engine answers does not come behind it.
-                    s.shutdown(socket.SHUT_RDWR)
-                    break
-                except OSError:
-                    # That of an answer before this one, which the engine has not closed yet.
-                    pass
+            # The client may have an answer, and ask again, before the connection that it came over is shut down here.
+            with ONE:
+                forge(ANSWERS[name])
         start_response("200 OK", [])
         return []
 "#;

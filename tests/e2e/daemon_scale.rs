@@ -212,8 +212,30 @@ fn auto() {
     assert!(poll::within(Duration::from_millis(200), || (s.workers().len() > all).then_some(())).is_none());
 }
 
-/// A control group of version 1, removed when nothing is in it any more.
-struct Quota(std::path::PathBuf);
+/// A control group of version 1 with one processor, removed when nothing is in it any more.
+pub struct Quota(std::path::PathBuf);
+
+impl Quota {
+    /// `None`: none can be made here, or one processor is all there is.
+    pub fn of_one() -> Option<Self> {
+        /// Tests have one each, in whatever process.
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let name = format!("mod_wsgi-tests-{}-{number}", std::process::id());
+        let quota = Self(std::path::Path::new("/sys/fs/cgroup/cpu").join(name));
+        let several = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+        let made = several
+            && std::fs::create_dir(&quota.0).is_ok()
+            && std::fs::write(quota.0.join("cpu.cfs_quota_us"), "100000").is_ok();
+        made.then_some(quota)
+    }
+
+    /// Words before a command line, which runs it there.
+    pub fn enter(&self) -> [String; 3] {
+        let script = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", self.0.display());
+        ["sh".to_owned(), "-c".to_owned(), script]
+    }
+}
 
 impl Drop for Quota {
     fn drop(&mut self) {
@@ -225,13 +247,11 @@ impl Drop for Quota {
 #[test]
 fn auto_within_a_quota() {
     only_ours!("the original knows no processes=auto");
-    let all = std::thread::available_parallelism().map_or(1, usize::from);
-    let quota = Quota(format!("/sys/fs/cgroup/cpu/mod_wsgi-tests-{}", std::process::id()).into());
-    let made = std::fs::create_dir(&quota.0).is_ok()
-        && std::fs::write(quota.0.join("cpu.cfs_quota_us"), "100000").is_ok();
-    skip_if!(all < 2 || !made, "there is one processor, or no control group can be made here");
-    let enter = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", quota.0.display());
-    let s = serving(busy("processes=auto").under(&["sh", "-c", &enter]), 1);
+    let quota = Quota::of_one();
+    skip_if!(quota.is_none(), "there is one processor, or no control group can be made here");
+    let enter = quota.iter().flat_map(Quota::enter).collect::<Vec<_>>();
+    let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
+    let s = serving(busy("processes=auto").under(&enter), 1);
     assert_eq!(s.get("/app/environ?x").text(), "False 1 x");
     assert_eq!(settled(&s, 1).len(), 1);
 }

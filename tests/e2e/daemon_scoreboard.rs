@@ -27,7 +27,7 @@ const APPLICATION: &str = "
 const CHILDREN: u64 = 64;
 const WORKERS: u64 = CHILDREN + 256 * 16;
 const CONNECTIONS: u64 = WORKERS + 256 * 64;
-const RECORDS: u64 = CONNECTIONS + 256 * 256 * 8;
+const RECORDS: u64 = CONNECTIONS + 256 * 256 * 16;
 
 /// The scoreboard of the only group, which the parent of the processes keeps.
 pub struct Scoreboard(File);
@@ -43,6 +43,7 @@ struct Record {
     read: u64,
     sent: u64,
     method: String,
+    id: String,
     path: String,
 }
 
@@ -89,7 +90,7 @@ impl Scoreboard {
 
     /// Requests in the queue of the group.
     pub fn queued(&self) -> u32 {
-        self.u32(4)
+        self.u32(4) & 0xffff
     }
 
     /// Requests that a worker has.
@@ -98,7 +99,7 @@ impl Scoreboard {
     }
 
     fn record(&self, slot: u64, thread: u64) -> Record {
-        let at = RECORDS + (slot * 64 + thread - 1) * 192;
+        let at = RECORDS + (slot * 64 + thread - 1) * 256;
         Record {
             state: self.u32(at + 4),
             taken: self.u64(at + 8),
@@ -108,7 +109,8 @@ impl Scoreboard {
             read: self.u64(at + 40),
             sent: self.u64(at + 48),
             method: self.text::<16>(at + 64),
-            path: self.text::<112>(at + 80),
+            id: self.text::<48>(at + 80),
+            path: self.text::<112>(at + 128),
         }
     }
 
@@ -150,7 +152,9 @@ fn what_a_group_does_can_be_seen() {
     let sent = all(|record| record.sent);
     assert!(sent > 0 && all(|record| record.busy) > 0 && all(|record| record.failed.into()) == 0);
     assert!(
-        records().iter().any(|record| record.state == 0 && record.path == "/app/path"),
+        records()
+            .iter()
+            .any(|record| record.state == 0 && record.path == "/app/path" && !record.id.is_empty()),
         "{:?}",
         records()
     );

@@ -35,7 +35,7 @@ const ASKING: &str = "
         link.connect(path)
         frame(link)
         now = int(time.time() * 1e6)
-        request = struct.pack('<BBqqqQQQ', 4, 7, now, now, -1, 0, 0, 0) + text(script) + text(b'') + text(b'application')
+        request = struct.pack('<HBqqqQQQ', 4, 7, now, now, -1, 0, 0, 0) + text(script) + text(b'') + text(b'application')
         request += struct.pack('<I', 1) + text(b'REQUEST_METHOD') + text(b'GET')
         link.sendall(struct.pack('<IBBxx', len(request), 2, 0) + request)
         while True:

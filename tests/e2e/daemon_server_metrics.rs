@@ -90,7 +90,7 @@ fn another_group_has_no_window() {
     let text = s.get("/app").text();
     assert!(text.starts_with("None 0.0"), "{text}");
     assert_eq!(
-        std::fs::read_link(format!("/proc/{}/fd/12", s.workers()[0])).unwrap().to_str(),
+        std::fs::read_link(format!("/proc/{}/fd/12", s.worker())).unwrap().to_str(),
         Some("/dev/null")
     );
 }

@@ -43,7 +43,7 @@ fn an_apache_that_is_not_roots() {
 #[test]
 fn an_answer_that_does_not_come() {
     only_ours!("the original answers otherwise");
-    let late = r"WSGI0145: a process of group 'g' has sent nothing for 1 s \(socket-timeout\)";
+    let late = r"WSGI0145: a process of group 'g' \(pid \d+\) has sent nothing for 1 s \(socket-timeout\)";
     let s = serving(patient("processes=1 threads=2 socket-timeout=1").expect_log(late), 1);
     // First requests come one at a time.
     (0..3).for_each(|_| assert_eq!(s.get("/app?x").status, 200));
@@ -115,15 +115,12 @@ fn a_root_without_a_python() {
     h.expect_refusal(&["chroot", "/htdocs", "python"]);
 }
 
-/// A file system in the directory of a server. It is unmounted in any case, and only then the directory can be removed.
-struct Mounted(std::path::PathBuf);
+/// A file system in the directory of a server. It is unmounted in any case, and only then the directory is let go.
+struct Mounted(Directory, &'static str);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        if !std::thread::panicking() {
-            discard(self.0.parent().expect("the directory of the server"));
-        }
+        let _ = Command::new("umount").arg("-l").arg(self.0.join(self.1)).status();
     }
 }
 
@@ -138,6 +135,6 @@ fn a_file_system_that_is_full() {
     mount.args(["-t", "tmpfs", "-o", "nr_inodes=1,mode=755", "tmpfs"]).arg(&place);
     let mounted = mount.output().is_ok_and(|output| output.status.success());
     skip_if!(!mounted, "nothing can be mounted here");
-    let _mounted = Mounted(place);
+    let _mounted = Mounted(h.directory(), "sockets");
     h.expect_refusal(&["sockets", "full"]);
 }

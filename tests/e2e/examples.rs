@@ -77,6 +77,29 @@ fn typed() {
     s.wait_log("an upload of 10 bytes took ");
 }
 
+/// The metrics that there are stand in the documentation: dashboard and alerts are held against it (tests/artifacts).
+#[test]
+fn monitoring() {
+    let s = example("monitoring", &["monitoring"])
+        .expect_log("WSGI0174: ")
+        .expect_traceback("RuntimeError: as it is")
+        .start();
+    assert_eq!(ask(&s, "monitoring", "/work"), (200, "done\n".into()));
+    assert_eq!(ask(&s, "monitoring", "/fail").0, 500);
+    let metrics = until("the metrics of the group", || {
+        let text = s.get("/wsgi-status?openmetrics=").text();
+        text.contains("mod_wsgi_responses_total{group=\"monitoring\",class=\"5xx\"} 1").then_some(text)
+    });
+    let names = |text: &str, pattern: &str| -> std::collections::BTreeSet<String> {
+        regex(pattern).captures_iter(text).map(|found| found[1].to_owned()).collect()
+    };
+    let exported = names(&metrics, "(?m)^# TYPE ([a-z_]+) (?:gauge|histogram)");
+    let counters = names(&metrics, "(?m)^(mod_wsgi[a-z_]*_total|mod_wsgi_info)[{]");
+    let docs = fs::read_to_string(repository().join("docs/status.md")).expect("docs/status.md");
+    let documented = names(&docs, "`(mod_wsgi_[a-z_]+)`");
+    assert_eq!(exported.union(&counters).cloned().collect::<std::collections::BTreeSet<_>>(), documented);
+}
+
 #[test]
 fn two_sites() {
     let s = example("two-sites", &["shop", "blog"]).start();

@@ -182,7 +182,8 @@ fn from_configtest_to_stop() {
     let s = h.start();
     let sockets = |s: &Server| {
         let logs = fs::read_dir(s.dir().join("logs")).unwrap().flatten();
-        logs.filter(|file| file.file_name().to_str().unwrap().starts_with("wsgi.")).count()
+        let names = logs.map(|file| file.file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("wsgi.") && name.ends_with(".sock")).count()
     };
     let first = serves(&s);
     assert_eq!(sockets(&s), 1, "in the directory that WSGISocketPrefix names");

@@ -209,3 +209,23 @@ fn programs_do_not_inherit_the_lock() {
     let ours: Vec<_> = files.split(' ').filter(|f| f.starts_with("/memfd") || f.ends_with("lock")).collect();
     assert_eq!(ours, [""; 0], "{files}");
 }
+
+/// Without a number there is one slot for each processor, and more once starts only wait.
+#[test]
+fn starts_that_wait_leave_room_for_others() {
+    let groups = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1;
+    let mut h = httpd();
+    for n in 0..groups {
+        h = h.script(&format!("app{n}.wsgi"), &script("note('load', 'begin')\nwait_for('state/go')")).config(
+            &format!(
+                "
+            WSGIDaemonProcess group{n} threads=1
+            WSGIScriptAlias /{n} {{dir}}/app{n}.wsgi process-group=group{n} application-group=%{{GLOBAL}}"
+            ),
+        );
+    }
+    let s = h.start();
+    noted(&s, "load", groups);
+    s.write_file("state/go", "");
+    (0..groups).for_each(|n| assert_eq!(s.get(&format!("/{n}")).status, 200));
+}

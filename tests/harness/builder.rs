@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, net, process, thread};
+use std::{env, fs, net, process};
 
 use crate::cell::{Mode, mode, spawns_by_fork};
 use crate::config::Base;
+use crate::directory::Directory;
 use crate::log::Expectations;
 use crate::server::Server;
 use crate::subject;
@@ -17,9 +18,9 @@ use crate::{Subject, module, os, poll, sanitizer};
 
 pub const APACHE: &str = "/usr/sbin/apache2";
 
-/// A server to be. Dropped without `start` or `configtest` it is only a directory.
+/// A server to be. Until `start` or `configtest` it is only a directory.
 pub struct Httpd {
-    pub(crate) dir: PathBuf,
+    pub(crate) dir: Directory,
     pub(crate) port: u16,
     pub(crate) other_port: u16,
     pub(crate) expected: Expectations,
@@ -46,7 +47,7 @@ struct Own {
 
 /// A server with its own directory and port, and nothing configured.
 pub fn httpd() -> Httpd {
-    let dir = fresh_directory();
+    let dir = Directory::fresh();
     copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("apps"), &dir.join("apps"));
     for name in ["logs", "run", "htdocs", "module", "state"] {
         fs::create_dir(dir.join(name)).expect("directory of the server");
@@ -102,6 +103,11 @@ impl Httpd {
         &self.dir
     }
 
+    /// The same for who needs it longer than this server to be.
+    pub fn directory(&self) -> Directory {
+        self.dir.clone()
+    }
+
     /// A module of Apache's own, by its short name, say `ssl`.
     pub fn module(mut self, name: &str) -> Self {
         self.extra_modules.push(name.to_owned());
@@ -110,6 +116,19 @@ impl Httpd {
 
     /// A module of the tests' own, `modules/<name>.c`, compiled and loaded.
     pub fn own_module(self, name: &str) -> Self {
+        self.compile(name);
+        self.config(&format!("LoadModule {name}_module module/mod_{name}.so"))
+    }
+
+    /// `modules/<name>.c` in the place of functions of the C library, in all processes of this server. There is no room for it beside
+    /// the runtime of a sanitizer.
+    pub fn preloaded(self, name: &str) -> Self {
+        let file = self.compile(name);
+        self.env("LD_PRELOAD", &file.display().to_string())
+    }
+
+    /// Compiles `modules/<name>.c`; answers where the result is.
+    fn compile(&self, name: &str) -> PathBuf {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("modules/{name}.c"));
         let ask = |program: &str, words: &[&str]| {
             let output =
@@ -119,12 +138,11 @@ impl Httpd {
         let apxs = env::var("APXS").unwrap_or_else(|_| "apxs".into());
         let apr = ask(&ask(&apxs, &["-q", "APR_CONFIG"]), &["--includes", "--cppflags"]);
         let mut cc = Command::new(env::var("CC").unwrap_or_else(|_| "cc".into()));
-        cc.args(["-shared", "-fPIC", "-O1", "-o"])
-            .arg(self.dir.join(format!("module/mod_{name}.so")))
-            .arg(source);
+        let file = self.dir.join(format!("module/mod_{name}.so"));
+        cc.args(["-D_GNU_SOURCE", "-shared", "-fPIC", "-O1", "-o"]).arg(&file).arg(source);
         cc.arg(format!("-I{}", ask(&apxs, &["-q", "INCLUDEDIR"]))).args(apr.split_whitespace());
         assert!(cc.status().expect("a C compiler").success(), "{name}.c does not compile");
-        self.config(&format!("LoadModule {name}_module module/mod_{name}.so"))
+        file
     }
 
     /// How many children Apache runs; one unless told.
@@ -269,7 +287,6 @@ impl Httpd {
             let _ = apache.kill().and_then(|()| apache.wait());
         }
         let output = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
-        discard(&self.dir);
         let status = ended.unwrap_or_else(|| panic!("{arguments:?} hangs: {output}\nfor:\n{}", self.config));
         assert!(status.code().is_some(), "{arguments:?}: {status}: {output}\nfor:\n{}", self.config);
         ConfigTest { accepted: status.success(), output, config: self.config }
@@ -302,7 +319,6 @@ impl Httpd {
         let log = fs::read(self.dir.join("logs/error.log")).unwrap_or_default();
         let text =
             [output.stdout, output.stderr, log].map(|b| String::from_utf8_lossy(&b).into_owned()).concat();
-        discard(&self.dir);
         assert!(ended.is_some_and(|status| !status.success()), "started:\n{text}\nfor:\n{}", self.config);
         let said = text.lines().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(said, "no line with all of {words:?}:\n{text}\nfor:\n{}", self.config);
@@ -367,7 +383,7 @@ impl Httpd {
             command.arg("-d").arg(&own.root);
         }
         command.arg("-f").arg(self.config_file()).current_dir("/").env_clear();
-        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &self.dir);
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("MOD_WSGI_TEST", &*self.dir);
         command.envs(sanitizer::environment());
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.unprivileged {
@@ -396,33 +412,6 @@ pub struct ConfigTest {
     pub accepted: bool,
     pub output: String,
     pub config: String,
-}
-
-/// `$TMPDIR/wsgi-<pid>/<test>-<n>`, open to the children whatever the umask. Of a long name the end is enough: a UNIX
-/// socket in the directory has a path of 107 bytes at most.
-fn fresh_directory() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(1);
-    let test = thread::current().name().unwrap_or("main").replace("::", ".");
-    let test = &test[test.len().saturating_sub(40)..];
-    let root = env::temp_dir().join(format!("wsgi-{}", process::id()));
-    let dir = root.join(format!("{test}-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
-    let _making = ROOT.lock();
-    fs::create_dir_all(&dir).expect("directory of the test");
-    for dir in [&root, &dir] {
-        use std::os::unix::fs::PermissionsExt;
-        fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("mode of the directory");
-    }
-    dir
-}
-
-/// Held while the directory of all servers is made or removed.
-static ROOT: Mutex<()> = Mutex::new(());
-
-/// Removes the directory of a server; the last one removes that of all.
-pub fn discard(dir: &Path) {
-    let _ = fs::remove_dir_all(dir);
-    let _removing = ROOT.lock();
-    let _ = dir.parent().map(fs::remove_dir);
 }
 
 /// A port nobody listens on, below those the kernel gives to clients; each process starts at a place of its own.

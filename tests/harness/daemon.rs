@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::os::{self, Process};
+use crate::poll::until;
 use crate::server::Server;
 
 impl Server {
@@ -28,6 +29,12 @@ impl Server {
         let started: Vec<u32> = all.iter().filter(of_python).map(|p| p.pid).collect();
         let templates = self.templates();
         pythons.into_iter().filter(|pid| !started.contains(pid) && !templates.contains(pid)).collect()
+    }
+
+    /// The first worker, which may come some time after Apache is ready.
+    #[track_caller]
+    pub fn worker(&self) -> u32 {
+        until("a worker", || self.workers().first().copied())
     }
 
     /// Processes that were templates of others, as the log says (`spawn=fork`).

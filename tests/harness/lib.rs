@@ -16,10 +16,12 @@
 //!
 //! Not here: what mod_wsgi is supposed to do. That is in `compliance/` and `e2e/`.
 
+pub mod browser;
 mod builder;
 mod cell;
 mod client;
 mod config;
+mod directory;
 mod load;
 mod log;
 mod module;
@@ -33,19 +35,21 @@ pub mod machine;
 pub mod poll;
 pub mod text;
 
-pub use builder::{ConfigTest, Httpd, discard, httpd, offers};
+pub use builder::{ConfigTest, Httpd, httpd, offers};
 pub use cell::{
     Mode, Mpm, Subject, alone, by_mode, differs, mode, mpm, python, python_version, repository, skip,
     spawns_by_fork, subject, threaded, venv, venv_of,
 };
 pub use client::{Connection, Request, Sender};
 pub use config::GROUP;
+pub use directory::Directory;
 pub use load::{Answer, Load, Summary};
 pub use log::{Level, regex};
 pub use module::name as module_file;
-pub use os::{give_to_www_data, is_root, processes};
+pub use os::{give_to_www_data, is_root, own_session, processes, signal};
 pub use poll::assert_within;
 pub use response::Response;
+pub use sanitizer::on as is_sanitized;
 pub use server::Server;
 
 /// Leaves the test, counted as skipped, unless our module is the subject.

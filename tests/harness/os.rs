@@ -115,3 +115,38 @@ fn www_data() -> (u32, u32) {
     let mut ids = entry.split(':').skip(2).map(|id| id.parse().expect("numeric id"));
     (ids.next().expect("uid"), ids.next().expect("gid"))
 }
+
+/// Whether anything is mounted in a directory, or may be: it must not be removed then.
+pub fn holds_a_mount(dir: &Path) -> bool {
+    let (Ok(dir), Ok(mounts)) = (fs::canonicalize(dir), fs::read_to_string("/proc/self/mountinfo")) else {
+        return dir.exists();
+    };
+    is_mounted_in(&mounts, &dir)
+}
+
+/// The same of a list of mounts (proc_pid_mountinfo(5)), whose fifth word is the place.
+fn is_mounted_in(mounts: &str, dir: &Path) -> bool {
+    let places = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    places.map(Path::new).any(|place| place.starts_with(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_in_a_directory() {
+        let mounts = "27 1 254:0 / / rw - ext4 /dev/vda rw\n90 27 254:0 / /tmp/wsgi-1/a-1/root rw - ext4 /dev/vda rw\n";
+        for (dir, holds) in [
+            ("/", true),
+            ("/tmp/wsgi-1/a-1", true),
+            ("/tmp/wsgi-1/a-1/root", true),
+            ("/tmp/wsgi-1/a", false),
+            ("/tmp/wsgi-1/a-1/root/x", false),
+            ("/tmp/wsgi-2", false),
+        ] {
+            assert_eq!(is_mounted_in(mounts, Path::new(dir)), holds, "{dir}");
+        }
+        assert!(holds_a_mount(Path::new("/")) && !holds_a_mount(Path::new("/no/such/directory")));
+    }
+}

@@ -3,14 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::builder::{Httpd, discard};
+use crate::builder::Httpd;
 use crate::cell::{Mpm, mpm};
 use crate::client::{Connection, Request};
+use crate::directory::Directory;
 use crate::log::{Expectations, regex};
 use crate::machine;
 use crate::os::{self, Process};
@@ -27,7 +28,7 @@ struct ToldToEnd {
 }
 
 pub struct Server {
-    dir: PathBuf,
+    dir: Directory,
     port: u16,
     other_port: u16,
     config: String,
@@ -399,8 +400,6 @@ impl Drop for Server {
         } else if !faults.is_empty() {
             eprintln!("{}", self.report(&processes));
             panic!("{}", faults.join("\n"));
-        } else if std::env::var_os("MOD_WSGI_TESTS_KEEP").is_none() {
-            discard(&self.dir);
         }
     }
 }

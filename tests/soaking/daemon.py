@@ -18,7 +18,9 @@ from .server import Server
 # More than there are threads, so that requests wait for one.
 CLIENTS = 8
 # How often each event comes, relatively. With the first one requests in flight are lost.
-EVENTS = {"kill a worker": 8, "touch the script": 6, "graceful": 4, "kill the supervisor": 1}
+EVENTS = {"kill a worker": 8, "touch the script": 6, "graceful": 4, "burst": 4, "kill the supervisor": 1}
+# Seconds in which there is nothing to do before a burst.
+LULL = 4
 # Seconds from one event to the next, at random between these.
 PAUSE = (0.2, 3)
 # A process that dies younger than 10 s is held for one whose code does it, and its place is filled more and more slowly.
@@ -43,10 +45,10 @@ MOST = {"parent fds": 40, "supervisor fds": 50, "child fds": 100, "worker fds": 
 
 
 class Soak:
-    def __init__(self, seed):
+    def __init__(self, seed, processes, spawn):
         self.random, self.counts = random.Random(seed), Counter[str]()
         self.kills = []  # moments at which a worker was killed
-        self.server = Server()
+        self.server = Server(processes, spawn)
         self.clients = Clients(self.server.port, CLIENTS)
         self.begun, self.first, self.worst = time.monotonic(), {}, {}
 
@@ -64,6 +66,10 @@ class Soak:
                 os.kill(
                     self.random.choice(until("a supervisor", lambda: server.processes()["supervisor"])), signal.SIGKILL
                 )
+            elif event == "burst":
+                self.clients.pause()
+                time.sleep(LULL)
+                self.clients.run()
             elif event == "touch the script":
                 os.utime(server.script)
             else:
@@ -90,6 +96,7 @@ class Soak:
         # The same load each time on the processes that there are then.
         self.load(3, events=False)
         self.clients.pause()
+        self.server.settle()
         figures = self.server.figures()
         print(
             f"{time.monotonic() - self.begun:5.0f} s, {self.clients.answered:8} answered, {what}: {figures}", flush=True
@@ -141,9 +148,9 @@ class Soak:
         )
 
 
-def soak(minutes, seed):
-    print(f"seed {seed}", flush=True)
-    run = Soak(seed)
+def soak(minutes, seed, processes, spawn):
+    print(f"seed {seed}, processes={processes} spawn={spawn}", flush=True)
+    run = Soak(seed, processes, spawn)
     try:
         run.run(minutes * 60)
         summary = run.end()

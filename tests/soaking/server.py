@@ -17,7 +17,7 @@ from .clients import FILE
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = "/usr/lib/apache2/modules"
 TICKS = os.sysconf("SC_CLK_TCK")
-PROCESSES, THREADS = 2, 3
+THREADS = 3
 # All processes of a server have it in their environment, whoever their parent is by now.
 MARK = "MOD_WSGI_SOAK"
 ROLES = ("parent", "supervisor", "child", "worker")
@@ -47,7 +47,7 @@ MaxSpareThreads 128
 MaxRequestWorkers 128
 MaxKeepAliveRequests 0
 WSGISocketPrefix {dir}/run/wsgi
-WSGIDaemonProcess soak processes={processes} threads={threads} {home}
+WSGIDaemonProcess soak processes={processes} threads={threads} {options} {home}
 WSGIScriptAlias / {dir}/app.wsgi process-group=soak application-group=%{{GLOBAL}}
 """
 
@@ -70,7 +70,13 @@ def python_home():
 
 
 class Server:
-    def __init__(self):
+    """`processes`: `2`, or `1..4`; `spawn`: how they are made."""
+
+    def __init__(self, processes, spawn):
+        least, _, most = processes.partition("..")
+        # All that there are when there is nothing to do, with the template that others are forked of.
+        self.workers = int(least) + (spawn == "fork")
+        scale = "scale-up=20 scale-down=2" if most else ""
         self.dir, self.port = pathlib.Path(tempfile.mkdtemp(prefix="mod_wsgi-soak-")), free_port()
         self.dir.chmod(0o755)
         module = os.environ.get("MOD_WSGI_DIR")
@@ -86,7 +92,8 @@ class Server:
             "dir": self.dir,
             "port": self.port,
             "modules": MODULES,
-            "processes": PROCESSES,
+            "processes": processes,
+            "options": f"spawn={spawn} {scale}",
             "threads": THREADS,
             "home": python_home(),
         }
@@ -139,7 +146,7 @@ class Server:
             time.sleep(0.2)
             last.clear()
             last.update({role: len(pids) for role, pids in self.processes().items()})
-            return last == {"parent": 1, "supervisor": 1, "child": 1, "worker": PROCESSES}
+            return last == {"parent": 1, "supervisor": 1, "child": 1, "worker": self.workers}
 
         try:
             until("processes to settle", settled, 60)

@@ -8,14 +8,16 @@
 //! No function takes a bare pointer: what they take is made of borrows ([`Slice`]), owns what it points to ([`Lent`]), or is a
 //! [`RequestHandle`], whose maker answers for it. So all of them are safe to call.
 
-use crate::{Buffer, Lent, Level, Pair, Slice, SourceLine, Stamp};
+use crate::gil::Gil;
+use crate::starts::Took;
+use crate::{Buffer, Lent, Level, Origin, Pair, Slice, Stamp};
 use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use std::os::fd::OwnedFd;
 
 /// Raised whenever a structure of this file changes; both halves refuse another's.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 10;
 
 /// Blocks up to this many bytes are copied into the answer: that is cheaper than to keep their object until they are
 /// sent.
@@ -87,11 +89,10 @@ pub struct Host {
     /// Python has started: here is the engine's table (or none and why not, as one sentence). Called once, on the
     /// thread that runs Python's start.
     pub ready: extern "C" fn(engine: Option<&'static Engine>, why: Slice<'_>),
-    /// Writes one line to the server's error log.
-    pub log: extern "C" fn(level: Level, text: Slice<'_>, source: SourceLine<'_>),
-    /// Writes one line to the error log of the request's virtual host, with its client and id.
-    pub log_request:
-        extern "C" fn(handle: LogHandle<'_>, level: Level, text: Slice<'_>, source: SourceLine<'_>),
+    /// Writes one record to the server's error log.
+    pub log: extern "C" fn(level: Level, text: Slice<'_>, origin: Origin<'_>),
+    /// Writes one record to the error log of the request's virtual host, with its client and id.
+    pub log_request: extern "C" fn(handle: LogHandle<'_>, level: Level, text: Slice<'_>, origin: Origin<'_>),
     /// Whether a line of this level would be written for the request (or for the server).
     pub logs: extern "C" fn(handle: Option<LogHandle<'_>>, level: Level) -> bool,
     /// Reads some of the request's body. Blocks. 0 at its end; a [`ReadError`] when negative.
@@ -105,12 +106,18 @@ pub struct Host {
     /// Adds `len` bytes of a regular file from `offset` on. 0, or the number of the system's error.
     pub append_file:
         extern "C" fn(handle: &mut RequestHandle<'_>, file: OwnedFd, offset: i64, len: i64) -> i32,
+    /// The request waits for a place before Python, or has it now.
+    pub waits: extern "C" fn(handle: &mut RequestHandle<'_>, waits: bool),
     /// Sends all that was added. Blocks. False: the client has gone.
     pub flush: extern "C" fn(handle: &mut RequestHandle<'_>) -> bool,
     /// A function of [`Ask`] returned this. An iterable comes as [`Value::LIST`], and then its items one by one.
     pub returned: extern "C" fn(handle: &mut RequestHandle<'_>, function: usize, value: Value<'_>),
     /// httpd's scoreboard, encoded ([`crate::httpd::Server`]); empty if there is none.
     pub scoreboard: extern "C" fn() -> Lent,
+    /// An application has started in this process, which took so long.
+    pub started: extern "C" fn(took: &Took),
+    /// Where the engine writes how long threads wait for the GIL, if that is shown.
+    pub gil: Option<&'static Gil>,
     /// A variable of mod_ssl for the request; [`Value::NONE`] if there is none.
     pub tls_variable: for<'a> extern "C" fn(handle: &'a mut RequestHandle<'_>, name: Slice<'_>) -> Value<'a>,
 }
@@ -231,6 +238,8 @@ pub struct Engine {
     /// Ends Python's part of this process: lets no request in, waits for those running, runs exit callbacks.
     /// Blocks, up to `deadline_ms` milliseconds.
     pub stop: extern "C" fn(deadline_ms: u32) -> Ended,
+    /// Answers a line of the command `mod-wsgi` ([`crate::question`]). Blocks, up to the length of a profile.
+    pub inspect: extern "C" fn(question: Slice<'_>) -> Lent,
 }
 
 /// What is left when Python has ended.
@@ -280,7 +289,9 @@ pub struct Request<'a> {
     pub received: i64,
     /// The engine answers with a page of its own while the application does not start; else with a bare status.
     pub own_pages: bool,
-    /// `WSGIErrorDetails`: that page shows the traceback.
+    /// The engine answers with a page of its own if the application raises and details are wanted; else with a bare status.
+    pub own_error_page: bool,
+    /// `WSGIErrorDetails`: those pages show what was raised, and where.
     pub error_details: bool,
     /// Address of httpd's `request_rec`, for extension modules that know what to do with it; 0: they do not get it
     /// (`WSGIPassApacheRequest`).

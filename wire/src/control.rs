@@ -110,10 +110,8 @@ pub enum Message {
     Log {
         /// See [`crate::Level`].
         level: u8,
-        /// The line.
-        line: Vec<u8>,
-        /// File and line of the source code that it is of; see [`crate::SourceLine`].
-        source: (Vec<u8>, u32),
+        /// What [`crate::Origin::put`] writes.
+        record: Vec<u8>,
     },
     /// Worker that may not serve: files of which its applications are made, joined by NUL. Its supervisor passes them on to those
     /// that do, for whom a change of them is a reason to be replaced.
@@ -173,7 +171,7 @@ impl Message {
             Self::Ready { failed } => w.u8(1).u32(*failed),
             Self::Failed(why) => w.u8(2).raw(why),
             Self::Replace { reason, text } => w.u8(3).u8(*reason as u8).raw(text),
-            Self::Log { level, line, source } => w.u8(4).u8(*level).u32(source.1).text(&source.0).raw(line),
+            Self::Log { level, record } => w.u8(4).u8(*level).raw(record),
             Self::Watch(files) => w.u8(5).raw(files),
             Self::Serve => w.u8(6),
             Self::Drain { reason, grace, shutdown } => w.u8(7).u8(*reason as u8).u32(*grace).u32(*shutdown),
@@ -206,8 +204,7 @@ impl Message {
             }
             4 => {
                 let level = reader.u8()?;
-                let (number, file) = (reader.u32()?, reader.text()?.to_vec());
-                return Ok(Self::Log { level, line: reader.rest().to_vec(), source: (file, number) });
+                return Ok(Self::Log { level, record: reader.rest().to_vec() });
             }
             5 => return Ok(Self::Watch(reader.rest().to_vec())),
             6 => Self::Serve,
@@ -248,7 +245,7 @@ mod tests {
             Message::Ready { failed: 2 },
             Message::Failed(b"why".to_vec()),
             Message::Replace { reason: Reason::Script, text: b"touched".to_vec() },
-            Message::Log { level: 3, line: b"line".to_vec(), source: (b"app.py".to_vec(), 7) },
+            Message::Log { level: 3, record: b"line".to_vec() },
             Message::Watch(b"/a\0/b".to_vec()),
             Message::Serve,
             Message::Drain { reason: Reason::Stop, grace: 1, shutdown: 2 },

@@ -5,14 +5,14 @@
 //! FILE and LOG, asks for the body with READ, and ends with END. The child sends nothing that it was not asked for, so
 //! neither side can wait for the other. A connection that ends before END means that the answer is not whole.
 
-use crate::SourceLine;
+use crate::Origin;
 use crate::abi::{End, MOST_HEAD, Outcome, ReadError};
 use crate::codec::{Malformed, Reader, Writer};
 
 /// The version of these frames that this side speaks, and the oldest that it understands.
-pub const VERSIONS: core::ops::RangeInclusive<u16> = 3..=3;
+pub const VERSIONS: core::ops::RangeInclusive<u16> = 4..=4;
 
-/// Most bytes of a line for the error log in one frame.
+/// Most bytes of a record for the error log in one frame.
 pub const MOST_LINE: usize = 64 << 10;
 
 /// Bytes of a frame's header: payload length (`u32`), kind, flag, two zeros.
@@ -58,7 +58,7 @@ const LIMITS: [(Kind, u32); 11] = [
     (Kind::Flush, 0),
     (Kind::Ack, 0),
     (Kind::File, 16),
-    (Kind::Log, MOST_LINE as u32 + SourceLine::LONGEST as u32 + 8),
+    (Kind::Log, (MOST_LINE + Origin::ROOM) as u32),
     (Kind::End, 16),
 ];
 
@@ -248,28 +248,13 @@ fn has_breaks(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'\r' | b'\n'))
 }
 
-/// Adds LOG frames: one, or more for a line that is too long for one.
-pub fn put_log(out: &mut Vec<u8>, level: u8, line: &[u8], source: SourceLine<'_>) {
-    let mut rest = line;
-    loop {
-        let (part, more) = rest.split_at(rest.len().min(MOST_LINE));
+/// Adds LOG frames: one, or more for a record that is too long for one.
+pub fn put_log(out: &mut Vec<u8>, level: u8, text: &[u8], origin: Origin<'_>) {
+    for (text, origin) in origin.parts(text, MOST_LINE) {
         let start = out.len();
-        put_with(out, Kind::Log, |w| {
-            w.text(source.file.get()).u32(source.number).raw(part);
-        });
+        put_with(out, Kind::Log, |w| origin.put(w, text));
         out[start + 5] = level;
-        rest = more;
-        if rest.is_empty() {
-            return;
-        }
     }
-}
-
-/// Reads the payload of a LOG frame: the line, and where it comes from.
-pub fn parse_log(payload: &[u8]) -> Result<(&[u8], SourceLine<'_>), Malformed> {
-    let mut reader = Reader::new(payload, "log line");
-    let source = SourceLine::of(reader.text()?, reader.u32()?);
-    Ok((reader.rest(), source))
 }
 
 /// Adds an END frame.

@@ -37,6 +37,20 @@ impl Level {
         }
     }
 
+    /// What LogLevel and httpd's lines call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Critical => "crit",
+            Self::Error => "error",
+            Self::Warning => "warn",
+            Self::Notice => "notice",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace1 => "trace1",
+        }
+    }
+
     /// The most verbose level that `logs` says is written; where it is not even asked for errors, critical.
     pub fn most_verbose(logs: impl Fn(Self) -> bool) -> Self {
         let levels = [Self::Error, Self::Warning, Self::Notice, Self::Info, Self::Debug, Self::Trace1];

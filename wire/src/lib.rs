@@ -13,29 +13,36 @@ pub mod codec;
 pub mod control;
 pub mod exit_rule;
 pub mod frame;
+pub mod gil;
 pub mod httpd;
+pub mod json;
+pub mod ledger;
 pub mod lent;
 pub mod level;
 pub mod message;
+pub mod origin;
+pub mod page;
 pub mod plan;
 #[cfg(test)]
 mod properties;
+pub mod question;
 pub mod request;
 pub mod ring;
 pub mod scoreboard;
 pub mod scripts;
 pub mod settings;
 pub mod slice;
-pub mod source_line;
 pub mod stamp;
+pub mod starts;
 pub mod window;
+pub mod words;
 pub mod worker;
 
 pub use lent::Lent;
 pub use level::Level;
 pub use message::Message;
+pub use origin::Origin;
 pub use slice::{Buffer, Pair, Slice};
-pub use source_line::SourceLine;
 pub use stamp::Stamp;
 
 /// Bytes as a log line shows them: what is no UTF-8 becomes U+FFFD.
@@ -53,8 +60,12 @@ pub const REGISTRY_SIZE: u64 = 17 << 20;
 /// The type is made of atomics, and of nothing else but padding.
 pub unsafe trait Shared {}
 
+// SAFETY: one atomic.
+unsafe impl Shared for std::sync::atomic::AtomicU32 {}
 // SAFETY: atomics, behind which slots of atomics stand.
 unsafe impl Shared for scoreboard::Scoreboard {}
+// SAFETY: atomics.
+unsafe impl Shared for ledger::Ledger {}
 // SAFETY: atomics.
 unsafe impl Shared for ring::Ring {}
 // SAFETY: atomics.

@@ -36,6 +36,36 @@ impl Message {
         format!("{self}: {text}")
     }
 
+    /// The message whose number stands at the beginning of a line of the log.
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        let (number, rest) = line.strip_prefix(b"WSGI")?.split_at_checked(4)?;
+        let number = number.iter().try_fold(0, |sum: u16, digit| {
+            digit.is_ascii_digit().then(|| sum * 10 + u16::from(digit - b'0'))
+        })?;
+        let found = ALL.binary_search_by_key(&number, |message| message.number()).ok()?;
+        rest.starts_with(b": ").then(|| ALL[found])
+    }
+
+    /// It says that the start of an application has failed, and why.
+    pub fn is_failed_start(self) -> bool {
+        [
+            PYTHON_FAILED,
+            INTERPRETER_FAILED,
+            CALLABLE_MISSING,
+            SCRIPT_UNREADABLE,
+            PRELOAD_UNREADABLE,
+            SCRIPT_EXITED,
+            PRELOAD_EXITED,
+            SCRIPT_RAISED,
+            PRELOAD_RAISED,
+            START_TIMEOUT,
+            IMPORT_DEADLOCK,
+            WARM_UP_FAILED,
+            HELD_APART,
+        ]
+        .contains(&self)
+    }
+
     /// What happened, what follows from it, and what to do.
     pub fn explanation(self) -> [&'static str; 3] {
         [self.0.when, self.0.then, self.0.remedy]
@@ -395,7 +425,7 @@ messages! {
         "The line follows the traceback of the full entry.",
         "Do what the line says.";
     START_TIMEOUT 1017 Error,
-        "An application did not start within WSGIStartupTimeout.",
+        "An application did not start within WSGIStartupTimeout, or startup-timeout= of its process group.",
         "This application answers 503; other applications keep loading on another thread. The stacks of all threads follow.",
         "The stacks show what the import waits for: often a connection without a time limit, or a thread that imports.";
     LOCK_WAIT 1018 Notice,
@@ -421,7 +451,7 @@ messages! {
     START_LATE 1023 Notice,
         "A start ended after its timeout.",
         "If the start succeeded, the application serves in this process.",
-        "Raise WSGIStartupTimeout if the application needs that time.";
+        "Raise the setting that the line names if the application needs that time.";
     WARM_UP_FAILED 1024 Error,
         "A warm-up request answered with a status of 500 or more, or raised an exception.",
         "The start counts as failed, as if loading had failed.",
@@ -650,15 +680,38 @@ messages! {
         "A process has more memory than rss-limit allows when its applications have just been started.",
         "The process is not replaced because of rss-limit: the next one would need as much.",
         "Raise rss-limit above what the line says that the process has, with room for its requests.";
+    ONE_PROCESSOR 1103 Info,
+        "The threads of a process that serve requests are tried on one processor, or run on all for good (concurrency=auto, WSGIConcurrency auto).",
+        "Only one of them has the GIL at a time. Where requests compute and wait in turn they take less time on one processor, which was tried. Programs and threads that requests start run on all processors; a process whose requests start processes is left alone from then on.",
+        "Nothing to do. `concurrency=spread` (WSGIConcurrency spread in embedded mode) leaves threads where the system puts them.";
     NOT_FORKED 1110 Warning,
         "A process group has spawn=fork, but forked processes could not work: its template has threads, processes, connections, SQLite databases or locks of its own, or several interpreters.",
         "The processes of the group are executed, as with spawn=exec. The next template is tried when a script changes, or after a restart.",
         "The line names what stands in the way and where it was made. Make it in the first request, or in a function for `os.register_at_fork(after_in_child=...)`. Several interpreters: `WSGIApplicationGroup %{GLOBAL}`. Or remove spawn=fork.";
+    NO_LEDGER 1111 Warning,
+        "The memory in which requests are counted could not be created.",
+        "Requests are served. The status page has nothing to show.",
+        "The line names the error: memory or descriptors of the system are short. Restart Apache afterwards.";
+    NO_QUESTIONS 1112 Warning,
+        "The sockets at which the command mod-wsgi asks Apache's processes could not be created.",
+        "Requests are served. `mod-wsgi status`, `requests`, `stacks` and `profile` find nothing to ask.",
+        "The line names the path and the error: create its directory, let root (and Apache's user, in a chroot) reach it and root alone write there, or name another place with WSGISocketPrefix. Then restart Apache.";
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_says_by_its_number_what_it_is_about() {
+        assert_eq!(Message::of_line(SCRIPT_RAISED.line("x").as_bytes()), Some(SCRIPT_RAISED));
+        for line in
+            ["", "WSGI", "WSGI01", "WSGI0109", "WSGI0109 x", "WSGI9999: x", "WSGI+109: x", "x WSGI0109: x"]
+        {
+            assert_eq!(Message::of_line(line.as_bytes()), None, "{line}");
+        }
+        assert!(SCRIPT_RAISED.is_failed_start() && !WORKER_DIED.is_failed_start());
+    }
 
     #[test]
     fn numbers_rise_and_every_entry_says_what_to_do() {

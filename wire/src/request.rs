@@ -5,6 +5,9 @@ use crate::{Stamp, frame};
 
 const WHAT: &str = "request";
 
+/// Flags of a request.
+const FLAGS: usize = 9;
+
 /// A request, as the worker needs it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head<'a> {
@@ -16,6 +19,8 @@ pub struct Head<'a> {
     pub reload: bool,
     /// The worker answers with a page of its own while the application does not start.
     pub own_pages: bool,
+    /// The worker answers with a page of its own if the application raises.
+    pub own_error_page: bool,
     /// `WSGIErrorDetails`
     pub error_details: bool,
     /// `WSGIIgnoreActivity`: the inactivity timer does not see this request.
@@ -43,9 +48,9 @@ pub struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// The first byte of the payload.
-    fn flags(&self) -> u8 {
-        let flags = [
+    /// The first two bytes of the payload.
+    fn flags(&self) -> u16 {
+        let flags: [bool; FLAGS] = [
             self.https,
             self.head_only,
             self.reload,
@@ -54,14 +59,15 @@ impl Head<'_> {
             self.ignore_activity,
             self.body_follows,
             self.named_by_client,
+            self.own_error_page,
         ];
-        flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u8::from(flag) << bit))
+        flags.iter().enumerate().fold(0, |all, (bit, &flag)| all | (u16::from(flag) << bit))
     }
 
     /// Appends the frame to `out`.
     pub fn put<'e>(&self, out: &mut Vec<u8>, environ: impl Iterator<Item = (&'e [u8], &'e [u8])>) {
         frame::put_with(out, frame::Kind::Request, |w| {
-            w.u8(self.flags()).u8(self.level);
+            w.u16(self.flags()).u8(self.level);
             w.i64(self.received).i64(self.queued).i64(self.stamp.modified);
             w.u64(self.stamp.device).u64(self.stamp.inode).u64(self.plan);
             w.text(self.script).text(self.group).text(self.callable);
@@ -73,7 +79,8 @@ impl Head<'_> {
 /// Clears the reload flag of a frame that [`Head::put`] made: the running code serves the request, changed or not.
 pub fn without_reload_check(frame: &mut [u8]) {
     if let Some(flags) = frame.get_mut(frame::HEADER) {
-        *flags &= !Head { reload: true, ..Head::default() }.flags();
+        let [low, _] = Head { reload: true, ..Head::default() }.flags().to_le_bytes();
+        *flags &= !low;
     }
 }
 
@@ -121,8 +128,11 @@ impl<'a> Iterator for Pairs<'a> {
 /// Reads the payload: the request and its environ.
 pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
     let mut reader = Reader::new(payload, WHAT);
-    let flags = reader.u8()?;
-    let flag = |bit: u8| flags & (1 << bit) != 0;
+    let flags = reader.u16()?;
+    if flags >> FLAGS != 0 {
+        return Err(Malformed(WHAT));
+    }
+    let flag = |bit: u16| flags & (1 << bit) != 0;
     let head = Head {
         https: flag(0),
         head_only: flag(1),
@@ -132,6 +142,7 @@ pub fn parse(payload: &[u8]) -> Result<(Head<'_>, Pairs<'_>), Malformed> {
         ignore_activity: flag(5),
         body_follows: flag(6),
         named_by_client: flag(7),
+        own_error_page: flag(8),
         level: reader.u8()?,
         received: reader.i64()?,
         queued: reader.i64()?,
@@ -156,6 +167,7 @@ mod tests {
             reload: true,
             body_follows: true,
             named_by_client: true,
+            own_error_page: true,
             received: 7,
             stamp: Stamp { modified: 5, device: 3, inode: u64::MAX },
             plan: 9,

@@ -121,6 +121,10 @@ settings! {
         processes: i32 = 1,
         /// Threads of each that serve requests; 0: a service.
         threads: i32 = 1,
+        /// `concurrency=` or WSGIConcurrency: so many requests run at the same time; 0: the process finds out how many.
+        concurrency: u32 = 0u32,
+        /// The process finds out, too, whether its threads gain by staying on one processor.
+        one_processor: flag = true,
         /// Version of httpd: major, minor, patch.
         apache_version: version = [0u32; 3],
         /// httpd with all its module tokens, whatever ServerTokens says.
@@ -145,14 +149,18 @@ settings! {
         registry: i32 = -1,
         /// `WSGIStartupLock`: permits; 0: off.
         permits: u32 = 0u32,
+        /// How many permits more there are while processors have nothing to do.
+        spare_permits: u32 = 0u32,
         /// Differs each time the server reads its configuration.
         generation: i64 = 0i64,
         /// When this process began to start Python, microseconds of the monotonic clock.
         begun: i64 = 0i64,
         /// `WSGIInterpreterLimit`: interpreters whose names clients may choose; 0: any number.
         interpreter_limit: u32 = 64u32,
-        /// `WSGIStartupTimeout`, seconds.
+        /// `WSGIStartupTimeout`, `startup-timeout=`, seconds.
         startup_timeout: f64 = 60.0,
+        /// That is `startup-timeout=` of the group.
+        startup_timeout_of_group: flag = false,
         /// `WSGIStartupRequests`
         startup_requests: u32 = 3u32,
         /// `WSGIImportTimeout`, seconds; 0: off.

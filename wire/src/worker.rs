@@ -26,12 +26,14 @@ pub mod descriptor {
     pub const BELL: i32 = 11;
     /// httpd's scoreboard ([`crate::window`]), where `server-metrics=` is On; else nothing (/dev/null).
     pub const WINDOW: i32 = 12;
+    /// Where the command `mod-wsgi` asks, a listening socket; a template, and where there is none, has nothing (/dev/null).
+    pub const DESK: i32 = 13;
     /// The first that is none of them.
-    pub const END: i32 = 13;
+    pub const END: i32 = 14;
 
     /// Those that a forked worker has of its own, in the order in which they come with [`crate::control::Message::Fork`]. Of the
     /// others it has those of its template.
-    pub const FORKED: [i32; 7] = [1, 2, SETTINGS, CONTROL, REGISTRY, VOICE, BELL];
+    pub const FORKED: [i32; 8] = [1, 2, SETTINGS, CONTROL, REGISTRY, VOICE, BELL, DESK];
 }
 
 settings::settings! {
@@ -75,8 +77,6 @@ settings::settings! {
         send_buffer: u32 = 0u32,
         /// `receive-buffer-size=`; 0: as the system has it.
         receive_buffer: u32 = 0u32,
-        /// `concurrency=`: so many requests run at the same time; 0: the process finds out how many.
-        concurrency: u32 = 0u32,
         /// `reload-wait=`, seconds.
         reload_wait: f64 = 0.0,
         /// `reload=`: 0 off, 1 script, 2 imports.

@@ -22,6 +22,7 @@ __all__ = [
     "process_group",
     "process_metrics",
     "request_data",
+    "request_id",
     "request_metrics",
     "server_metrics",
     "shutdown_callbacks",
@@ -63,6 +64,10 @@ active_requests: dict[str, dict[str, Any]]
 
 def request_data() -> dict[str, Any]:
     """A dict for whatever belongs to the request that the calling thread serves; RuntimeError if it serves none."""
+
+def request_id() -> str | None:
+    """The id of the request that this code works for, as Apache's logs show it; also in tasks, and in threads that run in a
+    copy of the request's context. None: it works for none."""
 
 def subscribe_events(callback: _Callback, /) -> _Callback:
     """Has `callback(name, **event)` called at each event; docs/python-api.md lists them. A dict that it returns is added to

@@ -18,14 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from . import _logging
+    from . import _context, _logging
 
 __all__ = [
     "ClientDisconnected", "ExitRefused", "FileWrapper", "ImportDeadlock", "LogHandler", "RequestTimeout",
     "ScriptLoader", "active_requests", "application_group", "event_callbacks", "maximum_processes", "process_group",
-    "process_metrics", "request_data", "request_metrics", "server_metrics", "shutdown_callbacks", "signal_callbacks",
-    "start_recording_metrics", "subscribe_events", "subscribe_shutdown", "subscribe_signals", "threads_per_process",
-    "version",
+    "process_metrics", "request_data", "request_id", "request_metrics", "server_metrics", "shutdown_callbacks",
+    "signal_callbacks", "start_recording_metrics", "subscribe_events", "subscribe_shutdown", "subscribe_signals",
+    "threads_per_process", "version",
 ]  # fmt: skip
 
 del TYPE_CHECKING
@@ -48,6 +48,9 @@ def __getattr__(name: str) -> "Any":
     match name:
         case "LogHandler":
             value: Any = _logging.LogHandler
+        case "request_id":
+            _context.begin()
+            value = _context.request_id
         case "active_requests":
             value = _native.requests.active()
         case _:

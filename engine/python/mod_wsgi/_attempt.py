@@ -4,7 +4,7 @@ import _thread
 import os
 import sys
 
-from ._tracebacks import format_exception
+from ._tracebacks import traced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def cancel_dump() -> None:
     faulthandler.cancel_dump_traceback_later()
 
 
-def examine(path: str, exception: BaseException) -> tuple[list[str], list[str], list[str]]:
-    """Why an attempt failed: ([class, text], lines of the traceback, files whose change may fix it)."""
+def examine(path: str, exception: BaseException) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Why an attempt failed: ([class, text], lines of the traceback, its places, files whose change may fix it)."""
     name = type(exception).__name__
     text = " ".join(str(exception).split())
     files: list[str | None] = [path]
@@ -69,7 +69,7 @@ def examine(path: str, exception: BaseException) -> tuple[list[str], list[str], 
         files += where_missing(exception.name)
     files += own_files(path)
     absolute = [file for file in dict.fromkeys(files) if isinstance(file, str) and os.path.isabs(file)]
-    return [name, text], format_exception(exception), absolute
+    return [name, text], *traced(exception), absolute
 
 
 def where_missing(name: str) -> list[str]:

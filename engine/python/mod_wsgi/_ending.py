@@ -7,7 +7,6 @@ import threading
 from time import monotonic
 
 from . import _native as native
-from ._levels import ERROR
 from ._streams import LOGS
 from ._tracebacks import format_exception
 
@@ -64,6 +63,4 @@ def end(seconds: float) -> list[str]:
 
 
 def log_failure(text: str, exception: BaseException) -> None:
-    native.message("WSGI0098", text)
-    for line in format_exception(exception):
-        native.log(ERROR, line)
+    native.message("WSGI0098", text, format_exception(exception))

@@ -7,8 +7,8 @@ from ._exceptions import ClientDisconnected, RequestTimeout
 from ._files import FileWrapper
 from ._prepare import prepare
 from ._script import compile_script, execute_script
-from ._threads import current_frames, import_waits, threads
-from ._tracebacks import format_exception
+from ._threads import current_frames, end_turns, import_waits, take_turns, threads
+from ._tracebacks import traced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClientDisconnected", "FileWrapper", "RequestTimeout", "begin_attempt", "cancel_dump", "compile_script",
-    "current_frames", "end_attempt", "event_callbacks", "examine", "execute_script", "format_exception",
-    "has_extensions", "import_waits", "own_files", "packages", "prepare", "publish", "roll_back", "threads",
+    "current_frames", "end_attempt", "end_turns", "event_callbacks", "examine", "execute_script",
+    "has_extensions", "import_waits", "own_files", "packages", "prepare", "publish", "roll_back", "take_turns",
+    "threads", "traced",
 ]  # fmt: skip
 
 # Functions that no start calls which succeeds at once: their modules are run, and compiled, when one is called first.

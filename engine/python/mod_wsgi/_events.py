@@ -5,7 +5,7 @@ wsgi/events.rs publishes the events of requests, runtime/notices.rs those of the
 
 from . import _native as native
 from ._exceptions import ImportDeadlock, RequestTimeout
-from ._levels import ERROR, INFO
+from ._levels import INFO
 from ._tracebacks import format_exception
 
 TYPE_CHECKING = False
@@ -67,17 +67,12 @@ def publish(name: str, event: "dict[str, Any]") -> None:
             # The server interrupts the request.
             raise
         except SystemExit as exception:
-            native.message("WSGI0190", f"a callback for the event '{name}' raised SystemExit, which is ignored")
-            log_traceback(exception)
+            text = f"a callback for the event '{name}' raised SystemExit, which is ignored"
+            native.message("WSGI0190", text, format_exception(exception))
         except BaseException as exception:
             kind = type(exception).__name__
-            native.message("WSGI0112", f"a callback for the event '{name}' raised {kind}; the others are called")
-            log_traceback(exception)
+            text = f"a callback for the event '{name}' raised {kind}; the others are called"
+            native.message("WSGI0112", text, format_exception(exception))
         else:
             if isinstance(answer, dict):
                 event.update(answer)
-
-
-def log_traceback(exception: BaseException) -> None:
-    for line in format_exception(exception):
-        native.log(ERROR, line)

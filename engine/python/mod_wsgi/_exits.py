@@ -6,7 +6,6 @@ import sys
 
 from . import _native as native
 from ._exceptions import ExitRefused
-from ._levels import ERROR
 from ._own import is_copy
 from ._stand_in import StandIn
 from ._tracebacks import OURS, frames
@@ -132,13 +131,11 @@ def refuse_exit(call: str, reason: str) -> "NoReturn":
     import traceback
 
     text = f"{call} refused: {reason}; see WSGIRestrictExit"
-    native.message("WSGI1022", f"{text} (called by {caller()})")
     stack = traceback.extract_stack()
     stack[:] = [frame for frame in stack if not frame.filename.startswith(OURS)]
     if stack and stack[0].filename == "<string>":
         del stack[0]  # what python-main began with
-    for line in "".join(stack.format()).splitlines():
-        native.log(ERROR, line)
+    native.message("WSGI1022", f"{text} (called by {caller()})", "".join(stack.format()).splitlines())
     raise ExitRefused(text)
 
 

@@ -3,9 +3,11 @@ has much to import."""
 
 import logging
 
+from . import _context
 from . import _native as native
 from ._levels import CRITICAL, DEBUG, ERROR, INFO, WARNING
 
+_context.begin()
 LEVELS = ((logging.CRITICAL, CRITICAL), (logging.ERROR, ERROR), (logging.WARNING, WARNING), (logging.INFO, INFO))
 
 
@@ -20,7 +22,13 @@ class LogHandler(logging.Handler):
         try:
             if not native.logs(level):
                 return
-            for line in self.format(record).splitlines() or [""]:
-                native.record(level, line, record.pathname, record.lineno)
+            text, exception = self.format(record), record.exc_text or ""
+            if exception and text.endswith(exception):
+                text = text[: -len(exception)].rstrip("\n")
+            else:
+                exception = ""
+            text, exception = ("\n".join(lines.splitlines()) for lines in (text, exception))
+            request = _context.of_record(record)
+            native.record(level, text, record.pathname, record.lineno, record.name, exception, request)
         except Exception:
             self.handleError(record)

@@ -1,5 +1,6 @@
 """What the engine does for this package (engine/src/runtime/native.rs)."""
 
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
@@ -9,11 +10,13 @@ def log(level: int, text: str, /) -> None:
 def logs(level: int, /) -> bool:
     """Whether a line of this level would be written where the output of this thread goes."""
 
-def record(level: int, text: str, file: str, line: int, /) -> None:
-    """Logs a line that code of an application made at this place: `%F` of ErrorLogFormat shows it."""
+def record(level: int, text: str, file: str, line: int, logger: str, exception: str, request: str, /) -> None:
+    """Logs a record that code of an application made at this place, which `%F` of ErrorLogFormat shows: its lines, the name of its
+    logger, the lines of a traceback, and the id of the request that it was made for."""
 
-def message(number: str, text: str, /) -> None:
-    """Logs a line with a number of the catalogue (`WSGI0091`), at the level that it has there. The number must exist."""
+def message(number: str, text: str, lines: list[str] = ..., /) -> None:
+    """Logs a line with a number of the catalogue (`WSGI0091`), at the level that it has there, and the lines of a traceback. The
+    number must exist."""
 
 def may_end(kind: int, number: int, /) -> bool | str | None:
     """Whether an act (the kinds in _exits) may happen. `None`: it ends nothing. True: it ends the process, which is allowed. A
@@ -57,6 +60,10 @@ class Requests:
 
     def data(self) -> dict[str, Any]:
         """The dict of the request that this thread serves; RuntimeError if it serves none."""
+
+    def tell(self, tell: Callable[[str | None], object], /) -> str | None:
+        """Has this called with the id of each request that begins, on its thread, and with None when the request ends. Answers the
+        id of the request that this thread serves now."""
 
     def active(self) -> dict[str, dict[str, Any]]:
         """The dicts of all requests that run, by request id. It is kept up to date from the first call on."""

@@ -15,7 +15,6 @@ from . import _native as native
 from ._events import HAS_SIGNALS
 from ._exits import guard_exits
 from ._forks import refuse_hopeless_forks
-from ._levels import ERROR
 from ._shared import share_with_httpd
 from ._signals import end_at_sigterm, restrict_signals
 from ._streams import LOGS, Restricted
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
 
     from ._settings import Settings
 
-STACKS_SIGNAL = 63  # a real-time signal that nothing else uses; worker/system.rs sends it
+# A real-time signal that nothing else uses: worker/system.rs sends it, python/dump.rs calls its handler.
+STACKS_SIGNAL = 63
 
 
 def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
@@ -61,10 +61,10 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
         dummy.__init__ = not_daemonic(dummy.__init__)
     if config["process_group"] and not config["service"]:
         HAS_SIGNALS.append(True)
-        # When no thread gets the GIL any more: the interpreter that was made last is one that an application is in.
-        import faulthandler
+    # When no thread gets the GIL any more: the interpreter that was made last is one that an application is in.
+    import faulthandler
 
-        faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
+    faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
     for paths in config["python_path"]:
         add_directories(paths)
     if config["home"]:
@@ -118,9 +118,8 @@ def add_directories(paths: str) -> None:
         try:
             site.addsitedir(path)
         except Exception as exception:
-            native.message("WSGI0091", f"{path} of WSGIPythonPath could not be added to sys.path")
-            for line in format_exception(exception):
-                native.log(ERROR, line)
+            text = f"{path} of WSGIPythonPath could not be added to sys.path"
+            native.message("WSGI0091", text, format_exception(exception))
     added = [path for path in sys.path if path not in before]
     sys.path[:] = added + before
 

@@ -73,4 +73,16 @@ def execute_script(code: "CodeType | Project", path: str, name: str, modified: i
         if old is not None:
             sys.modules[name] = old  # requests may still be at it
         raise
+    if "logging" in sys.modules:
+        name_records()
     return module
+
+
+def name_records() -> None:
+    """Records of `logging` have the id of their request from now on. An application's own module of that name is left alone."""
+    try:
+        from . import _context
+
+        _context.begin()
+    except Exception:
+        return

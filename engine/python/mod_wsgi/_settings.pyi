@@ -11,6 +11,8 @@ class Settings(TypedDict):
     run_once: bool
     processes: int
     threads: int
+    concurrency: int
+    one_processor: bool
     apache_version: tuple[int, int, int]
     description: str
     build_date: str
@@ -23,10 +25,12 @@ class Settings(TypedDict):
     destroy_interpreters: bool
     registry: int
     permits: int
+    spare_permits: int
     generation: int
     begun: int
     interpreter_limit: int
     startup_timeout: float
+    startup_timeout_of_group: bool
     startup_requests: int
     import_timeout: float
     server_metrics: bool

@@ -14,11 +14,33 @@ OURS = "<mod_wsgi"
 
 def format_exception(exception: BaseException) -> list[str]:
     """The lines of a traceback."""
+    return traced(exception)[0]
+
+
+def traced(exception: BaseException) -> tuple[list[str], list[str]]:
+    """The lines of a traceback, and those of its places, the innermost last: what an exception says is not among these."""
     import traceback
 
     shown = traceback.TracebackException(type(exception), exception, exception.__traceback__)
     leave_out_ours(shown, set())
-    return "".join(shown.format()).splitlines()
+    places: list[str] = []
+    add_places(shown, places, set())
+    return "".join(shown.format()).splitlines(), places
+
+
+def add_places(shown: "TracebackException | None", places: list[str], seen: set[int]) -> None:
+    if shown is None or id(shown) in seen:
+        return
+    seen.add(id(shown))
+    add_places(shown.__cause__ or (None if shown.__suppress_context__ else shown.__context__), places, seen)
+    found = [(frame.filename, frame.lineno, f", in {frame.name}") for frame in shown.stack]
+    # Of a SyntaxError: where it is.
+    found.append((getattr(shown, "filename", None) or "", getattr(shown, "lineno", None), ""))
+    for file, line, name in found:
+        if line is not None and str(line).isdecimal() and file.isprintable() and '"' not in file:
+            places.append(f'  File "{file}", line {line}{name}')
+    for other in getattr(shown, "exceptions", None) or ():
+        add_places(other, places, seen)
 
 
 def leave_out_ours(shown: "TracebackException | None", seen: set[int]) -> None:

@@ -24,14 +24,18 @@ pub struct Thread {
     /// It computes now, or would if a processor were free. Need not be known of one that has computed since the last look, if
     /// it is known of another one.
     pub runnable: bool,
+    /// It waits for something other than a lock. Where the system does not tell, this is false, and is guessed from the clock.
+    pub sleeps: bool,
 }
 
 /// What was seen of a thread.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     last: Thread,
-    /// What it had computed when it got its request.
+    /// What it had computed when it got its request, at least.
     before: i64,
+    /// What it had computed when it was first seen with it.
+    first: i64,
     /// When it has computed last.
     moved: i64,
 }
@@ -54,8 +58,10 @@ pub struct Seen {
     pub still: u32,
     /// They sleep.
     pub asleep: u32,
-    /// They have computed for long.
+    /// They have computed for long, and still do.
     pub long: u32,
+    /// So they have since they were first seen: looks that are far apart take some of the request before for theirs.
+    pub surely_long: u32,
 }
 
 impl Default for Company {
@@ -79,20 +85,30 @@ impl Company {
                     self.note_usual(thread.ended.saturating_sub(last.ended), thread.computed - since);
                     self.known[index].look(now, thread);
                 }
-                None => self.known.push(Known { last: *thread, before: thread.computed, moved: now }),
+                None => {
+                    let computed = thread.computed;
+                    self.known.push(Known { last: *thread, before: computed, first: computed, moved: now });
+                }
             }
         }
         let patience = self.patience();
         let inside: Vec<&Known> = self.known.iter().filter(|known| known.last.taken.is_some()).collect();
         let count = |is: &dyn Fn(&Known) -> bool| inside.iter().filter(|known| is(known)).count() as u32;
-        let still = count(&|known| now - known.moved >= STILL);
+        let still = count(&|known| known.last.sleeps || now - known.moved >= STILL);
+        let long =
+            |known: &Known, since: i64| known.last.computed - since >= patience && now - known.moved < ASLEEP;
         let all = still as usize == inside.len();
         Seen {
             inside: count(&|_| true),
             busy: inside.iter().any(|known| known.last.runnable),
             still,
-            asleep: if all { still } else { count(&|known| now - known.moved >= ASLEEP) },
-            long: count(&|known| known.last.computed - known.before >= patience),
+            asleep: if all {
+                still
+            } else {
+                count(&|known| known.last.sleeps || now - known.moved >= ASLEEP)
+            },
+            long: count(&|known| long(known, known.before)),
+            surely_long: count(&|known| long(known, known.first)),
         }
     }
 
@@ -117,6 +133,7 @@ impl Known {
         if let Some(taken) = thread.taken
             && self.last.taken != thread.taken
         {
+            self.first = thread.computed;
             self.before = thread.computed - computed.min(now - taken).max(0);
             self.moved = now;
         }

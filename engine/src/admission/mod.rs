@@ -1,4 +1,5 @@
-//! How many requests of a process are let into Python at the same time: the decisions, without clocks, threads or sockets.
+//! How many requests of a process are let into Python at the same time: the decisions ([`Admission`]), without clocks, threads or
+//! sockets, and who carries them out ([`watch()`]), in a worker and where each request has a thread of its own ([`Turnstile`]).
 //!
 //! Requests that compute gain nothing from company: whoever releases the GIL for a moment finds it taken, sleeps, and is woken on
 //! another processor with cold caches. Requests that wait for something else should all be inside. So the process learns a number
@@ -6,17 +7,27 @@
 //! would stand behind it ([`Admission::look`]). Times are microseconds.
 #![forbid(unsafe_code)]
 
+mod bound;
 mod inside;
 mod learn;
+mod processor;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod tests;
+mod together;
+mod turnstile;
+mod watch;
 
+pub use bound::{free, heard, set_listening};
 pub use inside::Thread;
 use inside::{Company, Seen};
 use learn::{Learner, Window};
+pub use processor::{By, Change, Contact, Processor};
 use std::time::Duration;
+use together::Together;
+pub use turnstile::{Eyes, Turnstile};
+pub use watch::{House, seen, watch};
 
 /// Between two looks while somebody waits: when something may change at once, while requests end, and when nobody can be let in.
 const LOOKS: [i64; 3] = [2_000, 5_000, 20_000];
@@ -25,6 +36,9 @@ const QUIET: i64 = 50_000;
 /// After this time with requests of which none waits, what was learnt is reduced to what is used.
 const FORGET: i64 = 1_000_000;
 
+/// For so long the threads run on all processors after a request has computed for long.
+const APART: i64 = 250_000;
+
 /// What is seen of the process.
 #[derive(Clone, Debug, Default)]
 pub struct Sight {
@@ -32,9 +46,16 @@ pub struct Sight {
     pub waiting: bool,
     /// All threads.
     pub threads: Vec<Thread>,
+    /// The threads may be kept on one processor.
+    pub may_stay_together: bool,
 }
 
 impl Sight {
+    /// How long the threads have computed so far.
+    fn computed(&self) -> i64 {
+        self.threads.iter().map(|thread| thread.computed).sum()
+    }
+
     /// Requests that have ended so far.
     fn ended(&self) -> u64 {
         self.threads.iter().map(|thread| thread.ended).sum()
@@ -46,6 +67,8 @@ impl Sight {
 pub struct Verdict {
     /// So many places there are.
     pub places: u32,
+    /// The threads stay on one processor.
+    pub together: bool,
     /// When to look again; `None`: when somebody finds no place.
     pub next: Option<Duration>,
 }
@@ -55,6 +78,9 @@ pub struct Verdict {
 pub struct Admission {
     threads: u32,
     learner: Learner,
+    together: Together,
+    /// Until then a request that computes for long has parted the threads.
+    apart_until: i64,
     window: Option<Window>,
     company: Company,
     /// Requests that had ended at the last look, and when that number has changed last.
@@ -74,6 +100,8 @@ impl Admission {
         Self {
             threads: threads.max(1),
             learner: Learner::new(threads.max(1)),
+            together: Together::new(),
+            apart_until: 0,
             window: None,
             company: Company::default(),
             ended: (0, 0),
@@ -91,6 +119,8 @@ impl Admission {
 
     /// Looks at the process.
     pub fn look(&mut self, now: i64, sight: &Sight) -> Verdict {
+        // HTTP/2 has threads of its own beside those that were announced.
+        self.threads = self.threads.max(u32::try_from(sight.threads.len()).unwrap_or(u32::MAX));
         let (had_ended, ended) = (self.ended.0, sight.ended());
         if ended != had_ended {
             self.ended = (ended, now);
@@ -107,19 +137,31 @@ impl Admission {
             let since = self.ended.1.max(self.waiting_since.unwrap_or(now));
             let stuck = if sight.waiting { (now - since) / self.company.patience() } else { 0 };
             let stuck = u32::try_from(stuck).unwrap_or(0);
-            let beside = if seen.asleep > 0 { seen.asleep + 1 + seen.asleep / 4 } else { 0 };
+            // One that computes now may be about to sleep.
+            let beside = match seen.asleep {
+                0 => 0,
+                1 => 2,
+                asleep => asleep + 2 + asleep / 4,
+            };
             learnt.max(beside).saturating_add(stuck)
         };
         let places = places.clamp(1, self.threads);
         let next = match sight.waiting {
-            _ if seen.long > 0 => Some(LOOKS[1]),
+            true if seen.long > 0 => Some(LOOKS[1]),
             true if places == self.threads => Some(LOOKS[2]),
             true if ended > had_ended && seen.still == 0 => Some(LOOKS[1]),
             true => Some(LOOKS[0]),
-            false if seen.inside > 1 || self.window.is_some() => Some(QUIET),
+            false if self.together.is_comparing(now) => Some(LOOKS[1]),
+            false if seen.inside > 1 || seen.long > 0 || self.window.is_some() => Some(QUIET),
+            false if self.together.is_wanted() => Some(QUIET),
             false => None,
         };
-        Verdict { places, next: next.map(|micros| Duration::from_micros(micros.unsigned_abs())) }
+        // One that computes for long may do so without the GIL, and others like it may follow.
+        if seen.surely_long > 0 {
+            self.apart_until = now + APART;
+        }
+        let together = self.together.is_wanted() && now >= self.apart_until;
+        Verdict { places, together, next: next.map(|micros| Duration::from_micros(micros.unsigned_abs())) }
     }
 
     fn note_waiting(&mut self, now: i64, waiting: bool, inside: u32) {
@@ -136,6 +178,7 @@ impl Admission {
             }
             if now - self.waited >= FORGET {
                 self.learner.forget(self.most);
+                self.together.part_if_alone(now, self.most);
                 (self.waited, self.most) = (now, inside);
             }
         }
@@ -149,9 +192,17 @@ impl Admission {
             Some(window) if window.is_fresh(now) => Some(window),
             _ => matters.then(|| Window::new(now, sight)),
         };
+        let least = self.learner.least().max(self.together.least(now, sight.waiting));
         let Some(window) = &mut self.window else { return };
-        let Some(figures) = window.look(now, sight, seen, self.learner.least()) else { return };
-        if figures.waiting || figures.inside > 1.5 {
+        let Some(figures) = window.look(now, sight, seen, least) else { return };
+        if !self.learner.is_trying() {
+            let was = self.together.is_wanted();
+            self.together.learn(now, figures, sight.may_stay_together);
+            if self.together.is_wanted() != was {
+                self.learner.begin_anew(now);
+            }
+        }
+        if !self.together.is_trying() && (figures.waiting || figures.inside > 1.5) {
             self.learner.learn(now, figures);
         }
         self.window = matters.then(|| Window::new(now, sight));

@@ -48,6 +48,12 @@ struct Process {
     held: i64,
     handed: i64,
     processors: i64,
+    /// The system tells who sleeps.
+    tells: bool,
+    may_stay_together: bool,
+    /// All threads are on one processor, and have been for so long.
+    together: bool,
+    stayed: i64,
 }
 
 impl Process {
@@ -64,11 +70,16 @@ impl Process {
             held: 0,
             handed: 0,
             processors: 2,
+            tells: true,
+            may_stay_together: false,
+            together: false,
+            stayed: 0,
         }
     }
 
     fn step(&mut self, places: u32) {
         self.now += STEP;
+        self.stayed += if self.together { STEP } else { 0 };
         let inside = |threads: &[Thread]| threads.iter().filter(|thread| thread.request.is_some()).count();
         while inside(&self.threads) < places as usize && !self.waiting.is_empty() {
             let client = self.waiting.pop_front().unwrap();
@@ -77,7 +88,7 @@ impl Process {
             free.request = Some((client, self.clients[client].iter().copied().collect()));
             free.taken = now;
         }
-        let mut processors = self.processors;
+        let mut processors = if self.together { 1 } else { self.processors };
         for index in 0..self.threads.len() {
             self.advance(index, &mut processors);
         }
@@ -153,7 +164,7 @@ impl Process {
         }
         // Who found it taken was asleep, and has cold caches.
         let was_taken = self.threads[next].wanted < self.now;
-        self.handed = self.now + if was_taken { 4 * STEP } else { 0 };
+        self.handed = self.now + if was_taken && !self.together { 4 * STEP } else { 0 };
         self.threads[next].gil = Gil::Has;
         (self.holder, self.held) = (Some(next), self.now);
     }
@@ -165,10 +176,12 @@ impl Process {
             taken: thread.request.as_ref().map(|_| thread.taken),
             runnable: thread.gil == Gil::Has
                 || matches!(&thread.request, Some((_, parts)) if matches!(parts[0], Native(_))),
+            sleeps: self.tells && matches!(&thread.request, Some((_, parts)) if matches!(parts[0], Sleep(_))),
         };
         let inside = self.threads.iter().filter(|thread| thread.request.is_some()).count();
         Sight {
             waiting: self.waiting.len() + inside > places as usize,
+            may_stay_together: self.may_stay_together,
             threads: self.threads.iter().map(seen).collect(),
         }
     }
@@ -183,7 +196,7 @@ impl Process {
             self.step(places);
             if self.now >= look && fixed.is_none() {
                 let verdict = admission.look(self.now, &self.sight(places));
-                places = verdict.places;
+                (places, self.together) = (verdict.places, verdict.together);
                 look = self.now + verdict.next.map_or(STEP, |next| next.as_micros() as i64);
             }
             if self.now - begun == before * 1_000_000 {
@@ -195,13 +208,19 @@ impl Process {
     }
 }
 
-/// Requests per second with what is learnt, and with a fixed number of places.
+/// Requests per second with what is learnt, and with a fixed number of places; of two systems, one of which tells who sleeps, what
+/// is less.
 fn rates(threads: usize, clients: &[&[Part]], fixed: u32) -> (f64, f64, u32) {
     const SECONDS: i64 = 5;
     let rate = |counts: &[u64]| counts.iter().sum::<u64>() as f64 / SECONDS as f64;
-    let (counts, places) = Process::new(threads, clients).run(2, SECONDS, None);
+    let learnt = [true, false].map(|tells| {
+        let mut process = Process { tells, ..Process::new(threads, clients) };
+        let (counts, places) = process.run(2, SECONDS, None);
+        (rate(&counts), places)
+    });
     let (others, _) = Process::new(threads, clients).run(2, SECONDS, Some(fixed));
-    (rate(&counts), rate(&others), places)
+    let [(told, places), (guessed, others_places)] = learnt;
+    (told.min(guessed), rate(&others), places.max(others_places))
 }
 
 /// 1.2 ms with three moments without the GIL.
@@ -274,4 +293,30 @@ fn a_process_that_has_learnt_to_sleep_learns_to_compute() {
         }
     }
     assert!(places <= 2, "{places}");
+}
+
+/// Requests per second of a process that may stay on one processor, of one that may not, and whether it does most of the time.
+fn rates_together(clients: &[&[Part]]) -> (f64, f64, bool) {
+    let run = |may_stay_together| {
+        let mut process = Process { may_stay_together, ..Process::new(15, clients) };
+        let rate = process.run(4, 5, None).0.iter().sum::<u64>() as f64 / 5.0;
+        (rate, process.stayed > 5_000_000)
+    };
+    let ((rate, together), (apart, _)) = (run(true), run(false));
+    (rate, apart, together)
+}
+
+#[test]
+fn who_sleeps_and_computes_stays_together() {
+    for (connections, sleep) in [(15, 20_000), (8, 5_000)] {
+        let page = page(sleep);
+        let (rate, apart, together) = rates_together(&vec![&page[..]; connections]);
+        assert!(together && rate > 1.1 * apart, "{connections} {sleep}: {rate} {apart} {together}");
+    }
+}
+
+#[test]
+fn who_computes_without_the_gil_does_not_stay_together() {
+    let (rate, apart, together) = rates_together(&[&[Python(200), Native(4_000)][..]; 8]);
+    assert!(!together && rate > 0.95 * apart, "{rate} {apart} {together}");
 }

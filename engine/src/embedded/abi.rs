@@ -2,23 +2,30 @@
 #![allow(unsafe_code)]
 
 use super::{Apache, Handle, LogLine};
+use crate::admission::{Eyes, Turnstile, watch};
 use crate::host;
+use crate::inspect;
 use crate::python::{self, Problem, Py};
 use crate::runtime::{self, Settings};
 use crate::startup::{self, Script};
 use crate::telemetry;
+use crate::watchdog;
 use crate::wsgi::{self, Facts, Pages};
 use once_cell::sync::OnceCell;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::thread;
 use std::time::Duration;
 use wire::abi::{self as table, Ask, End, Ended, Engine, Outcome, Request, Target, VERSION};
 use wire::plan::StartPlan;
 use wire::settings::Settings as Told;
-use wire::{Slice, message};
+use wire::{Lent, Slice, message};
 
 static HOST: OnceCell<&'static table::Host> = OnceCell::new();
+
+/// Before Python, where it may have several requests at a time.
+static TURNSTILE: OnceCell<&Turnstile> = OnceCell::new();
 
 static ENGINE: Engine = Engine {
     version: VERSION,
@@ -28,6 +35,7 @@ static ENGINE: Engine = Engine {
     preload,
     thread_exit: thread_exit_c,
     stop,
+    inspect: inspect_c,
 };
 
 /// What the bootstrap calls: meets the Apache half and gives python-main to the engine.
@@ -54,8 +62,12 @@ pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()
             // SAFETY: says the caller. Python has read the variable.
             unsafe { std::env::remove_var("PYTHONHASHSEED") };
         }
+        let process = &told.process;
+        let places = (process.threads.unsigned_abs(), process.concurrency, process.one_processor);
         wsgi::start(py, Settings::of(told), || {
             telemetry::start();
+            admit(places);
+            host.gil.iter().for_each(|gil| watchdog::watch_gil(gil, None));
             (host.ready)(Some(&ENGINE), Slice::EMPTY)
         })
     });
@@ -63,6 +75,20 @@ pub unsafe fn embed(py: Py<'_>, host: NonNull<table::Host>) -> python::Result<()
         (host.ready)(None, Slice::of(why.as_bytes()));
         Problem::Runtime.raise(py, why)
     })
+}
+
+/// Requests have so many threads, and so many of them run at the same time; 0: that is found out.
+fn admit((threads, concurrency, one_processor): (u32, u32, bool)) {
+    // HTTP/2 brings more threads than those.
+    if threads <= 1 || concurrency == u32::MAX {
+        return;
+    }
+    let turnstile: &Turnstile = Box::leak(Box::new(Turnstile::new(concurrency.max(1))));
+    let watched = move || watch(&mut Eyes::new(turnstile, runtime::CONTACT, one_processor), threads);
+    // Without a thread to find it out all are let in.
+    if concurrency > 0 || thread::Builder::new().name("wsgi-places".into()).spawn(watched).is_ok() {
+        let _ = TURNSTILE.set(turnstile);
+    }
 }
 
 /// No panic crosses the interface: it is logged where it happens, by the hook.
@@ -113,7 +139,12 @@ extern "C" fn serve(request: Request<'_>) -> Outcome {
                     request_rec: NonZeroUsize::new(request.request_rec),
                 },
                 plan: &|| plan(&request.target),
-                pages: Pages { own: request.own_pages, details: request.error_details },
+                pages: Pages {
+                    own: request.own_pages,
+                    own_error: request.own_error_page,
+                    details: request.error_details,
+                },
+                turnstile: TURNSTILE.get().copied(),
             },
             Box::new(Handle { host, handle }),
             Box::new(log),
@@ -159,4 +190,8 @@ extern "C" fn stop(deadline_ms: u32) -> Ended {
         telemetry::stopped("");
         ended
     })
+}
+
+extern "C" fn inspect_c(question: Slice<'_>) -> Lent {
+    Lent::new(guard(Vec::new(), || inspect::answer(question.get())))
 }

@@ -12,18 +12,23 @@ use std::fs::File;
 use std::io;
 use wire::abi::{self as table, LogHandle, ReadError, RequestHandle, Value, ValueKind};
 use wire::httpd::Server;
-use wire::{Buffer, Lent, Level, Pair, Slice, SourceLine};
+use wire::starts::Took;
+use wire::{Buffer, Lent, Level, Origin, Pair, Slice};
 
 /// The Apache half, as the process's host.
 struct Apache(&'static table::Host);
 
 impl Host for Apache {
-    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        (self.0.log)(level, Slice::of(line), source);
+    fn log(&self, level: Level, line: &[u8], origin: Origin<'_>) {
+        (self.0.log)(level, Slice::of(line), origin);
     }
 
     fn logs(&self, level: Level) -> bool {
         (self.0.logs)(None, level)
+    }
+
+    fn started(&self, took: &Took) {
+        (self.0.started)(took);
     }
 
     fn scoreboard(&self) -> Option<Server> {
@@ -81,6 +86,10 @@ impl Link for Handle {
         }
     }
 
+    fn waits(&mut self, waits: bool) {
+        (self.host.waits)(&mut self.handle, waits);
+    }
+
     fn flush(&mut self) -> bool {
         (self.host.flush)(&mut self.handle)
     }
@@ -102,8 +111,8 @@ struct LogLine {
 }
 
 impl Log for LogLine {
-    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        (self.host.log_request)(self.handle, level, Slice::of(line), source);
+    fn line(&self, level: Level, line: &[u8], origin: Origin<'_>) {
+        (self.host.log_request)(self.handle, level, Slice::of(line), origin);
     }
 
     fn logs(&self, level: Level) -> bool {

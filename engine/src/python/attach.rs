@@ -50,6 +50,13 @@ impl<'py> Py<'py> {
 #[repr(transparent)]
 pub struct InterpreterId(pub(super) usize);
 
+impl InterpreterId {
+    /// It is the one that lies there in memory.
+    pub fn is_at(self, address: usize) -> bool {
+        self.0 == address
+    }
+}
+
 #[cfg(test)]
 impl InterpreterId {
     /// One that no interpreter has, for tests that need none.

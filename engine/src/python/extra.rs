@@ -1,5 +1,6 @@
 //! What the stable ABI of 3.11 lacks and every CPython exports: looked up by name at run time.
 
+use super::audit::{Audit, Hook};
 use super::ffi;
 use once_cell::sync::OnceCell;
 use std::ffi::{CStr, c_void};
@@ -15,6 +16,8 @@ type Vectorcall = unsafe extern "C" fn(
 type DeleteCurrent = unsafe extern "C" fn();
 type ThreadHead = unsafe extern "C" fn(*mut ffi::PyInterpreterState) -> *mut ffi::PyThreadState;
 type Frame = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyObject;
+type FrameBack = unsafe extern "C" fn(*mut ffi::PyFrameObject) -> *mut ffi::PyObject;
+type AddAuditHook = unsafe extern "C" fn(Hook, *mut c_void) -> c_int;
 type ThreadNext = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
 
 /// Functions found in the running Python.
@@ -29,8 +32,18 @@ pub struct Extra {
     pub thread_next: ThreadNext,
     /// The frame that a thread state runs.
     pub frame: Frame,
-    /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
-    slot: AtomicU32,
+    /// `PyFrame_GetBack`: the frame that has called another one.
+    pub frame_back: FrameBack,
+    /// `PySys_AddAuditHook`, where there is one.
+    pub add_audit_hook: Option<AddAuditHook>,
+    /// `PySys_Audit`, where there is one.
+    pub audit: Option<Audit>,
+    /// Where `PyFrame_Type` is.
+    pub frame_type: usize,
+    /// The thread-local slot that `PyGILState_*` reads.
+    key: AtomicU32,
+    /// It does not follow attachment by itself (3.11).
+    stays: bool,
 }
 
 /// No key.
@@ -39,14 +52,19 @@ const NONE: u32 = u32::MAX;
 impl Extra {
     /// The thread-local slot that `PyGILState_*` reads, where it does not follow attachment by itself (3.11).
     pub fn slot(&self) -> Option<libc::pthread_key_t> {
-        let slot = self.slot.load(Ordering::Relaxed);
-        (slot != NONE).then_some(slot)
+        if self.stays { self.key() } else { None }
+    }
+
+    /// The thread-local slot that `PyGILState_*` reads.
+    pub fn key(&self) -> Option<libc::pthread_key_t> {
+        let key = self.key.load(Ordering::Relaxed);
+        (key != NONE).then_some(key)
     }
 }
 
-/// In a copy of the process 3.11 has made another one.
+/// In a copy of the process Python has made another one.
 pub fn renew_slot() {
-    get().slot.store(slot().unwrap_or(NONE), Ordering::Relaxed);
+    get().key.store(key().unwrap_or(NONE), Ordering::Relaxed);
 }
 
 static EXTRA: OnceCell<Extra> = OnceCell::new();
@@ -58,7 +76,7 @@ pub fn get() -> &'static Extra {
 
 /// Looks them up; the error names what is missing. Attached to the main interpreter.
 pub fn load() -> Result<(), String> {
-    // SAFETY: the signatures are those of CPython's headers (cpython/abstract.h, cpython/pystate.h), the same in 3.11
+    // SAFETY: the signatures are those of CPython's headers (cpython/abstract.h, cpython/pystate.h, cpython/pyframe.h), the same in 3.11
     // to 3.13.
     let extra = unsafe {
         Extra {
@@ -71,7 +89,16 @@ pub fn load() -> Result<(), String> {
             )?),
             thread_next: std::mem::transmute::<*mut c_void, ThreadNext>(find(c"PyThreadState_Next")?),
             frame: std::mem::transmute::<*mut c_void, Frame>(find(c"PyThreadState_GetFrame")?),
-            slot: AtomicU32::new(slot().unwrap_or(NONE)),
+            frame_back: std::mem::transmute::<*mut c_void, FrameBack>(find(c"PyFrame_GetBack")?),
+            add_audit_hook: find(c"PySys_AddAuditHook")
+                .ok()
+                .map(|function| std::mem::transmute::<*mut c_void, AddAuditHook>(function)),
+            audit: find(c"PySys_Audit")
+                .ok()
+                .map(|function| std::mem::transmute::<*mut c_void, Audit>(function)),
+            frame_type: find(c"PyFrame_Type")? as usize,
+            key: AtomicU32::new(key().unwrap_or(NONE)),
+            stays: ffi::Py_Version >> 16 == 0x030b,
         }
     };
     let _ = EXTRA.set(extra);
@@ -92,14 +119,11 @@ pub(super) fn find(name: &CStr) -> Result<*mut c_void, String> {
 /// `PyGILState_Ensure` in a sub-interpreter (ctypes callbacks, Cython, psycopg2) then runs in another interpreter or
 /// deadlocks. From 3.12 on the slot follows attachment. The slot is a plain pthread key, so on 3.11 we find it (the
 /// key whose value `PyGILState_GetThisThreadState` answers) and move it ourselves.
-fn slot() -> Option<libc::pthread_key_t> {
+fn key() -> Option<libc::pthread_key_t> {
     const KEYS: u32 = 1024; // PTHREAD_KEYS_MAX
     // SAFETY: reading or writing a key that does not exist is an error without effect; a key is written only with
     // the value it had or, for the moment of the test, with a value nobody follows; this thread holds the GIL.
     unsafe {
-        if ffi::Py_Version >> 16 != 0x030b {
-            return None;
-        }
         let own = ffi::PyGILState_GetThisThreadState();
         (0..KEYS).find(|&key| {
             if own.is_null() || libc::pthread_getspecific(key) != own.cast() {

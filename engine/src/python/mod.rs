@@ -11,12 +11,15 @@
 
 mod arguments;
 mod attach;
+mod audit;
 mod cell;
 pub mod class;
 mod convert;
+mod dump;
 mod error;
 mod extra;
 mod fork;
+mod frames;
 mod interpreter;
 mod library;
 mod object;
@@ -26,10 +29,13 @@ mod threads;
 mod waits;
 
 pub use attach::{InterpreterId, Py};
+pub use audit::{Event, listen};
 pub use cell::InterpreterCell;
 pub use convert::duplicate;
+pub use dump::{INTERPRETER, STACKS_SIGNAL, dump};
 pub use error::{Problem, Raised};
 pub use fork::{Forked, fork};
+pub use frames::without_collector;
 pub use interpreter::{
     InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
 };

@@ -2,11 +2,11 @@
 
 use super::about::About;
 use super::link::Link;
+use super::named::Named;
 use crate::metrics::{Arrival, Live};
 use crate::python::{Bound, InterpreterCell, Owned, Py, Result, native_id, thread_ident, thread_number};
-use crate::runtime::{Interpreter, Output, alarm};
+use crate::runtime::{Interpreter, Output};
 use os::lock;
-use rustc_hash::{FxBuildHasher, FxHashMap};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
@@ -31,6 +31,7 @@ pub struct ActiveRequest {
     begun: Instant,
     thread: u64,
     native: u64,
+    named: OnceLock<Named>,
     /// What it is, where that is of interest.
     about: OnceLock<About>,
     /// What is counted of it, if it is recorded.
@@ -53,13 +54,6 @@ pub enum Interrupt {
     Timeout = 2,
 }
 
-/// The requests that are running, by the number of their thread.
-static RUNNING: Mutex<FxHashMap<usize, Arc<ActiveRequest>>> =
-    Mutex::new(FxHashMap::with_hasher(FxBuildHasher));
-
-/// The watchdog waits for a request to run.
-static IDLE: AtomicBool = AtomicBool::new(false);
-
 /// The link while it is used; `None` when the request is over.
 pub type Locked<'a> = MutexGuard<'a, Option<Box<dyn Link>>>;
 
@@ -78,6 +72,7 @@ impl ActiveRequest {
             begun: Instant::now(),
             thread: thread_ident(),
             native: native_id(),
+            named: OnceLock::new(),
             about: OnceLock::new(),
             live: OnceLock::new(),
             number: thread_number(),
@@ -146,6 +141,16 @@ impl ActiveRequest {
     /// The number by which the system knows that thread.
     pub fn native_thread(&self) -> u64 {
         self.native
+    }
+
+    /// Says what the request is called, before it runs.
+    pub fn set_named(&self, named: Named) {
+        let _ = self.named.set(named);
+    }
+
+    /// What the request is called; `None`: it is one of the server's own.
+    pub fn named(&self) -> Option<&Named> {
+        self.named.get()
     }
 
     /// Says what the request is, before it runs.
@@ -255,45 +260,5 @@ impl ActiveRequest {
         let mut link = self.lock();
         self.output.close();
         link.take();
-    }
-
-    /// Counts this request among the running ones of the process until the answer is dropped.
-    pub fn run(self: &Arc<Self>) -> Running {
-        lock(&RUNNING).insert(thread_number(), self.clone());
-        if IDLE.load(Ordering::SeqCst) && IDLE.swap(false, Ordering::SeqCst) {
-            alarm::ring();
-        }
-        Running(self.clone())
-    }
-
-    /// No request is running; the next one wakes the watchdog.
-    pub fn none_runs() -> bool {
-        IDLE.store(true, Ordering::SeqCst);
-        let none = lock(&RUNNING).is_empty();
-        if !none {
-            IDLE.store(false, Ordering::SeqCst);
-        }
-        none
-    }
-
-    /// The request of the thread of this number that is running now.
-    pub fn of_thread(number: usize) -> Option<Arc<Self>> {
-        lock(&RUNNING).get(&number).cloned()
-    }
-
-    /// The requests that are running now.
-    pub fn running() -> Vec<Arc<Self>> {
-        lock(&RUNNING).values().cloned().collect()
-    }
-}
-
-/// A request is running. When this is dropped it is over, also when a panic ends it: it is closed, and nothing may use
-/// its link any more.
-pub struct Running(Arc<ActiveRequest>);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        lock(&RUNNING).remove(&thread_number());
-        self.0.close();
     }
 }

@@ -32,6 +32,8 @@ pub trait Link: Send {
     fn tls_variable(&mut self, _name: &[u8]) -> Option<Vec<u8>> {
         None
     }
+    /// The thread waits for its place before Python, or has it now.
+    fn waits(&mut self, _waits: bool) {}
     /// The application has the request; the time that it may take begins.
     fn running(&mut self) {}
     /// The application is about to be called: nobody else may be asked to serve the request from here on.

@@ -4,11 +4,15 @@
 mod about;
 mod active;
 mod link;
+mod named;
 mod observed;
+mod running;
 mod tally;
 
 pub use about::About;
-pub use active::{ActiveRequest, Interrupt, Running};
+pub use active::{ActiveRequest, Interrupt};
 pub use link::{Block, Link};
+pub use named::Named;
 pub use observed::Observed;
+pub use running::Running;
 pub use tally::Tally;

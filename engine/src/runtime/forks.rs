@@ -1,7 +1,7 @@
 //! Copies of this process that applications fork, and the signal that asks for a report.
 #![allow(unsafe_code)]
 
-use crate::python;
+use crate::{admission, python};
 #[cfg(test)]
 use os::LockFile;
 use std::cell::Cell;
@@ -65,6 +65,8 @@ static COPY: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks(unblock: bool) {
     extern "C" fn in_copy() {
         COPY.store(true, Ordering::SeqCst);
+        // The thread that forked may have been kept on one processor; system calls only.
+        admission::free(0);
     }
     extern "C" fn in_copy_of_httpd() {
         in_copy();

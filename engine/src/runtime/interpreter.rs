@@ -14,7 +14,7 @@ use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ffi::CStr;
 use std::sync::{Arc, RwLock};
-use wire::Message;
+use wire::{Message, Origin};
 
 /// A Python interpreter with the objects that the engine keeps in it.
 pub struct Interpreter {
@@ -205,7 +205,7 @@ impl Interpreter {
         })
     }
 
-    /// Logs a message and below it, line by line, the exception that is set, with its traceback.
+    /// Logs a message and below it, line by line, the exception that is set, with its traceback; answers the traceback.
     pub fn log_exception(
         &self,
         py: Py<'_>,
@@ -213,11 +213,12 @@ impl Interpreter {
         output: Option<&Output>,
         message: Message,
         text: impl std::fmt::Display,
-    ) {
+    ) -> Traceback {
         let exception = raised.take(py);
-        let mut lines = vec![message.line(text).into_bytes()];
+        let line = message.line(text);
+        let mut trace = Traceback::default();
         match self.traceback(py, &exception) {
-            Ok(trace) => lines.extend(trace),
+            Ok(found) => trace = found,
             // Nothing can be imported, or memory is out: Python prints what it can itself.
             Err(second) => {
                 second.forget(py);
@@ -225,20 +226,31 @@ impl Interpreter {
             }
         }
         let level = message.level();
-        py.detached(|| {
-            for line in &lines {
-                match output {
-                    Some(output) => output.log(level, line),
-                    None => host::log(level, line),
-                }
-            }
+        let whole = trace.lines.join(&b'\n');
+        let origin = Origin::NONE.with_exception(&whole);
+        py.detached(|| match output {
+            Some(output) => output.record(level, line.as_bytes(), origin),
+            None => host::log_from(level, line.as_bytes(), origin),
         });
+        trace
     }
 
-    fn traceback(&self, py: Py<'_>, exception: &Bound<'_>) -> Result<Vec<Vec<u8>>> {
-        let lines = self.ask(py, c"format_exception", &[exception])?;
-        (0..lines.count()).map(|index| Ok(lines.item(index)?.lossy().into_owned())).collect()
+    fn traceback(&self, py: Py<'_>, exception: &Bound<'_>) -> Result<Traceback> {
+        let found = self.ask(py, c"traced", &[exception])?;
+        let texts = |list: &Bound<'_>| -> Result<Vec<Vec<u8>>> {
+            (0..list.count()).map(|index| Ok(list.item(index)?.lossy().into_owned())).collect()
+        };
+        Ok(Traceback { lines: texts(&found.item(0)?)?, places: texts(&found.item(1)?)? })
     }
+}
+
+/// The traceback of an exception.
+#[derive(Debug, Default)]
+pub struct Traceback {
+    /// All of it.
+    pub lines: Vec<Vec<u8>>,
+    /// Its lines that name places, the innermost last; nothing of what the exception says.
+    pub places: Vec<Vec<u8>>,
 }
 
 /// Has what waits in an interpreter released, by a thread of its own: finalizers run then, which may take for ever.

@@ -3,12 +3,12 @@
 
 use crate::host;
 use std::sync::{Arc, RwLock};
-use wire::{Level, Message, SourceLine};
+use wire::{Level, Message, Origin};
 
 /// The request's error log, usable beside the link.
 pub trait Log: Send + Sync {
     /// Writes one line, that comes from there.
-    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>);
+    fn line(&self, level: Level, line: &[u8], origin: Origin<'_>);
     /// Whether a line of this level would be written.
     fn logs(&self, level: Level) -> bool;
 }
@@ -24,15 +24,15 @@ impl RequestLog {
 
     /// Writes one line.
     pub fn line(&self, level: Level, line: &[u8]) {
-        self.line_from(level, line, SourceLine::NONE);
+        self.line_from(level, line, Origin::NONE);
     }
 
     /// Writes one line of the application, that comes from there.
-    pub fn line_from(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+    pub fn line_from(&self, level: Level, line: &[u8], origin: Origin<'_>) {
         match &*os::read_lock(&self.0) {
-            Some(log) if log.logs(level) => log.line(level, line, source),
+            Some(log) if log.logs(level) => log.line(level, line, origin),
             Some(_) => {}
-            None => host::log_from(level, line, source),
+            None => host::log_from(level, line, origin),
         }
     }
 

@@ -8,6 +8,7 @@
 #![deny(unsafe_code)]
 
 pub mod alarm;
+mod contact;
 pub mod ending;
 pub mod exits;
 pub mod forks;
@@ -25,10 +26,11 @@ mod settings;
 mod stream;
 mod text;
 
+pub use contact::CONTACT;
 pub use exits::ExitRule;
 pub use forks::shared_file;
 pub use gate::{Gate, Inside, gate};
-pub use interpreter::{Fit, Interpreter};
+pub use interpreter::{Fit, Interpreter, Traceback};
 pub use interpreters::Interpreters;
 pub use log::{Log, RequestLog};
 pub use native::are_signals_taken;

@@ -9,7 +9,7 @@ use crate::python::class::{Args, Class, Members};
 use crate::python::{Bound, Problem, interrupt};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use wire::{Level, SourceLine, message};
+use wire::{Level, Origin, Slice, message};
 
 /// Number of interpreters, including those that are left behind.
 static INTERPRETERS: AtomicI64 = AtomicI64::new(1);
@@ -29,9 +29,14 @@ pub fn count_interpreter() {
 
 /// Logs a line of the package's, where the output of the calling thread goes.
 fn log(level: Level, line: &[u8]) {
+    record(level, line, Origin::NONE);
+}
+
+/// The same, with what belongs to it.
+fn record(level: Level, line: &[u8], origin: Origin<'_>) {
     match Output::current() {
-        Some(output) => output.log(level, line),
-        None => host::log(level, line),
+        Some(output) => output.record(level, line, origin),
+        None => host::log_from(level, line, origin),
     }
 }
 
@@ -60,18 +65,23 @@ impl Class for Native {
             Ok(Bound::bool(py, logs))
         });
         members.method(c"record", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(4, 4)?;
-            let (Some(level), Some(text), Some(file), Some(line)) =
-                (args.get(0), args.get(1), args.get(2), args.get(3))
-            else {
-                return Ok(Bound::none(py));
+            args.count(7, 7)?;
+            let number = |at: usize| args.get(at).map_or(Ok(0), |number| number.as_int());
+            let level = u8::try_from(number(0)?).map_or(Level::Error, Level::of);
+            let line = u32::try_from(number(3)?).unwrap_or(0);
+            let text = |at: usize| args.get(at).map_or_else(Vec::new, |text| text.lossy().into_owned());
+            let [file, logger, exception, request] = [text(2), text(4), text(5), text(6)];
+            let text = text(1);
+            let origin = Origin {
+                // Without a name it would be the module's own.
+                logger: Slice::of(if logger.is_empty() { b"root" } else { &logger }),
+                request: Slice::of(&request),
+                exception: Slice::of(&exception),
+                ..Origin::of(&file, line)
             };
-            let level = u8::try_from(level.as_int()?).map_or(Level::Error, Level::of);
-            let (text, file) = (text.lossy().into_owned(), file.lossy().into_owned());
-            let source = SourceLine::of(&file, u32::try_from(line.as_int()?).unwrap_or(0));
             py.detached(|| match Output::current() {
-                Some(output) => output.script_record(level, &text, source),
-                None => host::log_from(level, &text, source),
+                Some(output) => output.script_record(level, &text, origin),
+                None => host::log_from(level, &text, origin),
             });
             Ok(Bound::none(py))
         });
@@ -81,13 +91,20 @@ impl Class for Native {
             Ok(Bound::none(py))
         });
         members.method(c"message", |py, _: &Native, args: Args<'_, '_>| {
-            args.count(2, 2)?;
+            args.count(2, 3)?;
             let (Some(number), Some(text)) = (args.get(0), args.get(1)) else { return Ok(Bound::none(py)) };
             let number = number.text()?;
+            let mut lines = Vec::new();
+            if let Some(given) = args.get(2) {
+                for at in 0..given.count() {
+                    lines.push(given.item(at)?.lossy().into_owned());
+                }
+            }
             let Some(message) = message::ALL.iter().find(|message| message.to_string() == number) else {
                 return Err(Problem::Value.raise(py, format_args!("{number} is no message")));
             };
-            log(message.level(), message.line(wire::shown(&text.lossy())).as_bytes());
+            let (line, trace) = (message.line(wire::shown(&text.lossy())), lines.join(&b'\n'));
+            record(message.level(), line.as_bytes(), Origin::NONE.with_exception(&trace));
             Ok(Bound::none(py))
         });
         members.method(c"may_end", |py, _: &Native, args: Args<'_, '_>| {

@@ -7,7 +7,7 @@ use os::lock;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use wire::{Level, Message, SourceLine};
+use wire::{Level, Message, Origin};
 
 /// The streams that may hold the beginning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,17 @@ pub enum Stream {
     Stderr,
     /// `sys.stdout`
     Stdout,
+}
+
+impl Stream {
+    /// What records that come of it name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Errors => "wsgi.errors",
+            Self::Stderr => "sys.stderr",
+            Self::Stdout => "sys.stdout",
+        }
+    }
 }
 
 /// The output of a request, or of a start that a request waits for: lines of that request's log.
@@ -64,14 +75,19 @@ impl Output {
         self.log.logs(level)
     }
 
-    /// Logs one line that the application wrote.
-    pub fn script_line(&self, line: &[u8]) {
-        self.script_record(Level::Error, line, SourceLine::NONE);
+    /// Writes a record of the module's, with a traceback.
+    pub fn record(&self, level: Level, text: &[u8], origin: Origin<'_>) {
+        self.log.line_from(level, text, origin);
     }
 
-    /// Logs one line that the application logged from there.
-    pub fn script_record(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        self.log.line_from(level, &[b"[script ", &self.script[..], b"] ", line].concat(), source);
+    /// Logs one line that the application wrote to a stream.
+    pub fn script_line(&self, stream: Stream, line: &[u8]) {
+        self.script_record(Level::Error, line, Origin::named(stream.name().as_bytes()));
+    }
+
+    /// Logs a record of the application's.
+    pub fn script_record(&self, level: Level, text: &[u8], origin: Origin<'_>) {
+        self.log.line_from(level, text, origin.of_script(&self.script));
     }
 
     /// The beginning of a line in a stream. `work` calls nothing of Python.
@@ -86,8 +102,10 @@ impl Output {
             return;
         }
         let partial = std::mem::take(&mut *lock(&self.partial));
-        for line in partial.iter().filter(|line| !line.is_empty()) {
-            self.script_line(line);
+        for (stream, line) in [Stream::Errors, Stream::Stderr, Stream::Stdout].into_iter().zip(&partial) {
+            if !line.is_empty() {
+                self.script_line(stream, line);
+            }
         }
     }
 

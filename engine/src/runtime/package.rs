@@ -15,7 +15,7 @@ macro_rules! modules {
 
 /// All modules. Behind the first, which loads the others, they stand in the order in which they are run: each imports only
 /// those before it. The package itself is run after them, and the last [`LAZY`] when an application uses them.
-static MODULES: [Module; 27] = modules![
+static MODULES: [Module; 28] = modules![
     "_loader",
     "_levels",
     "_own",
@@ -41,12 +41,13 @@ static MODULES: [Module; 27] = modules![
     "_imports",
     "_report",
     "_template",
+    "_context",
     "_logging",
     "django",
 ];
 
 /// Modules that most starts do not use.
-const LAZY: usize = 7;
+const LAZY: usize = 8;
 
 /// A module of the package, compiled by the first interpreter for all of them: compiling takes longer than making an
 /// interpreter.

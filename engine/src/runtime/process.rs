@@ -90,11 +90,9 @@ pub fn clock() -> i64 {
     os::monotonic()
 }
 
-/// Waits until the main interpreter's GIL is to be had.
-pub fn visit_main() {
-    if let Some(runtime) = RUNTIME.get() {
-        runtime.interpreters.main().visit(|_| ());
-    }
+/// Waits until the main interpreter's GIL is to be had, and does something with it. `None`: the interpreter has ended.
+pub fn visit_main<T>(work: impl FnOnce(Py<'_>) -> T) -> Option<T> {
+    RUNTIME.get()?.interpreters.main().visit(work)
 }
 
 /// The calling thread is about to end.

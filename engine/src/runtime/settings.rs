@@ -32,9 +32,14 @@ impl Settings {
         Self { process, interpreter, named, environ }
     }
 
-    /// `WSGIStartupTimeout`
+    /// `WSGIStartupTimeout`, `startup-timeout=`
     pub fn startup_timeout(&self) -> Duration {
         seconds(self.process.startup_timeout)
+    }
+
+    /// Which of the two it is, so that an administrator changes the one that counts.
+    pub fn startup_timeout_name(&self) -> &'static str {
+        if self.process.startup_timeout_of_group { "startup-timeout=" } else { "WSGIStartupTimeout" }
     }
 
     /// `WSGIImportTimeout`; zero: off.

@@ -10,7 +10,7 @@ use crate::python::{Bound, InterpreterCell, Problem, Py, Raised, Result, thread_
 use rustc_hash::FxHashMap;
 use std::ffi::CStr;
 use std::sync::Arc;
-use wire::Level;
+use wire::{Level, Origin};
 
 /// A raw stream into the log.
 pub struct LogStream {
@@ -71,12 +71,12 @@ impl LogStream {
                 loose.remove(&thread_number());
             }
             drop(loose);
-            py.detached(|| lines.iter().for_each(|line| host::log(Level::Error, line)));
+            py.detached(|| lines.iter().for_each(|line| loose_line(self.kind, line)));
             return;
         };
         let lines = output.with_partial(self.kind, |partial| complete(partial, bytes, flush));
         if !lines.is_empty() {
-            py.detached(|| lines.iter().for_each(|line| output.script_line(line)));
+            py.detached(|| lines.iter().for_each(|line| output.script_line(self.kind, line)));
         }
     }
 
@@ -93,6 +93,11 @@ impl LogStream {
         let class = Bound::import(py, c"io")?.attr(c"UnsupportedOperation")?;
         Ok(Raised::with(&class, format_args!("{what}: {} is Apache's error log", self.name())))
     }
+}
+
+/// Logs a line that belongs to no request.
+fn loose_line(stream: Stream, line: &[u8]) {
+    host::log_from(Level::Error, line, Origin::named(stream.name().as_bytes()));
 }
 
 /// The lines that `bytes` complete, after `partial`, which keeps the rest.
@@ -161,7 +166,7 @@ impl Class for LogStream {
             // At the end of the process: beginnings of lines whose threads may have ended long ago.
             .method(c"_flush_all", |py, this: &LogStream, _| {
                 let loose = this.loose.take(py);
-                py.detached(|| loose.values().for_each(|line| host::log(Level::Error, line)));
+                py.detached(|| loose.values().for_each(|line| loose_line(this.kind, line)));
                 Ok(Bound::none(py))
             })
             .method(c"isatty", |py, _: &LogStream, _| Ok(Bound::bool(py, false)))

@@ -91,6 +91,14 @@ impl App {
         wire::shown(&self.path)
     }
 
+    /// `WSGI script '/srv/app.wsgi'`, for messages.
+    pub fn title(&self) -> String {
+        match &self.plan.django {
+            Some(django) => format!("Django project '{}'", wire::shown(&django.project)),
+            None => format!("WSGI script '{}'", self.shown()),
+        }
+    }
+
     /// The key of its start record: of the script as it was then, in a generation of the server; never 0.
     pub fn key(&self, stamp: Stamp, generation: i64) -> u64 {
         let mut hasher = rustc_hash::FxHasher::default();

@@ -80,7 +80,7 @@ fn registry(settings: &Settings) -> Result<Registry, String> {
         _ => LockFile::new(c"mod_wsgi start board")
             .map_err(|e| format!("the start registry cannot be created: {e}"))?,
     };
-    Ok(Registry::new(file, settings.process.permits))
+    Ok(Registry::new(file, settings.process.permits, settings.process.spare_permits))
 }
 
 impl Applications {

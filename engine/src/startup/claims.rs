@@ -105,7 +105,7 @@ mod tests {
     use std::time::Instant;
 
     fn registry(permits: u32) -> Registry {
-        Registry::new(LockFile::new(c"board").unwrap(), permits)
+        Registry::new(LockFile::new(c"board").unwrap(), permits, 0)
     }
 
     fn start(registry: &Registry, key: u64) -> Claim {

@@ -110,7 +110,7 @@ impl Registry {
                 let from = if soon { last.since } else { now() };
                 record.next = from + wire::backoff::delay(record.attempts.max(1)).as_micros() as i64;
                 record.said = now();
-                record.cause = Cause { class: "ProcessDied".into(), text, trace: Vec::new() };
+                record.cause = Cause { class: "ProcessDied".into(), text, ..Cause::default() };
             }
             self.write(place, &record);
             Some(Buried { record, pids: dead.iter().map(|one| one.pid).collect() })
@@ -149,7 +149,7 @@ mod tests {
     const DEAD: u32 = u32::MAX / 2;
 
     fn registry() -> Registry {
-        Registry::new(LockFile::new(c"board").unwrap(), 1)
+        Registry::new(LockFile::new(c"board").unwrap(), 1, 0)
     }
 
     /// A process has died at it.

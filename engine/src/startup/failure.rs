@@ -27,7 +27,7 @@ impl Failure {
             msg::INTERPRETER_FAILED => "InterpreterError",
             _ => "Fault",
         };
-        let cause = Cause { class: class.into(), text: text.into(), trace: Vec::new() };
+        let cause = Cause { class: class.into(), text: text.into(), ..Cause::default() };
         let what = format!("the start of '{}' has failed", app.shown());
         let watched = vec![app.shown().into_owned()];
         Box::new(Self { number, what, cause, watched, next_interpreter: NextInterpreter::Group })
@@ -57,10 +57,7 @@ pub fn is_of_rules(number: Message) -> bool {
 
 /// The beginning of the first line.
 pub fn failure_text(number: Message, app: &App, class: &str, context: &str) -> String {
-    let what = match &app.plan.django {
-        Some(django) => format!("Django project '{}'", wire::shown(&django.project)),
-        None => format!("WSGI script '{}'", app.shown()),
-    };
+    let what = app.title();
     if matches!(number, msg::SCRIPT_UNREADABLE | msg::PRELOAD_UNREADABLE) {
         return format!("{what} could not be read or compiled for {context}");
     }

@@ -22,6 +22,7 @@ mod load;
 mod notices;
 mod packages;
 mod permits;
+mod place;
 mod progress;
 mod record;
 mod registry;
@@ -38,7 +39,8 @@ pub use applications::{Applications, Protocol, application, get, most_waiting, o
 pub use attempt::Attempt;
 pub use current::{current, end as end_attempt};
 pub use first::Turn;
-pub use record::Record;
+pub use place::Place;
+pub use record::{Cause, Record};
 pub use script::Script;
 pub use start::{Refusal, preload, start};
 pub use stop::{leave, stop};

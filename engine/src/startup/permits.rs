@@ -1,8 +1,9 @@
-//! The startup lock: permits on the start registry, each with who loads what since when.
+//! The startup lock: permits on the start registry, each with who loads what since when. There are as many as are told to be,
+//! or one for each processor, and then some more while starts leave processors idle.
 
 use super::registry::Registry;
 use crate::host;
-use os::monotonic as now;
+use os::{Idle, monotonic as now};
 use std::time::{Duration, Instant};
 use wire::message as msg;
 
@@ -14,6 +15,30 @@ const PERMIT_LOCK: i64 = 1 << 41;
 const PAUSE: Duration = Duration::from_millis(15);
 /// Longest wait for a permit: who has one may never give it back.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From so many idle processors on, one more may start.
+const IDLE: f64 = 0.5;
+/// So many looks, a tenth of a second each, must have seen them.
+const LOOKS: u32 = 3;
+/// How long it takes until a start shows in what is idle, microseconds.
+const EFFECT: i64 = 300_000;
+
+/// What a waiter has seen of the processors.
+#[derive(Default)]
+struct Room {
+    idle: Idle,
+    looks: u32,
+}
+
+impl Room {
+    /// Processors have been idle for as long as is believed: a start that computes reads files now and then.
+    fn is_there(&mut self) -> bool {
+        if let Some(processors) = self.idle.look() {
+            self.looks = if processors >= IDLE { self.looks + 1 } else { 0 };
+        }
+        self.looks >= LOOKS
+    }
+}
 
 /// The process that holds a permit.
 pub struct Holder {
@@ -33,8 +58,9 @@ impl Registry {
             return Some(Permit { registry: self, number: None });
         }
         let begun = Instant::now();
+        let mut room = Room::default();
         loop {
-            for number in 0..self.permits {
+            for number in 0..self.permits + self.spare(&mut room) {
                 if self.file.try_lock(PERMIT_LOCK + i64::from(number)) {
                     let text = format!("{} {} {what}", std::process::id(), now());
                     self.write_permit(number, &text);
@@ -58,6 +84,13 @@ impl Registry {
         }
     }
 
+    /// How many permits there are besides at this moment. One at a time is given out, and seen to use a processor or not, before
+    /// the next one: whoever waits sees the same idle processor.
+    fn spare(&self, room: &mut Room) -> u32 {
+        let is_early = || self.holders().iter().any(|holder| (0..EFFECT).contains(&(now() - holder.since)));
+        if self.spare > 0 && room.is_there() && !is_early() { self.spare } else { 0 }
+    }
+
     fn write_permit(&self, number: u32, text: &str) {
         let mut bytes = text.as_bytes().to_vec();
         bytes.resize(PERMIT as usize, b'\n');
@@ -77,7 +110,7 @@ impl Registry {
             let (since, what) = (words.next()?.parse().ok()?, words.next()?.to_owned());
             holds.then_some(Holder { pid, since, what })
         };
-        (0..self.permits).filter_map(holder).collect()
+        (0..self.permits + self.spare).filter_map(holder).collect()
     }
 }
 
@@ -103,7 +136,7 @@ mod tests {
 
     #[test]
     fn permits_say_who_has_them() {
-        let registry = Registry::new(LockFile::new(c"board").unwrap(), 2);
+        let registry = Registry::new(LockFile::new(c"board").unwrap(), 2, 0);
         let permit = registry.permit("/a b.wsgi", || panic!("free"));
         let holders = registry.holders();
         assert_eq!(

@@ -1,5 +1,6 @@
 //! What the processes of a server know of the start of an application, and how that is written down.
 
+use super::place::Place;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -35,9 +36,18 @@ pub struct Cause {
     pub text: String,
     /// The traceback, line by line.
     pub trace: Vec<String>,
+    /// The innermost line of the application itself.
+    pub place: Option<Box<Place>>,
 }
 
 impl Cause {
+    /// An exception of an application with its traceback, and the lines of this that name places; looks up the line that it is
+    /// about. What an exception says may look like such a line, and a visitor may have written it.
+    pub fn raised(class: String, text: String, trace: Vec<String>, places: &[String]) -> Self {
+        let place = Place::of(places).map(Box::new);
+        Self { class, text, trace, place }
+    }
+
     /// `ValueError: boom`
     pub fn summary(&self) -> String {
         if self.text.is_empty() { self.class.clone() } else { format!("{}: {}", self.class, self.text) }
@@ -145,6 +155,13 @@ impl Record {
             one_line(&self.cause.class),
             one_line(&self.cause.text),
         );
+        if let Some(place) = &self.cause.place {
+            text.push_str(&format!("place {} {}\n", place.line, one_line(&place.file)));
+            text.push_str(&format!("inside {}\n", one_line(&place.function)));
+            for (number, line) in &place.source {
+                text.push_str(&format!("source {number} {}\n", one_line(line)));
+            }
+        }
         for one in &self.at_it {
             text.push_str(&format!("at_it {} {}\n", one.pid, one.since));
         }
@@ -181,6 +198,11 @@ impl Record {
                 "at_it" => record.at_it.extend(at_it(value)),
                 "class" => record.cause.class = value.to_owned(),
                 "text" => record.cause.text = value.to_owned(),
+                "place" => record.cause.place = place(value).map(Box::new),
+                "inside" => {
+                    record.cause.place.iter_mut().for_each(|place| value.clone_into(&mut place.function))
+                }
+                "source" => record.cause.place.iter_mut().for_each(|place| place.add(numbered(value))),
                 "trace" => record.cause.trace.push(value.to_owned()),
                 "file" => record.watched.extend(file(value)),
                 _ => {}
@@ -188,6 +210,16 @@ impl Record {
         }
         record
     }
+}
+
+fn numbered(value: &str) -> Option<(u32, String)> {
+    let (number, rest) = value.split_once(' ')?;
+    Some((number.parse().ok()?, rest.to_owned()))
+}
+
+fn place(value: &str) -> Option<Place> {
+    let (line, file) = numbered(value)?;
+    Some(Place { file, line, ..Place::default() })
 }
 
 fn file(value: &str) -> Option<Watched> {
@@ -229,6 +261,12 @@ mod tests {
                 class: "ValueError".into(),
                 text: "a  b".into(),
                 trace: vec!["  File \"x\"".into(), String::new(), "ü".into()],
+                place: Some(Box::new(Place {
+                    file: "/a b".into(),
+                    line: 7,
+                    function: "f".into(),
+                    source: vec![(6, String::new()), (7, "    x = ü".into())],
+                })),
             },
             watched: vec![Watched::new("/no such file".into()), Watched::new("/".into())],
             deaths: 2,

@@ -41,6 +41,8 @@ pub type Note = (u64, i64);
 pub struct Registry {
     pub(super) file: LockFile,
     pub(super) permits: u32,
+    /// Permits that may be had besides, while processors have nothing to do.
+    pub(super) spare: u32,
     /// What this process is at.
     pub(super) notes: Mutex<Vec<Note>>,
     /// Locks of the file do not exclude threads of one process.
@@ -52,11 +54,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The registry in a file that the parent process made. No permits: the startup lock is off.
-    pub fn new(file: LockFile, permits: u32) -> Self {
+    /// The registry in a file that the parent process made, with so many permits, and so many more while processors have
+    /// nothing to do. No permits: the startup lock is off.
+    pub fn new(file: LockFile, permits: u32, spare: u32) -> Self {
+        let permits = permits.min(MOST_PERMITS);
         Self {
             file,
-            permits: permits.min(MOST_PERMITS),
+            permits,
+            spare: spare.min(MOST_PERMITS - permits),
             notes: Mutex::default(),
             table: Mutex::new(()),
             held: AtomicBool::new(false),

@@ -181,10 +181,8 @@ impl Interpreter {
             let found = self.ask(py, c"examine", &[&Bound::path(py, path)?, exception])?;
             let mut names = texts(&found.item(0)?)?.into_iter();
             let mut next = || names.next().unwrap_or_default();
-            Ok((
-                Cause { class: next(), text: next(), trace: texts(&found.item(1)?)? },
-                texts(&found.item(2)?)?,
-            ))
+            let (lines, places) = (texts(&found.item(1)?)?, texts(&found.item(2)?)?);
+            Ok((Cause::raised(next(), next(), lines, &places), texts(&found.item(3)?)?))
         };
         read().unwrap_or_else(|raised| {
             // Nothing can be imported, or memory is out: Python prints what it can itself.
@@ -192,7 +190,7 @@ impl Interpreter {
             let class = exception.type_name();
             exception.raise().print(py);
             let text = "its traceback is above".to_owned();
-            (Cause { class, text, trace: Vec::new() }, vec![wire::shown(path).into_owned()])
+            (Cause { class, text, ..Cause::default() }, vec![wire::shown(path).into_owned()])
         })
     }
 

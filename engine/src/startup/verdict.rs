@@ -10,7 +10,8 @@ use crate::host;
 use crate::runtime::{Interpreter, is_stop_asked};
 use os::lock;
 use std::time::Duration;
-use wire::{Message, message as msg};
+use wire::starts::Took;
+use wire::{Message, Origin, message as msg};
 
 impl Attempt {
     /// The attempt has ended in time: says and writes down how.
@@ -32,8 +33,9 @@ impl Attempt {
                 self.say_loaded();
                 let seconds = self.age().as_secs_f64();
                 let text = format!(
-                    "'{}' has started after its timeout: raise WSGIStartupTimeout above {seconds:.0} s",
+                    "'{}' has started after its timeout: raise {} above {seconds:.0} s",
                     self.app.shown(),
+                    self.applications.runtime.settings.startup_timeout_name(),
                 );
                 self.say(msg::START_LATE, text);
                 self.say_shared_packages();
@@ -48,7 +50,7 @@ impl Attempt {
                     failure.cause.summary()
                 );
                 self.say(msg::START_LATE, text);
-                self.log_lines(msg::START_LATE, failure.cause.trace);
+                self.log_record(msg::START_LATE, "", &failure.cause.trace.join("\n"));
             }
         }
     }
@@ -76,6 +78,13 @@ impl Attempt {
         let failed = self.before.get().map_or(0, |(record, _)| record.attempts);
         let attempt = if failed > 0 { format!(" (attempt {})", failed + 1) } else { String::new() };
         let context = self.app.serving().map_or_else(String::new, |serving| serving.interpreter.context());
+        let limited = |time: Duration| u32::try_from(ms(time)).unwrap_or(u32::MAX);
+        host::started(&Took {
+            python: limited(self.applications.runtime.python_took()),
+            before: limited(times.lock + times.interpreter),
+            import: limited(times.import),
+            warm_up: limited(times.warm_up),
+        });
         let text = format!(
             "loaded '{}' into {context} in {} ms (python {} ms, lock {} ms, interpreter {} ms, import {} ms, warm-up \
              {} ms){attempt}",
@@ -122,7 +131,7 @@ impl Attempt {
             self.app.on(self.ticket, Event::Failed { next });
             return;
         }
-        let mut lines = vec![format!(
+        let text = format!(
             "{}: {} (id {:08x}, attempt {}, pid {}, after {} ms; next attempt in {} s, or when one of its files \
              changes)",
             failure.number,
@@ -132,7 +141,8 @@ impl Attempt {
             std::process::id(),
             took.as_millis(),
             wire::backoff::delay(record.attempts).as_secs(),
-        )];
+        );
+        let mut lines = Vec::new();
         let cause = &failure.cause;
         if cause.trace.is_empty() && !failure.says_all() {
             lines.push(cause.summary());
@@ -140,38 +150,40 @@ impl Attempt {
         lines.extend(cause.trace.iter().cloned());
         let main = self.app.group.is_empty();
         let advice = advice::advice(&cause.class, &cause.text, &cause.trace, main);
+        self.log_record(failure.number, &text, &lines.join("\n"));
         if let Some(advice) = &advice {
-            lines.push(format!("{}: what to do: {}", msg::ADVICE, advice.text));
+            let text = format!("{}: what to do: {}", msg::ADVICE, advice.text);
+            self.log_record(failure.number, &text, "");
         }
-        self.log_lines(failure.number, lines);
         if let Some(package) = advice.and_then(|advice| advice.single) {
             self.say_holder_of(&package);
         }
         self.app.on(self.ticket, Event::Failed { next });
     }
 
-    fn log_lines(&self, number: Message, lines: Vec<String>) {
-        for line in lines {
-            match &self.log {
-                Some(log) => log.line(number.level(), line.as_bytes()),
-                None => host::log(number.level(), line.as_bytes()),
-            }
+    fn log_record(&self, number: Message, text: &str, trace: &str) {
+        let origin = Origin::NONE.with_exception(trace.as_bytes());
+        match &self.log {
+            Some(log) => log.line_from(number.level(), text.as_bytes(), origin),
+            None => host::log_from(number.level(), text.as_bytes(), origin),
         }
     }
 
     /// Writes down that the attempt's time is over; answers the record.
     pub(super) fn timed_out(&self) -> Record {
-        let limit = self.applications.runtime.settings.startup_timeout().as_secs_f64();
-        let text = format!("it has not started within {limit} s (WSGIStartupTimeout)");
-        let cause = Cause { class: "StartTimeout".into(), text, trace: Vec::new() };
+        let settings = &self.applications.runtime.settings;
+        let (limit, name) = (settings.startup_timeout().as_secs_f64(), settings.startup_timeout_name());
+        let text = format!("it has not started within {limit} s ({name})");
+        let cause = Cause { class: "StartTimeout".into(), text, ..Cause::default() };
         self.conclude(&cause, vec![self.app.shown().into_owned()])
     }
 
     /// Logs that the attempt's time is over, which requests know already.
     pub(super) fn say_timed_out(&self, record: &Record) {
-        let limit = self.applications.runtime.settings.startup_timeout().as_secs_f64();
+        let settings = &self.applications.runtime.settings;
+        let (limit, name) = (settings.startup_timeout().as_secs_f64(), settings.startup_timeout_name());
         let text = format!(
-            "'{}' has not started within {limit} s (WSGIStartupTimeout; id {:08x}, attempt {}); it answers 503, and other \
+            "'{}' has not started within {limit} s ({name}; id {:08x}, attempt {}); it answers 503, and other \
              applications keep loading on another thread. The stacks of all threads follow",
             self.app.shown(),
             record.id,

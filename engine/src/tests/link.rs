@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use wire::abi::ReadError;
-use wire::{Level, SourceLine};
+use wire::{Level, Origin};
 
 /// Status and headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,9 +160,9 @@ impl Link for Double {
 pub struct Record(pub Arc<Mutex<Seen>>);
 
 impl Log for Record {
-    fn line(&self, _: Level, line: &[u8], _: SourceLine<'_>) {
-        let line = wire::shown(line).into_owned();
-        os::lock(&self.0).lines.push(line);
+    fn line(&self, _: Level, line: &[u8], origin: Origin<'_>) {
+        let lines = origin.lines(line).map(|line| wire::shown(&line).into_owned());
+        os::lock(&self.0).lines.extend(lines);
     }
 
     fn logs(&self, _: Level) -> bool {

@@ -59,7 +59,7 @@ fn modules_are_known_to_the_import_system() {
         return [str(len(modules)).encode()]
         ",
     );
-    assert_eq!(site.get().ok(), "27");
+    assert_eq!(site.get().ok(), "28");
 }
 
 #[test]

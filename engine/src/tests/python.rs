@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Mutex, Once};
 use wire::settings::{Interpreter, Process};
-use wire::{Level, SourceLine};
+use wire::{Level, Origin};
 
 static READY: Mutex<Option<SyncSender<()>>> = Mutex::new(None);
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -19,9 +19,9 @@ static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 struct Lines;
 
 impl Host for Lines {
-    fn log(&self, _: Level, line: &[u8], _: SourceLine<'_>) {
-        let line = wire::shown(line).into_owned();
-        os::lock(&LINES).push(line);
+    fn log(&self, _: Level, line: &[u8], origin: Origin<'_>) {
+        let lines = origin.lines(line).map(|line| wire::shown(&line).into_owned());
+        os::lock(&LINES).extend(lines);
     }
 
     fn logs(&self, _: Level) -> bool {

@@ -219,6 +219,7 @@ impl Ask<'_> {
             },
             plan: &StartPlan::default,
             pages: Pages::default(),
+            turnstile: None,
         };
         let (link, log) = (Double::new(self.plan, &seen), Box::new(Record(seen.clone())));
         let outcome =

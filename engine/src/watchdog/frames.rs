@@ -60,6 +60,10 @@ impl Drop for Frames<'_> {
     fn drop(&mut self) {
         for (_, frame) in std::mem::take(&mut self.found) {
             let here = frame.py().interpreter();
+            // As long as its thread runs it there is another reference, and nothing ends with this one.
+            if frame.references() > 1 {
+                continue;
+            }
             match self.owner(&frame).filter(|owner| owner.id() != here) {
                 Some(owner) => Interpreter::release_later(owner, frame.keep_for(owner.id()), MUCH),
                 None => drop(frame),

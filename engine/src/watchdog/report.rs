@@ -35,19 +35,8 @@ pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> V
 fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
     let label = wire::shown(interpreter.name()).into_owned();
     let read = || -> Result<Known> {
-        let (mut threads, mut waits) = (Vec::new(), Vec::new());
-        let list = interpreter.ask(py, c"threads", &[])?;
-        for at in 0..list.count() {
-            let thread = list.item(at)?;
-            let native = thread.item(1)?;
-            let native = if native.is_none() { 0 } else { native.as_int()? };
-            threads.push((
-                thread.item(0)?.as_int()?,
-                native,
-                thread.item(2)?.text()?,
-                thread.item(3)?.is_true()?,
-            ));
-        }
+        let mut waits = Vec::new();
+        let threads = threads(py, interpreter)?;
         let list = interpreter.ask(py, c"import_waits", &[])?;
         for at in 0..list.count() {
             let wait = list.item(at)?;
@@ -61,6 +50,19 @@ fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
         raised.forget(py);
         Known { label, ..Known::default() }
     })
+}
+
+/// The threads that an interpreter knows: ident, native id (0: none), name, daemon. Attached to it.
+pub fn threads(py: Py<'_>, interpreter: &Interpreter) -> Result<Vec<(i64, i64, String, bool)>> {
+    let list = interpreter.ask(py, c"threads", &[])?;
+    let read = |at| {
+        let thread = list.item(at)?;
+        let native = thread.item(1)?;
+        let native = if native.is_none() { 0 } else { native.as_int()? };
+        let name = wire::shown(&thread.item(2)?.lossy()).into_owned();
+        Ok((thread.item(0)?.as_int()?, native, name, thread.item(3)?.is_true()?))
+    };
+    (0..list.count()).map(read).collect()
 }
 
 fn describe(py: Py<'_>, runtime: &Runtime, known: &[Known], attempt: Option<&Arc<Attempt>>) -> Vec<String> {

@@ -7,7 +7,7 @@ use crate::runtime::Runtime;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
-use wire::message as msg;
+use wire::{Origin, message as msg};
 
 /// How long a stack may wait for the GIL.
 const FOR_THE_GIL: Duration = Duration::from_secs(2);
@@ -46,8 +46,9 @@ fn name(call: &Arc<ActiveRequest>) {
     }
     let text =
         format!("{} has run for {age:.1} s (WSGISlowRequests) and still runs; its stack:", call.title());
-    call.message(msg::SLOW_REQUEST, text);
-    stack.iter().for_each(|line| call.log(msg::SLOW_REQUEST.level(), line.as_bytes()));
+    let (line, stack) = (msg::SLOW_REQUEST.line(text), stack.join("\n"));
+    let origin = Origin::NONE.with_exception(stack.as_bytes());
+    call.output.record(msg::SLOW_REQUEST.level(), line.as_bytes(), origin);
 }
 
 /// Where the thread of a request stands, or why that is not known.

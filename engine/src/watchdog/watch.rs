@@ -5,7 +5,7 @@
 //! it, the stacks that `faulthandler` writes without it are shown.
 
 use super::imports::FIRST_LOOK;
-use super::{imports, report, slow};
+use super::{gil, imports, report, slow};
 use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
@@ -84,6 +84,7 @@ impl Watch {
                 false if ActiveRequest::none_runs() => FOR_EVER,
                 false => FIRST_LOOK,
             };
+            gil::requests_run(pause < FOR_EVER);
             let pause =
                 slow::pause(self.runtime).filter(|_| pause < FOR_EVER).map_or(pause, |slow| pause.min(slow));
             self.alarm.wake.sleep(rest.unwrap_or(pause).min(pause));

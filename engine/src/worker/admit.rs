@@ -1,81 +1,96 @@
-//! Has the process find out how many requests gain by running at the same time: looks at its threads for [`crate::admission`],
-//! while somebody waits, and sleeps otherwise.
+//! A worker, as it is seen by who finds out how many requests gain by running at the same time.
 #![forbid(unsafe_code)]
 
 use super::process::Worker;
-use crate::admission::{Admission, Sight, Thread};
-use crate::runtime::clock;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
-use wire::scoreboard::{RequestRecord, WorkerSlot};
+use crate::admission::{By, House, Processor, Sight, Thread, seen, watch};
+use crate::runtime::{CONTACT, clock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use wire::scoreboard::RequestRecord;
 
 /// The threads, as they were at the last look.
 struct Eyes {
     worker: &'static Worker,
     /// What each had computed.
     computed: Vec<i64>,
+    /// Their numbers in the system.
+    numbers: Vec<u32>,
+    processor: Processor,
 }
 
 impl Worker {
-    /// Looks at the requests of the process, and lets so many in as gain by that, for as long as the process lives.
+    /// Lets so many requests in as gain by that, for as long as the process lives.
     pub(super) fn admit(&'static self) {
-        let reception = &self.reception;
-        let bell = reception.slot.bell();
-        let mut admission = Admission::new(self.threads());
-        let mut eyes = Eyes::new(self);
-        while !reception.home.load(Ordering::SeqCst) {
-            let sight = eyes.look();
-            let verdict = admission.look(clock(), &sight);
-            reception.let_in(verdict.places);
-            if sight.waiting {
-                std::thread::sleep(verdict.next.unwrap_or(Duration::from_millis(5)));
-                continue;
-            }
-            // A process that nobody is in keeps what it has learnt: that is looked at with the second request.
-            let most = if verdict.next.is_some() { reception.slot.places() } else { 1 };
-            bell.store(most, Ordering::SeqCst);
-            if !eyes.somebody_waits(most) {
-                os::futex_wait(bell, most, verdict.next);
-            }
-            bell.store(WorkerSlot::SILENT, Ordering::SeqCst);
-        }
+        let (computed, numbers) = (vec![0; self.meters.len()], Vec::new());
+        watch(
+            &mut Eyes {
+                worker: self,
+                computed,
+                numbers,
+                processor: Processor::new(By::Watcher, CONTACT, self.common.process.one_processor),
+            },
+            self.threads(),
+        );
+    }
+}
+
+impl House for Eyes {
+    fn is_open(&self) -> bool {
+        !self.worker.reception.home.load(Ordering::SeqCst)
+    }
+
+    fn clock(&self) -> i64 {
+        clock()
+    }
+
+    fn look(&mut self) -> Sight {
+        let waiting = self.somebody_waits(self.places());
+        let mut is_busy = false;
+        let records = self.worker.records().iter().enumerate();
+        let threads = records.map(|(index, record)| self.thread(index, record, &mut is_busy)).collect();
+        Sight { waiting, threads, may_stay_together: self.may_stay_together() }
+    }
+
+    fn keep_together(&mut self, together: bool) -> bool {
+        let computed = self.computed.iter().sum();
+        self.processor.keep(together, clock(), (&self.numbers, computed))
+    }
+
+    fn let_in(&mut self, places: u32) {
+        self.worker.reception.let_in(places);
+    }
+
+    fn places(&self) -> u32 {
+        self.worker.reception.slot.places()
+    }
+
+    fn somebody_waits(&self, most: u32) -> bool {
+        let reception = &self.worker.reception;
+        let claimed = reception.slot.claimed();
+        claimed > most || (claimed >= most && reception.board.group.queued.count() > 0)
+    }
+
+    fn bell(&self) -> &AtomicU32 {
+        self.worker.reception.slot.bell()
     }
 }
 
 impl Eyes {
-    fn new(worker: &'static Worker) -> Self {
-        Self { worker, computed: vec![0; worker.meters.len()] }
-    }
-
-    /// There are more requests than this, on their way or in the queue.
-    fn somebody_waits(&self, most: u32) -> bool {
-        let reception = &self.worker.reception;
-        let claimed = reception.slot.claimed();
-        claimed > most || (claimed >= most && reception.board.group.queued.load(Ordering::SeqCst) > 0)
-    }
-
-    fn look(&mut self) -> Sight {
-        let waiting = self.somebody_waits(self.worker.reception.slot.places());
-        let mut busy = false;
-        let records = self.worker.records().iter().enumerate();
-        Sight {
-            waiting,
-            threads: records.map(|(index, record)| self.thread(index, record, &mut busy)).collect(),
+    /// All threads are there, and nothing speaks against it.
+    fn may_stay_together(&mut self) -> bool {
+        if self.numbers.len() < self.worker.meters.len() {
+            self.numbers =
+                self.worker.meters.iter().filter_map(|meter| Some(meter.get()?.thread())).collect();
+            return false;
         }
+        self.processor.is_possible(clock(), &self.numbers)
     }
 
-    /// A thread; a file tells whether it computes now, which is not read where it says nothing new.
-    fn thread(&mut self, index: usize, record: &RequestRecord, busy: &mut bool) -> Thread {
+    fn thread(&mut self, index: usize, record: &RequestRecord, is_busy: &mut bool) -> Thread {
         // The request first: what the thread computes meanwhile may not be counted for the one before.
-        let (taken, ended) = (record.taken(), record.counters().requests);
-        let was = self.computed[index];
-        let Some(meter) = self.worker.meters[index].get() else {
-            return Thread { taken, ended, ..Thread::default() };
-        };
-        let computed = meter.computed().max(was);
-        self.computed[index] = computed;
-        let runnable = taken.is_some() && (computed == was || !*busy) && meter.is_runnable();
-        *busy |= runnable;
-        Thread { ended, computed, taken, runnable }
+        let thread = Thread { taken: record.taken(), ended: record.counters().requests, ..Thread::default() };
+        match self.worker.meters[index].get() {
+            Some(meter) => seen(thread, meter, (0, &mut self.computed[index]), is_busy),
+            None => thread,
+        }
     }
 }

@@ -13,9 +13,11 @@ use os::Signal;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+use wire::codec::Writer;
 use wire::control::{LONGEST, Message, Reason};
 use wire::httpd::Server;
-use wire::{Level, SourceLine, message as msg};
+use wire::starts::Took;
+use wire::{Level, Origin, message as msg};
 
 /// Signals that mean something here.
 pub const SIGNALS: [Signal; 5] =
@@ -25,12 +27,22 @@ pub const SIGNALS: [Signal; 5] =
 pub const HURRY: Duration = Duration::from_millis(1200);
 
 /// Has the supervisor write a line.
-pub fn log_to(voice: &Voice, level: Level, line: &[u8], source: SourceLine<'_>) {
-    let source = (source.file.get().to_vec(), source.number);
-    let message = Message::Log { level: level as i32 as u8, line: line.to_vec(), source };
-    if !voice.say(&message.bytes(), false) {
-        system::write_stderr(level, line);
+pub fn log_to(voice: &Voice, level: Level, line: &[u8], origin: Origin<'_>) {
+    // A message has room for that.
+    const MOST: usize = LONGEST - Origin::ROOM - 8;
+    for (text, origin) in origin.parts(line, MOST) {
+        let mut record = Vec::new();
+        origin.put(&mut Writer(&mut record), text);
+        let message = Message::Log { level: level as i32 as u8, record };
+        if !voice.say(&message.bytes(), false) {
+            write_lines(level, text, origin);
+        }
     }
+}
+
+/// Writes a record to the process's standard error, as lines.
+fn write_lines(level: Level, text: &[u8], origin: Origin<'_>) {
+    origin.lines(text).for_each(|line| system::write_stderr(level, &line));
 }
 
 /// What a signal means, and what the log says of it. `evicts`: eviction-timeout is set.
@@ -49,10 +61,10 @@ pub fn meaning(signal: Signal, evicts: bool) -> (Reason, &'static str) {
 pub struct SupervisorLog(pub &'static Worker);
 
 impl Host for SupervisorLog {
-    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+    fn log(&self, level: Level, line: &[u8], origin: Origin<'_>) {
         match self.0.is_orphan() {
-            true => system::write_stderr(level, line),
-            false => log_to(&self.0.voice, level, line, source),
+            true => write_lines(level, line, origin),
+            false => log_to(&self.0.voice, level, line, origin),
         }
     }
 
@@ -66,6 +78,10 @@ impl Host for SupervisorLog {
 
     fn starts(&self, script: Option<&[u8]>) {
         self.0.tell(&Message::Starts(script.unwrap_or_default().to_vec()));
+    }
+
+    fn started(&self, took: &Took) {
+        self.0.reception.slot.starts.add(took);
     }
 
     fn ends(&self, text: &str) {
@@ -105,10 +121,13 @@ impl Worker {
         loop {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
             let pause = if self.is_orphan() { Duration::from_millis(100) } else { limits.pause() };
-            let [told, signalled, httpd_ended] =
-                os::poll_these([control, Some(self.signals.as_fd()), Some(self.httpd.as_fd())], pause);
+            let fds = [control, Some(self.signals.as_fd()), Some(self.httpd.as_fd()), self.desk()];
+            let [told, signalled, httpd_ended, asked] = os::poll_these(fds, pause);
             if httpd_ended {
                 self.end(&mut limits, Reason::Stop, Duration::ZERO, HURRY);
+            }
+            if asked {
+                self.attend();
             }
             if signalled {
                 self.signals.silence();
@@ -207,8 +226,11 @@ impl Worker {
         self.changes.drain();
         while self.has_work(grace.is_zero()) && begun.elapsed() < grace {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
-            let fds = [control, Some(self.httpd.as_fd())];
-            let [told, httpd_ended] = os::poll_these(fds, Duration::from_millis(10));
+            let fds = [control, Some(self.httpd.as_fd()), self.desk()];
+            let [told, httpd_ended, asked] = os::poll_these(fds, Duration::from_millis(10));
+            if asked {
+                self.attend();
+            }
             if httpd_ended {
                 (grace, shutdown) = (Duration::ZERO, HURRY);
             }

@@ -103,7 +103,7 @@ impl Reception {
         };
         Sight {
             fits: conn.fits(room),
-            queued: self.board.group.queued.load(Ordering::SeqCst) > 0,
+            queued: self.board.group.queued.count() > 0,
             is_open: self.slot.is_open(),
         }
     }

@@ -10,7 +10,7 @@ use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime;
 use crate::watchdog;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::control::Reason;
 use wire::message as msg;
@@ -24,33 +24,15 @@ pub struct Limits {
     worker: &'static Worker,
     begun: Instant,
     monitor: Monitor,
-    /// When the helper got the GIL last, milliseconds since the beginning.
-    alive: Arc<AtomicI64>,
 }
 
 impl Limits {
     /// Begins to watch the limits.
     pub fn new(worker: &'static Worker) -> Self {
         let monitor = Monitor::new(worker.rules());
-        let limits = Self { worker, begun: Instant::now(), monitor, alive: Arc::new(AtomicI64::new(0)) };
-        if limits.monitor.rules().deadlock.is_some() {
-            limits.watch_gil();
-        }
-        limits
-    }
-
-    /// A helper takes the GIL of the main interpreter again and again.
-    fn watch_gil(&self) {
-        let (alive, begun) = (self.alive.clone(), self.begun);
-        let often = Duration::from_secs_f64((self.worker.settings.deadlock_timeout / 4.0).clamp(0.05, 1.0));
-        let body = move || {
-            loop {
-                runtime::visit_main();
-                alive.store(begun.elapsed().as_millis() as i64, Ordering::SeqCst);
-                std::thread::sleep(often);
-            }
-        };
-        let _ = std::thread::Builder::new().name("wsgi-gil".into()).spawn(body);
+        let reception = &worker.reception;
+        watchdog::watch_gil(&reception.board.gils[reception.place], monitor.rules().deadlock);
+        Self { worker, begun: Instant::now(), monitor }
     }
 
     /// Until the next look.
@@ -85,8 +67,7 @@ impl Limits {
     }
 
     fn look_at_gil(&mut self) {
-        let since = self.begun.elapsed().as_millis() as i64 - self.alive.load(Ordering::SeqCst);
-        let since = Duration::from_millis(since.max(0) as u64);
+        let since = watchdog::waited_for_gil();
         if self.monitor.is_deadlocked(since) {
             let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));

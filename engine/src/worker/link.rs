@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use wire::abi::ReadError;
 use wire::frame::{self, Body, Kind};
 use wire::scoreboard::{ConnectionSlot, RequestRecord, State};
-use wire::{Level, SourceLine};
+use wire::{Level, Origin};
 
 /// The way in and out.
 pub struct Remote {
@@ -176,11 +176,11 @@ impl RemoteLog {
 }
 
 impl Log for RemoteLog {
-    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+    fn line(&self, level: Level, line: &[u8], origin: Origin<'_>) {
         if self.conn.is_broken() {
-            crate::host::log_from(level, line, source);
+            crate::host::log_from(level, line, origin);
         } else {
-            self.conn.line(level, line, source);
+            self.conn.line(level, line, origin);
         }
     }
 

@@ -133,7 +133,17 @@ mod tests {
 
     fn seen(path: &str) -> impl FnOnce() -> Option<Seen> {
         let (method, path) = ("GET".into(), path.into());
-        move || Some(Seen { state: State::Running, taken: 1, since: 1, connection: 0, method, path })
+        move || {
+            Some(Seen {
+                state: State::Running,
+                taken: 1,
+                since: 1,
+                connection: 0,
+                method,
+                path,
+                id: String::new(),
+            })
+        }
     }
 
     #[test]

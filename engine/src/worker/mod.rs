@@ -8,6 +8,7 @@
 mod admit;
 mod conn;
 mod control;
+mod desk;
 mod exchange;
 mod imports;
 mod limits;

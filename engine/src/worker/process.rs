@@ -29,6 +29,7 @@ pub struct Worker {
     /// What the supervisor shows of httpd.
     pub(super) window: File,
     pub(super) signals: os::Event,
+    pub(super) desk: Option<os::Desk>,
     /// Where requests come in, and the scoreboard, which has what its threads do and have done.
     pub(super) reception: Reception,
     pub(super) meters: Meters,
@@ -61,7 +62,7 @@ impl Worker {
 
     /// How many requests are let into Python at the same time.
     pub(super) fn concurrency(&self) -> u32 {
-        match self.settings.concurrency {
+        match self.common.process.concurrency {
             0 => 1,
             number => number.min(self.threads()),
         }
@@ -69,7 +70,7 @@ impl Worker {
 
     /// It finds out itself how many.
     pub(super) fn is_admitting(&self) -> bool {
-        self.settings.concurrency == 0 && self.threads() > 1
+        self.common.process.concurrency == 0 && self.threads() > 1
     }
 
     /// How an application starts that is met for the first time.

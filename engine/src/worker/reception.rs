@@ -145,7 +145,7 @@ impl Reception {
     fn take_queue(&self, payload: &mut Vec<u8>, service: &mut dyn Service) {
         let counter = &self.board.group.queued;
         loop {
-            let queued = counter.load(Ordering::SeqCst);
+            let counted = counter.seen();
             let accepted = if self.slot.is_open() {
                 os::accept(self.socket.as_fd())
             } else {
@@ -153,12 +153,19 @@ impl Reception {
             };
             let (fd, user) = match accepted {
                 Ok(accepted) => accepted,
+                // Those that were counted have gone, were killed while they waited, or were just about to connect.
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && self.slot.is_open()
+                        && counted.is_some_and(|counted| counter.void(counted)) =>
+                {
+                    continue;
+                }
                 Err(error) => {
                     self.slot.release(self.generation);
-                    if error.kind() == io::ErrorKind::WouldBlock {
-                        // Those that were counted have gone, or were killed while they waited.
-                        let _ = counter.compare_exchange(queued, 0, Ordering::SeqCst, Ordering::SeqCst);
-                    } else if error.kind() != io::ErrorKind::ConnectionAborted {
+                    if error.kind() != io::ErrorKind::WouldBlock
+                        && error.kind() != io::ErrorKind::ConnectionAborted
+                    {
                         self.cannot_accept(&error);
                     }
                     return;

@@ -14,25 +14,26 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 use wire::abi::{End, Outcome};
 use wire::request;
-use wire::scoreboard::{RequestRecord, State};
+use wire::scoreboard::{RequestRecord, State, Title};
 
 /// A request that has waited for so many seconds may have been given up.
 const LONG_AGO: f64 = 2.0;
 
-/// Method and path of a request, for the scoreboard: what the client sent, without the query, which may be secret.
-fn shown<'a>(environ: request::Pairs<'a>) -> (&'a [u8], &'a [u8]) {
-    let (mut method, mut path) = (&b""[..], &b""[..]);
+/// What a request is called, for the scoreboard.
+fn title(environ: request::Pairs<'_>) -> Title<'_> {
+    let mut title = Title::default();
     for (name, value) in environ {
         match name {
-            b"REQUEST_METHOD" => method = value,
-            b"REQUEST_URI" => path = value.split(|byte| *byte == b'?').next().unwrap_or_default(),
+            b"REQUEST_METHOD" => title.method = value,
+            b"REQUEST_URI" => title.path = value.split(|byte| *byte == b'?').next().unwrap_or_default(),
+            b"mod_wsgi.request_id" => title.id = value,
             _ => {}
         }
     }
-    (method, path)
+    title
 }
 
 impl Worker {
@@ -53,9 +54,10 @@ impl Worker {
         if !head.ignore_activity {
             self.note_activity();
         }
-        let (method, path) = shown(environ.clone());
-        record.begin(clock(), conn.index, method, path);
+        let now = clock();
+        record.begin(now, conn.index, &title(environ.clone()));
         let entry = self.reception.entry(conn);
+        entry.inspect(|entry| entry.taken.store(now, Ordering::SeqCst));
         let link = Box::new(Remote::new(conn.clone(), entry, record, head.body_follows));
         let log = Box::new(RemoteLog::new(conn.clone(), head.level));
         let length = wsgi::declared_length(environ.clone());
@@ -82,7 +84,8 @@ impl Worker {
                 request_rec: None,
             },
             plan: &plan,
-            pages: Pages { own: head.own_pages, details: head.error_details },
+            pages: Pages { own: head.own_pages, own_error: head.own_error_page, details: head.error_details },
+            turnstile: None,
         };
         let outcome = if self.may_run(&head) {
             wsgi::serve(request, link, log)

@@ -44,9 +44,17 @@ impl Worker {
     fn wait_for_the_end(&'static self, done: &AtomicBool) -> Duration {
         loop {
             let control = (!self.is_orphan()).then(|| self.control.as_fd());
-            let fds = [control, Some(self.httpd.as_fd()), Some(self.reception.wake.as_fd())];
-            let pause = if self.is_orphan() { Duration::from_millis(100) } else { FOR_EVER };
-            let [told, httpd_ended, woken] = os::poll_these(fds, pause);
+            let fds = [control, Some(self.httpd.as_fd()), Some(self.reception.wake.as_fd()), self.desk()];
+            let pause = match fds[3] {
+                _ if self.is_orphan() => Duration::from_millis(100),
+                // One that cannot be used now may be later.
+                None if self.desk.is_some() => Duration::from_secs(1),
+                _ => FOR_EVER,
+            };
+            let [told, httpd_ended, woken, asked] = os::poll_these(fds, pause);
+            if asked {
+                self.attend();
+            }
             if httpd_ended {
                 return HURRY;
             }

@@ -10,7 +10,7 @@ use super::reception::Reception;
 use super::renewal::Changes;
 use super::template::{Template, TemplateLog};
 use super::voice::Voice;
-use super::{control, system};
+use super::{control, desk, system};
 use crate::host;
 use crate::python::{self, Problem, Py};
 use crate::runtime;
@@ -115,6 +115,7 @@ pub fn begin(settings: told::Settings, file: OwnedFd, origin: Origin) -> Result<
         .find(|at| board.slots[*at].take(pid, runtime::clock()))
         .ok_or("the scoreboard of the group has no free slot")?;
     board.records(place).iter().take(threads as usize).for_each(RequestRecord::clear);
+    board.gils[place].clear();
     // No earlier worker of the place had it: its connections must not be taken for ours.
     let generation = (runtime::clock() as u32) | 1;
     system::set_title(&settings.title);
@@ -145,6 +146,7 @@ pub fn begin(settings: told::Settings, file: OwnedFd, origin: Origin) -> Result<
         httpd: system::inherited(descriptor::HTTPD),
         window: system::inherited(descriptor::WINDOW).into(),
         signals: system::catch_signals(signals).map_err(|e| failed("signals", e))?,
+        desk: desk::take(),
         changes: Changes::default(),
         imports: Imports::default(),
         memory: Memory::new(settings.rss_limit, threads),

@@ -1,6 +1,7 @@
 //! What a worker does to its own process: what it inherited, signals, copies, its title, its locale, its end.
 #![allow(unsafe_code)]
 
+use crate::python::STACKS_SIGNAL;
 use os::Signal;
 use std::io;
 use std::mem;
@@ -126,17 +127,7 @@ pub fn write_stderr(level: wire::Level, line: &[u8]) {
         libc::strftime(date.as_mut_ptr().cast(), date.len(), c"%a %b %d %H:%M:%S.@ %Y".as_ptr(), &time)
     };
     let date = wire::shown(&date[..len]).replace('@', &format!("{:06}", now.subsec_micros()));
-    let level = match level {
-        wire::Level::Alert => "alert",
-        wire::Level::Critical => "crit",
-        wire::Level::Error => "error",
-        wire::Level::Warning => "warn",
-        wire::Level::Notice => "notice",
-        wire::Level::Info => "info",
-        wire::Level::Debug => "debug",
-        wire::Level::Trace1 => "trace1",
-    };
-    let head = format!("[{date}] [wsgi:{level}] [pid {}] ", std::process::id());
+    let head = format!("[{date}] [wsgi:{}] [pid {}] ", level.name(), std::process::id());
     let text = [head.as_bytes(), line, b"\n"].concat();
     os::write_all(2, &text);
 }
@@ -153,15 +144,13 @@ pub fn set_locale(name: &[u8]) {
 
 /// Has `faulthandler`, which needs no GIL, write the stacks of Python's threads to the error log.
 pub fn dump_stacks() {
-    /// The signal that _prepare.py registers for stacks.
-    const SIGNAL: libc::c_int = 63;
     let process = std::process::id() as libc::pid_t;
     // SAFETY: a signal to a thread of this process, for which a handler was registered.
     unsafe {
         let mut action: libc::sigaction = mem::zeroed();
-        libc::sigaction(SIGNAL, ptr::null(), &mut action);
+        libc::sigaction(STACKS_SIGNAL, ptr::null(), &mut action);
         if action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN {
-            libc::syscall(libc::SYS_tgkill, process, libc::gettid(), SIGNAL);
+            libc::syscall(libc::SYS_tgkill, process, libc::gettid(), STACKS_SIGNAL);
         }
     }
 }

@@ -25,7 +25,7 @@ use std::sync::{Mutex, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use wire::control::{LONGEST, Message, Reason};
 use wire::worker::{self as told, descriptor};
-use wire::{Level, SourceLine, message as msg};
+use wire::{Level, message as msg};
 
 /// The state of this process, as long as it is a template.
 pub struct Template {
@@ -57,8 +57,8 @@ enum Heard {
 pub struct TemplateLog(pub &'static Template);
 
 impl Host for TemplateLog {
-    fn log(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        control::log_to(&self.0.voice, level, line, source);
+    fn log(&self, level: Level, line: &[u8], origin: wire::Origin<'_>) {
+        control::log_to(&self.0.voice, level, line, origin);
     }
 
     fn logs(&self, level: Level) -> bool {

@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::environ;
 use super::failed::error;
-use super::serve::{EndOf, interpreter, with_module};
+use super::serve::{EndOf, serving, with_module};
 use crate::python::{Bound, BuiltinType, Py, Raised, Result};
 use crate::requests::Link;
 use crate::runtime::{Log, Output, RequestLog, gate};
@@ -39,11 +39,11 @@ where
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
-    let Ok(interpreter) = interpreter(&app, script, &log) else { return error(500) };
+    let Ok(serving) = serving(&app, script, &log) else { return error(500) };
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
     let output = Output::new(script.path, log.clone());
-    let call = Call::new(interpreter, None, link, output.clone(), turn);
+    let call = Call::new(serving.interpreter.clone(), None, link, output.clone(), turn);
     let _running = call.run();
     Output::current_while(Some(output), || {
         let mut environ = Some(ask.environ);
@@ -57,7 +57,7 @@ where
                 }
             }
         };
-        with_module(&app, &call, script, &log, first, &mut work).unwrap_or_else(|_| error(500))
+        with_module(&app, serving, &call, script, &log, first, &mut work).unwrap_or_else(|_| error(500))
     })
 }
 

@@ -5,7 +5,8 @@ use super::watched::Watched;
 use crate::python::{InterpreterCell, Problem, Py, Raised};
 use crate::requests::{self, ActiveRequest, Link};
 use crate::runtime::{Interpreter, Output};
-use crate::startup::Turn;
+use crate::startup::{Cause, Turn};
+use once_cell::sync::OnceCell;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +30,10 @@ pub struct Call {
     pub watched: InterpreterCell<Option<Watched>>,
     /// The script was loaded again for it, which its thread waited for.
     loaded_again: AtomicBool,
+    /// What it has raised is told to the client.
+    tells: AtomicBool,
+    /// What it has raised.
+    raised: OnceCell<Cause>,
     /// The request's turn among the first requests of the application.
     turn: Option<Turn>,
 }
@@ -60,6 +65,8 @@ impl Call {
             close_raised: InterpreterCell::new(owner, false),
             watched: InterpreterCell::new(owner, None),
             loaded_again: AtomicBool::new(false),
+            tells: AtomicBool::new(false),
+            raised: OnceCell::new(),
             turn,
         })
     }
@@ -77,6 +84,23 @@ impl Call {
         if let Some(turn) = &self.turn {
             turn.end(imported);
         }
+    }
+
+    /// What it raises is to be told to the client.
+    pub fn tell(&self) {
+        self.tells.store(true, Ordering::Relaxed);
+    }
+
+    /// It has raised something, or has no application, if somebody is to be told.
+    pub fn raise(&self, cause: impl FnOnce() -> Cause) {
+        if self.tells.load(Ordering::Relaxed) {
+            let _ = self.raised.set(cause());
+        }
+    }
+
+    /// What it has raised, if that is to be told.
+    pub fn raised(&self) -> Option<&Cause> {
+        self.raised.get()
     }
 
     /// The script is loaded again, which the request waits for.

@@ -3,7 +3,8 @@
 use super::call::Call;
 use crate::python::{Py, Raised};
 use crate::requests::Interrupt;
-use crate::runtime::is_copy;
+use crate::runtime::{Traceback, is_copy};
+use crate::startup::Cause;
 use std::sync::Arc;
 use wire::abi::{End, Outcome, ReadError};
 use wire::message;
@@ -55,8 +56,25 @@ pub fn failed(py: Py<'_>, call: &Arc<Call>, raised: Raised) -> Outcome {
     let number =
         if raised.is_system_exit(py) { message::APPLICATION_EXITED } else { message::APPLICATION_RAISED };
     let what = failure_text(call, py, &raised);
-    call.interpreter.log_exception(py, raised, Some(&call.output), number, what);
+    let class = raised.class_name(py);
+    let trace = call.interpreter.log_exception(py, raised, Some(&call.output), number, what);
+    if !committed && status == 500 {
+        py.detached(|| call.raise(|| cause(class, &trace)));
+    }
     end(status)
+}
+
+/// What was raised, of its traceback.
+fn cause(class: String, found: &Traceback) -> Cause {
+    let [trace, places] = [&found.lines, &found.places]
+        .map(|lines| lines.iter().map(|line| wire::shown(line).into_owned()).collect::<Vec<_>>());
+    let lines = trace.iter().rev().flat_map(|lines| lines.lines());
+    let mut texts = lines.filter_map(|line| {
+        let (name, text) = line.split_once(": ")?;
+        (name.rsplit('.').next() == Some(&class)).then(|| text.to_owned())
+    });
+    let text = texts.next().unwrap_or_default();
+    Cause::raised(class, text, trace, &places)
 }
 
 /// `Exception ValueError occurred processing WSGI script '…' in …`

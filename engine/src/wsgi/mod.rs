@@ -1,8 +1,9 @@
 //! WSGI (PEP 3333): one request through one application. It knows neither httpd nor sockets, only a [`Link`].
 //!
 //! [`ask()`] calls functions of scripts that the server itself asks.
-//! [`serve()`] finds the application and has it started if need be ([`refuse`](mod@refuse) answers where it does not start),
-//! [`run`](mod@run) calls it, [`events`] tells those who subscribed to its requests, [`respond`] sends what it answers.
+//! [`serve()`] finds the application and has it started if need be, [`run`](mod@run) calls it, [`events`] tells those who
+//! subscribed to its requests, [`respond`] sends what it answers. Where it does not start, or has raised,
+//! [`refuse`](mod@refuse) answers with a [`page`](mod@page).
 //! [`protocol`] is what the start of applications knows of all this.
 //!
 //! [`Link`]: crate::requests::Link
@@ -20,6 +21,7 @@ mod hop;
 mod input;
 mod keys;
 mod objects;
+mod page;
 mod protocol;
 mod refuse;
 mod respond;

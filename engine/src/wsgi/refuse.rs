@@ -1,32 +1,53 @@
-//! What a visitor sees while an application does not start.
+//! What a visitor sees of an application that does not start, or has raised.
 
 use super::call::Call;
 use super::failed::error;
+use super::page::{Client, Details, Page};
 use crate::requests::Link;
-use crate::startup::{App, Record, Refusal};
+use crate::startup::{App, Cause, Refusal, advice};
 use std::sync::Arc;
 use wire::abi::{End, Outcome};
 
-/// What a visitor sees of an application that does not start.
+/// What a visitor sees of an application that does not start, or has raised.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pages {
-    /// Whether the module sends its own page; otherwise only the status, for which the server has a page.
+    /// Whether the module sends its own page while it does not start; otherwise only the status, for which the server has a page.
     pub own: bool,
-    /// With the traceback in it.
+    /// The same for one that has raised, if details are wanted.
+    pub own_error: bool,
+    /// With the cause in it.
     pub details: bool,
 }
 
 /// Answers a request that no call was made for.
-pub fn refuse(refusal: &Refusal, app: &App, pages: Pages, mut link: Box<dyn Link>) -> Outcome {
-    answer(refusal, app, pages, &mut *link)
+pub fn refuse(
+    refusal: &Refusal,
+    app: &App,
+    pages: Pages,
+    client: &dyn Fn() -> Client,
+    mut link: Box<dyn Link>,
+) -> Outcome {
+    answer(refusal, app, pages, client, &mut *link)
 }
 
 /// Answers a request whose call has sent nothing.
-pub fn refuse_call(refusal: &Refusal, app: &App, pages: Pages, call: &Arc<Call>) -> Outcome {
-    call.detached_link(|link| answer(refusal, app, pages, link)).unwrap_or_else(|| error(503))
+pub fn refuse_call(
+    refusal: &Refusal,
+    app: &App,
+    pages: Pages,
+    client: &dyn Fn() -> Client,
+    call: &Arc<Call>,
+) -> Outcome {
+    call.detached_link(|link| answer(refusal, app, pages, client, link)).unwrap_or_else(|| error(503))
 }
 
-fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Outcome {
+fn answer(
+    refusal: &Refusal,
+    app: &App,
+    pages: Pages,
+    client: &dyn Fn() -> Client,
+    link: &mut dyn Link,
+) -> Outcome {
     if matches!(refusal, Refusal::Elsewhere) {
         return Outcome::of(End::Elsewhere, 0);
     }
@@ -35,90 +56,63 @@ fn answer(refusal: &Refusal, app: &App, pages: Pages, link: &mut dyn Link) -> Ou
     if !pages.own {
         return Outcome { end: End::Error, status: 503, retry_after, id };
     }
-    let text = match refusal {
-        Refusal::Failed(record) => failed(record, app, pages.details),
-        Refusal::Busy => page("The application is starting. Please try again in a moment."),
-        Refusal::Stopping | Refusal::Elsewhere => {
-            page("The server is restarting. Please try again in a moment.")
-        }
-    };
-    let (seconds, length) = (retry_after.to_string(), text.len().to_string());
-    let headers: [(&[u8], &[u8]); 4] = [
-        (b"Content-Type", b"text/html; charset=utf-8"),
-        (b"Content-Length", length.as_bytes()),
-        (b"Retry-After", seconds.as_bytes()),
-        (b"Cache-Control", b"no-store"),
-    ];
-    link.head(503, b"503 Service Unavailable", &headers);
-    link.copy(text.as_bytes());
+    page(refusal, app, pages.details).send(&client(), link);
     Outcome { end: End::Complete, status: 0, retry_after, id }
 }
 
-fn failed(record: &Record, app: &App, details: bool) -> String {
-    let mut text = format!(
-        "The application could not be started. The server will try again; the administrator finds the cause in the \
-         error log under <code>{:08x}</code>.",
-        record.id
-    );
-    if details {
-        let lines = if record.cause.trace.is_empty() {
-            vec![record.cause.summary()]
-        } else {
-            record.cause.trace.clone()
-        };
-        text.push_str(&format!(
-            "</p>\n<p>{}</p>\n<pre>{}</pre>\n<p>",
-            escape(&app.shown()),
-            escape(&lines.join("\n"))
-        ));
+/// Says what a call has raised to those who are meant to know; `outcome` is what is known otherwise.
+pub fn tell(
+    cause: &Cause,
+    app: &App,
+    pages: Pages,
+    client: &dyn Fn() -> Client,
+    call: &Arc<Call>,
+    outcome: Outcome,
+) -> Outcome {
+    if !(pages.own_error && pages.details) || outcome != error(500) {
+        return outcome;
     }
-    page(&text)
+    let page = Page {
+        status: (500, "Internal Server Error"),
+        title: "The application has failed",
+        says: "The error log has it as well. You see it because WSGIErrorDetails is On.",
+        details: Some(Details { subject: app.title(), cause, advice: None }),
+        ..Page::default()
+    };
+    let sent = call.detached_link(|link| page.send(&client(), link));
+    sent.map_or(outcome, |()| Outcome::of(End::Complete, 0))
 }
 
-fn page(text: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>503 Service Unavailable</title></head>\n\
-         <body>\n<h1>Service Unavailable</h1>\n<p>{text}</p>\n</body></html>\n"
-    )
-}
-
-fn escape(text: &str) -> String {
-    let text: String =
-        text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect();
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::startup::Script;
-    use wire::plan::StartPlan;
-
-    fn record() -> Record {
-        let mut record = Record { id: 0xab, ..Record::default() };
-        record.cause.class = "ValueError".into();
-        record.cause.trace = vec!["  File \"<x>\"".into(), "ValueError: a & b".into()];
-        record
-    }
-
-    #[test]
-    fn the_page_has_the_id_and_the_traceback_only_if_wanted() {
-        let script = Script {
-            path: b"/s.wsgi",
-            resource: b"/s.wsgi",
-            group: b"",
-            named_by_client: false,
-            callable: b"application",
-            stamp: wire::Stamp::UNKNOWN,
-            reload: false,
-        };
-        let app = App::new(&script, b"/s.wsgi", StartPlan::default(), 0);
-        let text = failed(&record(), &app, false);
-        assert!(
-            text.contains("000000ab") && !text.contains("ValueError") && !text.contains("s.wsgi"),
-            "{text}"
-        );
-        let text = failed(&record(), &app, true);
-        assert!(text.contains("&lt;x&gt;") && text.contains("ValueError: a &amp; b"), "{text}");
+fn page<'a>(refusal: &'a Refusal, app: &App, details: bool) -> Page<'a> {
+    let page = Page {
+        status: (503, "Service Unavailable"),
+        retry_after: refusal.retry_after(),
+        says: "Please try again in a moment.",
+        ..Page::default()
+    };
+    match refusal {
+        Refusal::Failed(record) => {
+            let cause = &record.cause;
+            let advice = || advice(&cause.class, &cause.text, &cause.trace, app.group.is_empty());
+            Page {
+                title: "The application could not be started",
+                says: if details {
+                    "The server tries again at that time, or as soon as one of the application's files changes, and this page is \
+                     loaded again when the application serves."
+                } else {
+                    "The server will try again. The administrator finds the cause in the error log under the number of the error."
+                },
+                id: record.id,
+                attempts: record.attempts,
+                details: details.then(|| Details {
+                    subject: app.title(),
+                    cause,
+                    advice: advice().map(|advice| advice.text),
+                }),
+                ..page
+            }
+        }
+        Refusal::Busy => Page { title: "The application is starting", ..page },
+        Refusal::Stopping | Refusal::Elsewhere => Page { title: "The server is restarting", ..page },
     }
 }

@@ -8,7 +8,7 @@ use super::failed::{error, failed};
 use super::objects::Objects;
 use super::respond;
 use crate::python::{Bound, Py, Result};
-use crate::startup::Script;
+use crate::startup::{Cause, Script};
 use std::sync::Arc;
 use wire::abi::{End, Outcome};
 use wire::message;
@@ -27,10 +27,9 @@ pub fn run<'a, 'py>(
         Ok(Some(application)) => application,
         Ok(None) => {
             let (path, name) = (wire::shown(script.path), wire::shown(script.callable));
-            call.message(
-                message::CALLABLE_MISSING,
-                format_args!("Target WSGI script '{path}' does not contain WSGI application '{name}'"),
-            );
+            let text = format!("Target WSGI script '{path}' does not contain WSGI application '{name}'");
+            call.message(message::CALLABLE_MISSING, &text);
+            call.raise(|| Cause { class: "no application".into(), text, ..Cause::default() });
             return error(500);
         }
         Err(raised) => return failed(py, call, raised),

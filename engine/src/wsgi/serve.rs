@@ -3,14 +3,16 @@
 use super::call::Call;
 use super::environ::Facts;
 use super::failed::error;
-use super::refuse::{Pages, refuse, refuse_call};
+use super::page::Client;
+use super::refuse::{Pages, refuse, refuse_call, tell};
 use super::run::run;
+use crate::admission::Turnstile;
 use crate::host::{self, Renewed};
 use crate::metrics;
 use crate::python::{Bound, Py, forget_interrupt, modules};
-use crate::requests::{About, ActiveRequest, Link, Observed};
-use crate::runtime::{self, Interpreter, Log, Output, RequestLog, gate, is_copy, leave_copy};
-use crate::startup::{self, App, Refusal, Script, Seen};
+use crate::requests::{About, ActiveRequest, Link, Named, Observed};
+use crate::runtime::{self, Log, Output, RequestLog, gate, is_copy, leave_copy};
+use crate::startup::{self, App, Refusal, Script, Seen, Serving};
 use crate::telemetry;
 use std::sync::Arc;
 use wire::abi::{End, Outcome};
@@ -33,23 +35,28 @@ pub struct Request<'a, P> {
     pub plan: &'a dyn Fn() -> StartPlan,
     /// What is seen of an application that does not start.
     pub pages: Pages,
+    /// Where the request waits for a place; `None`: its thread has one.
+    pub turnstile: Option<&'a Turnstile>,
 }
 
 /// Serves a request: finds the application, calls it and sends its answer. The calling thread is not attached.
-pub fn serve<'a, P>(request: Request<'a, P>, link: Box<dyn Link>, log: Box<dyn Log>) -> Outcome
+pub fn serve<'a, P>(request: Request<'a, P>, mut link: Box<dyn Link>, log: Box<dyn Log>) -> Outcome
 where
     P: Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
 {
     let Some(_inside) = gate().enter() else { return error(503) };
     let script = &request.script;
+    let environ = request.environ.clone();
+    let client = || Client::of(environ.clone());
     let Some(app) = startup::application(script, request.plan) else { return error(503) };
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
-    let interpreter = match interpreter(&app, script, &log) {
-        Ok(interpreter) => interpreter,
-        Err(refusal) => return refuse(&refusal, &app, request.pages, link),
+    let serving = match serving(&app, script, &log) {
+        Ok(serving) => serving,
+        Err(refusal) => return refuse(&refusal, &app, request.pages, &client, link),
     };
+    let _place = request.turnstile.and_then(|turnstile| turnstile.enter(|waits| link.waits(waits)));
     let turn = app.turn(startup::most_waiting());
     let first = turn.is_some();
     let recorder = metrics::record(|| request.facts.arrival());
@@ -58,12 +65,17 @@ where
         None => link,
     };
     let output = Output::new(script.path, log.clone());
-    let call = Call::new(interpreter.clone(), request.length, link, output.clone(), turn);
+    let call = Call::new(serving.interpreter.clone(), request.length, link, output.clone(), turn);
+    call.set_named(Named::of(request.environ.clone()));
     let slow = runtime::get().and_then(|runtime| runtime.settings.slow_requests());
     if slow.is_some() {
         let active = ActiveRequest::running().len() + 1;
         call.set_about(About { active, ..About::of(request.environ.clone(), request.facts.https) });
         recorder.iter().for_each(|recorder| call.set_live(recorder.live.clone(), recorder.arrival));
+    }
+    let pages = request.pages;
+    if pages.details && pages.own_error {
+        call.tell();
     }
     let _running = call.run();
     let outcome = Output::current_while(Some(output), || {
@@ -72,11 +84,15 @@ where
             let Some(environ) = environ.take() else { return error(500) };
             run(py, &call, script, module, environ, &facts, request.head_only)
         };
-        match with_module(&app, &call, script, &log, first, &mut work) {
+        match with_module(&app, serving, &call, script, &log, first, &mut work) {
             Ok(outcome) => outcome,
-            Err(refusal) => refuse_call(&refusal, &app, request.pages, &call),
+            Err(refusal) => refuse_call(&refusal, &app, request.pages, &client, &call),
         }
     });
+    let outcome = match call.raised() {
+        Some(cause) => tell(cause, &app, pages, &client, &call, outcome),
+        None => outcome,
+    };
     let is_slow = slow.is_some_and(|limit| call.age() >= limit);
     if is_slow {
         let (title, seconds) = (call.title(), call.age().as_secs_f64());
@@ -94,15 +110,15 @@ where
     outcome
 }
 
-/// The interpreter that an application serves in. One that does not serve is started.
-pub(super) fn interpreter(
+/// What serves an application. One that does not serve is started.
+pub(super) fn serving(
     app: &Arc<App>,
     script: &Script<'_>,
     log: &Arc<RequestLog>,
-) -> Result<Arc<Interpreter>, Refusal> {
+) -> Result<Arc<Serving>, Refusal> {
     loop {
         if let Some(serving) = app.serving() {
-            return Ok(serving.interpreter.clone());
+            return Ok(serving);
         }
         startup::start(app, Seen::NOTHING, script.stamp, Some(log))?;
     }
@@ -111,6 +127,7 @@ pub(super) fn interpreter(
 /// Does the work with the module of an application that serves, or would but for a change of its script.
 pub(super) fn with_module(
     app: &Arc<App>,
+    mut serving: Arc<Serving>,
     call: &Arc<Call>,
     script: &Script<'_>,
     log: &Arc<RequestLog>,
@@ -120,8 +137,6 @@ pub(super) fn with_module(
     let interpreter = &call.interpreter;
     let mut loaded = false;
     loop {
-        // An application that is loaded again serves in the same interpreter.
-        let Some(serving) = app.serving() else { return Ok(error(500)) };
         let attempt = interpreter.attach(|py| {
             let module = interpreter.module(py, &serving, script, loaded)?;
             let before = if first { modules(py) } else { 0 };
@@ -162,6 +177,9 @@ pub(super) fn with_module(
             }
             Err(_) => return Ok(error(500)),
         }
+        // An application that is loaded again serves in the same interpreter.
+        let Some(again) = app.serving() else { return Ok(error(500)) };
+        serving = again;
     }
 }
 

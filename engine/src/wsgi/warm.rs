@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use wire::abi::{End, ReadError};
 use wire::plan::WarmUp;
-use wire::{Level, SourceLine};
+use wire::{Level, Origin};
 
 /// A link to nobody, that notes the status.
 struct Nobody(Arc<AtomicI32>);
@@ -46,8 +46,8 @@ impl Link for Nobody {
 struct Process;
 
 impl Log for Process {
-    fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        host::log_from(level, line, source);
+    fn line(&self, level: Level, line: &[u8], origin: Origin<'_>) {
+        host::log_from(level, line, origin);
     }
 
     fn logs(&self, level: Level) -> bool {

@@ -1,9 +1,9 @@
 //! The lines of a configuration that say where applications run.
 
 use crate::apache::{Node, Server};
-use crate::config::Words;
 use std::path::Path;
 use wire::Message;
+use wire::words::Words;
 
 /// A message and its text.
 pub type Finding = (Message, String);

@@ -146,12 +146,42 @@ pub enum Spawn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Concurrency {
     /// As many as do not merely wait for the GIL.
+    #[default]
     Auto,
+    /// The same, and no thread is kept on one processor.
+    Spread,
     /// So many.
     Number(u32),
     /// As many as it has threads.
-    #[default]
     Off,
+}
+
+impl Concurrency {
+    /// What its text may be.
+    pub const WORDS: &str = "must be one of: auto | spread | off | a number from 1 to 65533";
+
+    /// What the text says.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        match text.to_ascii_lowercase().as_slice() {
+            b"auto" => Some(Self::Auto),
+            b"spread" => Some(Self::Spread),
+            b"off" => Some(Self::Off),
+            digits if digits.iter().all(u8::is_ascii_digit) => {
+                let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+                (1..=65_533).contains(&number).then_some(Self::Number(number))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a process is told: 0: it finds out how many.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::Auto | Self::Spread => 0,
+            Self::Number(number) => number,
+            Self::Off => u32::MAX,
+        }
+    }
 }
 
 /// `reload=`: a change of which files replaces the processes.

@@ -18,10 +18,10 @@ pub(super) use reach::require;
 pub use reach::{all, misplaced, reaches};
 
 use super::table::Place;
-use super::words::{Words, nearest};
 use std::sync::Arc;
 use value::{Value, Wrong};
 use wire::message;
+use wire::words::{Words, nearest};
 
 /// Sets WSGIDaemonProcess; an error is the message for the administrator.
 pub fn set(place: &mut Place<'_>, line: &[u8]) -> Result<(), String> {

@@ -65,10 +65,11 @@ pub static OPTIONS: [Row; 53] = [
     ),
     row(
         ["concurrency", "concurrency"],
-        ["auto|number|off", "off"],
+        ["auto|spread|number|off", "auto"],
         |group, value| value.concurrency().map(|concurrency| group.concurrency = concurrency),
         "Number of threads of a process that serve requests; the others rest. `auto`: as many as do not merely wait for the GIL, \
-         and one more for each request that sleeps. `off`: all.",
+         and one more for each request that sleeps; the threads stay on one processor while requests gain by that. `spread`: the same on all processors. \
+         `off`: all.",
     ),
     row(
         ["user", "user"],

@@ -101,7 +101,7 @@ fn what_is_not_given_has_its_default() {
     assert_eq!((group.shutdown_timeout, group.graceful_timeout, group.deadlock_timeout), (5, 15, 300));
     assert_eq!((group.listen_backlog, group.connect_timeout, group.response_flush_delay), (100, 15, 5));
     assert_eq!((group.reload, group.reload_wait), (Reload::Script, 0.2));
-    assert_eq!(group.concurrency, Concurrency::Off);
+    assert_eq!(group.concurrency, Concurrency::Auto);
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn numbers_parse_whole() {
         refused(
             &format!("concurrency={value}"),
             &format!(
-                "concurrency={} must be one of: auto | off | a number from 1 to 65533",
+                "concurrency={} must be one of: auto | spread | off | a number from 1 to 65533",
                 value.trim_matches('\'')
             ),
         );

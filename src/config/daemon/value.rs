@@ -174,14 +174,7 @@ impl Value<'_> {
 
     /// How many requests run at the same time.
     pub fn concurrency(self) -> Result<Concurrency, Wrong> {
-        match self.text.to_ascii_lowercase().as_slice() {
-            b"auto" => Ok(Concurrency::Auto),
-            b"off" => Ok(Concurrency::Off),
-            _ => match self.digits() {
-                Some(number @ 1..=65_533) => Ok(Concurrency::Number(number)),
-                _ => must("must be one of: auto | off | a number from 1 to 65533"),
-            },
-        }
+        Concurrency::parse(self.text).map_or_else(|| must(Concurrency::WORDS), Ok)
     }
 
     /// What a change of replaces the processes.

@@ -5,8 +5,8 @@ use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{Directory, Global, Server};
 use crate::config::dir::{DirConfig, Name};
 use crate::config::table::{Directive, Setter};
-use crate::config::words::Words;
 use crate::config::{daemon, socket};
+use wire::words::Words;
 
 /// The directives.
 pub const ALL: &[Directive] = &[

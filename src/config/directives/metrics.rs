@@ -4,7 +4,7 @@ use super::values::{number, set};
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::Global;
 use crate::config::table::{Directive, Setter};
-use crate::config::words::Words;
+use wire::words::Words;
 
 /// The directives.
 pub const ALL: &[Directive] = &[

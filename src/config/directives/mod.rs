@@ -2,6 +2,7 @@
 
 mod groups;
 mod interpreters;
+mod logs;
 mod metrics;
 mod mount;
 mod python;
@@ -15,12 +16,13 @@ use super::table::Directive;
 use crate::apache::command;
 
 /// Every directive, in the order in which the documentation shows them.
-const PARTS: [&[Directive]; 9] = [
+const PARTS: [&[Directive]; 10] = [
     mount::ALL,
     start::ALL,
     groups::ALL,
     python::ALL,
     requests::ALL,
+    logs::ALL,
     metrics::ALL,
     interpreters::ALL,
     scripts::ALL,

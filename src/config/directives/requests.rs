@@ -3,6 +3,7 @@
 use super::values::{flag, set, set_flag};
 use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{Directory, FileInfo, Global};
+use crate::config::daemon::Concurrency;
 use crate::config::dir::MapHead;
 use crate::config::proxies;
 use crate::config::table::{Directive, Setter};
@@ -123,6 +124,27 @@ pub const ALL: &[Directive] = &[
               and interpreters.",
         set: Setter::Server(|place, value| {
             set(&mut place.server.settings.process.case_sensitive, place.name, value)
+        }),
+    },
+    Directive {
+        name: c"WSGIConcurrency",
+        arguments: One,
+        context: Global,
+        syntax: "auto|spread|number|off",
+        default: "auto",
+        help: c"How many requests run at the same time in a process of Apache",
+        doc: "How many requests run at the same time in each of Apache's processes; the others wait before Python. `auto`: as many as \
+              do not merely wait for the GIL, and one more for each that sleeps; their threads stay on one processor while requests gain \
+              by that (docs/daemon-mode.md, \"On one processor\"). `spread`: the same on all processors. `off`: all. It has no effect in prefork, whose \
+              processes have one request at a time; process groups have `concurrency=`.",
+        set: Setter::Server(|place, value| {
+            let concurrency = Concurrency::parse(value);
+            let complaint = || format!("{} {}.", place.name, Concurrency::WORDS);
+            let concurrency = concurrency.ok_or_else(complaint)?;
+            let process = &mut place.server.settings.process;
+            (process.concurrency, process.one_processor) =
+                (concurrency.number(), concurrency == Concurrency::Auto);
+            Ok(())
         }),
     },
     Directive {

@@ -5,8 +5,8 @@ use crate::apache::command::Arguments::{One, Raw};
 use crate::apache::command::Context::{Directory, FileInfo, Global};
 use crate::config::dir::Preload;
 use crate::config::table::{Directive, Setter};
-use crate::config::words::Words;
 use wire::exit_rule;
+use wire::words::Words;
 
 /// The directives.
 pub const ALL: &[Directive] = &[
@@ -52,10 +52,12 @@ pub const ALL: &[Directive] = &[
         arguments: Raw,
         context: Global,
         syntax: "On|Off [slots=number]",
-        default: "On, with one slot for each CPU",
+        default: "On, with one slot for each CPU, and up to three more for each while CPUs are idle",
         help: c"On or Off, and slots=number",
         doc: "How many processes of the server may start an application at the same time. The others wait, and the log says \
-              for which process. `slots=1` starts them strictly one after another. A process that dies releases its slot.",
+              for which process. `slots=1` starts them strictly one after another. Without a number, starts \
+              that compute have one slot for each CPU; where they wait for a disk or another server, one more begins each time that \
+              half a CPU has been idle for a third of a second. A process that dies releases its slot.",
         set: Setter::Server(|place, line| {
             place.server.python.permits = startup_lock(line)?;
             Ok(())
@@ -100,10 +102,13 @@ pub const ALL: &[Directive] = &[
         context: FileInfo,
         syntax: "On|Off",
         default: "Off",
-        help: c"On: visitors see why an application does not start",
-        doc: "On: the page that visitors get while an application cannot be started (503) shows the traceback. Off: the page shows \
-              the id under which the error log has the traceback. `ErrorDocument 503` replaces the page; the document \
-              finds the id in `REDIRECT_WSGI_ERROR_ID`.",
+        help: c"On: visitors see why an application does not start or has failed",
+        doc: "On: who asks for an application that cannot be started (503), or that raises an exception before it has sent anything \
+              (500), sees what was raised, the line of the application with the source around it, the advice that the log has, and the \
+              traceback. Off: the answer to a failed start has the id under which the error log has the cause, and nothing else of it; \
+              for an exception Apache's own page is sent. Browsers get a page that is loaded again when the application serves, \
+              programs that accept JSON get `application/problem+json` (RFC 9457), others text. `ErrorDocument 503` and \
+              `ErrorDocument 500` replace these answers; the document of the first finds the id in `REDIRECT_WSGI_ERROR_ID`.",
         set: Setter::Section(|name, section, value| set_flag(name, value, &mut section.error_details)),
     },
     Directive {
@@ -132,7 +137,7 @@ pub const ALL: &[Directive] = &[
     },
 ];
 
-/// `On|Off [slots=number]`; `None`: as many as there are CPUs.
+/// `On|Off [slots=number]`; `None`: as many as there are CPUs, and more while they are idle.
 fn startup_lock(line: &[u8]) -> Result<Option<u32>, String> {
     let complaint = "WSGIStartupLock must be one of: Off | On | On slots=number, with a number from 1 to 256";
     let mut words = Words::of(line);

@@ -119,6 +119,7 @@ impl RequestContext<'_> {
     fn send_head(&mut self) {
         if let Some(head) = self.head.take() {
             self.verdict = head.apply(self.request);
+            self.timing.tell(self.request);
             self.is_empty = head.status == 205;
             if self.drops_body() {
                 self.answer.clear();
@@ -198,6 +199,7 @@ impl RequestContext<'_> {
             return Status(500);
         }
         self.answer.break_off();
+        self.stay.break_off();
         Status::OK
     }
 
@@ -213,6 +215,7 @@ impl RequestContext<'_> {
         );
         self.answer.flush();
         self.answer.break_off();
+        self.stay.break_off();
         Status::OK
     }
 
@@ -222,6 +225,7 @@ impl RequestContext<'_> {
             return self.finish();
         }
         let r = self.request;
+        self.timing.tell(r);
         if outcome.id != 0 {
             let id = r.pool().c_string(format!("{:08x}", outcome.id).as_bytes());
             r.environment().set(c"WSGI_ERROR_ID", id);

@@ -5,6 +5,7 @@ mod answer;
 mod conditions;
 pub mod maps;
 mod returned;
+mod timing;
 
 pub use answer::Head;
 pub use returned::Returned;
@@ -13,7 +14,9 @@ use crate::apache::Request;
 use crate::apache::body::Body;
 use crate::apache::brigade::Brigade;
 use crate::config::RequestExt;
+use crate::ledger::Stay;
 use conditions::Verdict;
+use timing::Timing;
 
 /// A request on its way.
 pub struct RequestContext<'r> {
@@ -24,6 +27,10 @@ pub struct RequestContext<'r> {
     /// The answer, as far as it is not sent.
     pub answer: Brigade<'r>,
     sendfile: bool,
+    /// Where the request is.
+    pub stay: &'r Stay,
+    /// What the client is told of how long it took.
+    pub timing: Timing,
     /// Status and headers, until something is sent.
     pub head: Option<Head<'r>>,
     /// What the functions returned that were asked about the request.
@@ -36,12 +43,14 @@ pub struct RequestContext<'r> {
 
 impl<'r> RequestContext<'r> {
     /// Makes the context of a request of which nothing was read.
-    pub fn new(request: Request<'r>) -> Self {
+    pub fn new(request: Request<'r>, stay: &'r Stay) -> Self {
         Self {
             request,
             body: Body::new(request),
             answer: Brigade::new(request),
             sendfile: request.dir_config().enable_sendfile == Some(true),
+            stay,
+            timing: Timing::of(request),
             head: None,
             returned: Vec::new(),
             verdict: Verdict::Send,

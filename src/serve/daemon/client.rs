@@ -13,7 +13,8 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message, SourceLine};
+use wire::ledger::Phase;
+use wire::{Level, Message, Origin};
 
 /// A request, and what was read of its body before a process has it.
 pub struct Visitor<'e, 'r> {
@@ -28,8 +29,9 @@ impl Client for Visitor<'_, '_> {
         self.context.request.log(message, text);
     }
 
-    fn log_line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
-        log::request(self.context.request, level, line, source);
+    fn log_line(&self, level: Level, line: &[u8], origin: Origin<'_>) {
+        self.context.stay.note_line(line, &origin);
+        log::request(self.context.request, level, line, origin);
     }
 
     fn timeout(&self) -> Duration {
@@ -38,6 +40,29 @@ impl Client for Visitor<'_, '_> {
 
     fn set_timeout(&self, time: Duration) -> Option<Duration> {
         self.context.request.set_client_timeout(time)
+    }
+
+    fn sent_to(&mut self, slot: usize, connection: usize, pid: u32) {
+        self.context.stay.send_to(slot, connection);
+        self.context.request.served().iter().for_each(|served| served.set_pid(pid));
+    }
+
+    fn taken(&mut self, taken: Option<i64>) {
+        let Self { context, .. } = self;
+        if context.timing.is_wanted() {
+            let since = context.stay.waits().unwrap_or_else(os::monotonic);
+            let taken = taken.filter(|taken| *taken != 0).unwrap_or(since).max(since);
+            context.timing.begin(Some(since), taken);
+        }
+    }
+
+    fn awaited(&mut self, is: bool) {
+        self.context.stay.enter(if is { Phase::Sending } else { Phase::Application });
+    }
+
+    fn served(&mut self, taken: Option<i64>) {
+        self.taken(taken);
+        self.context.stay.served(taken);
     }
 
     fn head_only(&self) -> bool {
@@ -66,7 +91,10 @@ impl Client for Visitor<'_, '_> {
     }
 
     fn read(&mut self, into: &mut [u8]) -> (usize, Body) {
-        self.ahead.next(&mut self.context.body, into)
+        self.context.stay.enter(Phase::Reading);
+        let read = self.ahead.next(&mut self.context.body, into);
+        self.context.stay.enter(Phase::Application);
+        read
     }
 
     fn forget_body(&mut self) {

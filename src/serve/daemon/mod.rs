@@ -24,6 +24,8 @@ pub use stop::Stop;
 use crate::apache::{Request, Status, mpm};
 use crate::config::{Alias, RequestExt};
 use crate::groups::{self, ProcessGroup, scripts};
+use crate::ledger::{self, Stay};
+use crate::logs;
 use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;
@@ -42,10 +44,25 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let environ = Environ::of(r, route);
     // The access log tells where a request belonged that is refused, too.
     environ.show();
-    let live = match find(r, &route.process_group) {
-        Ok(live) => live,
-        Err(status) => return status,
-    };
+    logs::show(r);
+    r.serve_in(&route.process_group, 0);
+    match find(r, &route.process_group) {
+        Ok(live) => ledger::stay(r, live.row, |stay| {
+            let status = serve_in(live, (r, alias, route), &environ, stay);
+            r.served().iter().for_each(|served| served.set_times(stay.times()));
+            status
+        }),
+        Err(status) => status,
+    }
+}
+
+/// Serves it in this group.
+fn serve_in<'r>(
+    live: &'static ProcessGroup,
+    (r, alias, route): (Request<'r>, Option<&Alias>, &'r Route<'r>),
+    environ: &Environ<'r>,
+    stay: &Stay,
+) -> Status {
     let file = route.script(r);
     if let Err(status) = scripts::check(r, live, file) {
         return status;
@@ -55,7 +72,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         r.log(msg::OUTSIDE_CHROOT, text);
         return Status(500);
     };
-    let mut context = RequestContext::new(r);
+    let mut context = RequestContext::new(r, stay);
     let config = r.dir_config();
     let begun = Instant::now();
     let Ok(mut ahead) = Ahead::read(&mut context, live.group.request_buffer_size) else {
@@ -68,6 +85,7 @@ pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         head_only: r.head_only(),
         reload: config.script_reloading != Some(false),
         own_pages: !r.has_error_document(503),
+        own_error_page: !r.has_error_document(500),
         error_details: config.error_details == Some(true),
         ignore_activity: config.ignore_activity == Some(true),
         body_follows: first.is_some(),
@@ -110,9 +128,13 @@ fn dispatch<'r>(
             request.as_it_is();
         }
         let pool = pool::of(live);
+        context.stay.wait();
         let conn = match pool.take(live, patience, queue_until) {
             Ok(conn) => conn,
-            Err(problem) => return refuse(r, live, problem),
+            Err(problem) => {
+                context.stay.refused();
+                return refuse(r, live, problem);
+            }
         };
         ahead.rewind();
         let mut visitor = Visitor { context, ahead };
@@ -120,6 +142,7 @@ fn dispatch<'r>(
             return status;
         }
     }
+    context.stay.refused();
     refuse(r, live, Problem::Down)
 }
 

@@ -35,6 +35,8 @@ pub struct Conn {
     slot: &'static WorkerSlot,
     entry: Option<&'static ConnectionSlot>,
     generation: u32,
+    /// Index of the worker's slot, and of its connection there.
+    pub target: (usize, usize),
 }
 
 /// What a process notes of the request on a connection.
@@ -72,6 +74,23 @@ impl Conn {
             2 => Progress::Late,
             _ => Progress::Started,
         }
+    }
+
+    /// A request is going to be sent over it: no thread has taken it.
+    pub fn forget_taken(&self) {
+        self.entry.inspect(|entry| entry.taken.store(0, Ordering::SeqCst));
+    }
+
+    /// When a thread took the request that was sent, microseconds of the monotonic clock, as the process says; 0: none has. `None`:
+    /// that is not known.
+    pub fn taken(&self) -> Option<i64> {
+        let entry = self.entry.filter(|_| self.slot.is_of(self.generation));
+        entry.map(|entry| entry.taken.load(Ordering::SeqCst))
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.slot.pid.load(Ordering::Relaxed)
     }
 
     /// Threads of its process that are claimed.
@@ -123,6 +142,9 @@ fn stand_behind(live: &ProcessGroup, idle: &mut Vec<Conn>) -> Option<Conn> {
     }
     let (at, conn) = idle.iter().enumerate().min_by_key(|(_, conn)| conn.slot.claimed())?;
     let claim = conn.claim(conn.slot.threads().saturating_add(more));
+    if claim == Claim::Made {
+        waits::note_waiting(live, conn.slot.claimed().saturating_sub(conn.slot.places()));
+    }
     (claim == Claim::Made).then(|| idle.remove(at))
 }
 
@@ -148,8 +170,7 @@ impl Pool {
         if let Some(conn) = self.claim_idle(live) {
             return Ok(conn);
         }
-        let _waits = Waits::begin(live, &self.place);
-        queue::connect(live, patience, until)
+        queue::connect(live, patience, until, &mut Waits::begin(live, &self.place))
     }
 
     /// A connection without a request, and a thread behind it.

@@ -3,14 +3,16 @@
 
 use super::{engine, os};
 use crate::apache::{Request, guard, log, scoreboard};
-use crate::process;
 use crate::serve::context::{Head, RequestContext, Returned};
+use crate::{ledger, process};
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use wire::abi::{
     self, COPY_LIMIT, Engine, Host, LogHandle, ReadError, RequestHandle, VERSION, Value, ValueKind,
 };
-use wire::{Buffer, Lent, Level, Slice, SourceLine};
+use wire::ledger::Phase;
+use wire::starts::Took;
+use wire::{Buffer, Lent, Level, Origin, Slice};
 
 /// The table of this process. `settings`: encoded [`wire::settings::Settings`].
 pub fn host(settings: &'static [u8]) -> Host {
@@ -27,9 +29,12 @@ pub fn host(settings: &'static [u8]) -> Host {
         copy,
         refer,
         append_file,
+        waits,
         flush,
         returned,
         scoreboard,
+        started,
+        gil: ledger::child().map(|child| &child.gil),
         tls_variable,
     }
 }
@@ -58,12 +63,18 @@ extern "C" fn ready(engine: Option<&'static Engine>, why: Slice<'_>) {
     });
 }
 
-extern "C" fn log_server(level: Level, text: Slice<'_>, source: SourceLine<'_>) {
-    guard((), || log::server(process::main_server(), level, text.get(), source));
+extern "C" fn log_server(level: Level, text: Slice<'_>, origin: Origin<'_>) {
+    guard((), || {
+        ledger::note_failed_start(Some(ledger::EMBEDDED), process::pid(), text.get(), &origin);
+        log::server(process::main_server(), level, text.get(), origin);
+    });
 }
 
-extern "C" fn log_request(handle: LogHandle<'_>, level: Level, text: Slice<'_>, source: SourceLine<'_>) {
-    guard((), || log::request(request(handle), level, text.get(), source));
+extern "C" fn log_request(handle: LogHandle<'_>, level: Level, text: Slice<'_>, origin: Origin<'_>) {
+    guard((), || {
+        ledger::note_failed_start(Some(ledger::EMBEDDED), process::pid(), text.get(), &origin);
+        log::request(request(handle), level, text.get(), origin);
+    });
 }
 
 extern "C" fn logs(handle: Option<LogHandle<'_>>, level: Level) -> bool {
@@ -74,9 +85,12 @@ extern "C" fn logs(handle: Option<LogHandle<'_>>, level: Level) -> bool {
 }
 
 extern "C" fn read(handle: &mut RequestHandle<'_>, into: Buffer<'_>) -> isize {
-    guard(ReadError::Malformed as isize, || match context(handle).body.read(into.get()) {
-        Ok(count) => count as isize,
-        Err(error) => error as isize,
+    guard(ReadError::Malformed as isize, || {
+        let context = context(handle);
+        context.stay.enter(Phase::Reading);
+        let read = context.body.read(into.get());
+        context.stay.enter(Phase::Application);
+        read.map_or_else(|error| error as isize, |count| count as isize)
     })
 }
 
@@ -122,6 +136,10 @@ extern "C" fn returned(handle: &mut RequestHandle<'_>, function: usize, value: V
     guard((), || Returned::add(&mut context(handle).returned, function, value));
 }
 
+extern "C" fn started(took: &Took) {
+    guard((), || ledger::child().iter().for_each(|child| child.starts.add(took)));
+}
+
 extern "C" fn scoreboard() -> Lent {
     let bytes = guard(None, scoreboard::read).map_or_else(Vec::new, |server| server.bytes());
     Lent::new(bytes)
@@ -135,7 +153,25 @@ extern "C" fn tls_variable<'a>(handle: &'a mut RequestHandle<'_>, name: Slice<'_
     })
 }
 
+extern "C" fn waits(handle: &mut RequestHandle<'_>, waits: bool) {
+    guard((), || {
+        let context = context(handle);
+        if waits {
+            context.stay.wait();
+        } else {
+            context.stay.placed();
+            context.timing.begin(context.stay.waits(), ::os::monotonic());
+        }
+    });
+}
+
 extern "C" fn flush(handle: &mut RequestHandle<'_>) -> bool {
     // A process that the application forked does not write to the client: its parent does.
-    guard(false, || !os::is_copy() && context(handle).flush())
+    guard(false, || {
+        let context = context(handle);
+        context.stay.enter(Phase::Sending);
+        let sent = !os::is_copy() && context.flush();
+        context.stay.enter(Phase::Application);
+        sent
+    })
 }

@@ -19,11 +19,21 @@ pub use stop::{AtPoolEnd, Stop};
 use crate::apache::{Request, Status};
 use crate::check;
 use crate::config::{Alias, RequestExt};
+use crate::ledger::{self, Stay};
+use crate::logs;
+use crate::process;
 use crate::routing::{Environ, Route};
 use crate::serve::context::RequestContext;
 use crate::startup::plan;
 use wire::abi::{self as table, End};
-use wire::{Slice, message};
+use wire::ledger::Phase;
+use wire::{Lent, Slice, message};
+
+/// The engine's answer to a line of the command `mod-wsgi`; `None`: there is no Python here.
+pub fn inspect(line: &[u8]) -> Option<Lent> {
+    let engine = engine::for_scripts().ok()?;
+    Some((engine.inspect)(Slice::of(line)))
+}
 
 /// Serves a request in this process.
 pub fn serve<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) -> Status {
@@ -34,12 +44,28 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
     let environ = Environ::of(r, route);
     // The access log tells where a request belonged that is refused, too.
     environ.show();
+    logs::show(r);
+    r.serve_in(b"", process::pid());
+    ledger::stay(r, Some(ledger::EMBEDDED), |stay| {
+        let status = serve_in((r, alias, route), &environ, stay);
+        r.served().iter().for_each(|served| served.set_times(stay.times()));
+        status
+    })
+}
+
+fn serve_in<'r>(
+    (r, alias, route): (Request<'r>, Option<&Alias>, &'r Route<'r>),
+    environ: &Environ<'r>,
+    stay: &Stay,
+) -> Status {
     let engine = match engine::get() {
         Ok(engine) => engine,
         Err(status) => return refuse(r, status),
     };
     let config = r.dir_config();
-    let mut context = RequestContext::new(r);
+    let mut context = RequestContext::new(r, stay);
+    stay.enter(Phase::Application);
+    context.timing.begin(None, stay.begun());
     let request = table::Request {
         handle: abi::handle(&mut context),
         target: table::Target {
@@ -56,6 +82,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         head_only: r.head_only(),
         received: r.received(),
         own_pages: !r.has_error_document(503),
+        own_error_page: !r.has_error_document(500),
         error_details: config.error_details == Some(true),
         request_rec: scripts::request_rec(r),
     };
@@ -65,6 +92,7 @@ fn serve_now<'r>(r: Request<'r>, alias: Option<&Alias>, route: &'r Route<'r>) ->
         // The application forked, and its child came back here: it must not go on as a child of httpd.
         ::os::end(if outcome.end == End::Exit { outcome.status } else { 1 });
     }
+    stay.served_here();
     match outcome.end {
         End::Complete => context.finish(),
         End::Truncated | End::Exit | End::Elsewhere => context.fail(),

@@ -3,6 +3,7 @@
 use super::{abi, engine, os, signals};
 use crate::apache::{Request, Status};
 use crate::config::RequestExt;
+use crate::ledger::Stay;
 use crate::routing::{Environ, stamp};
 use crate::serve::context::{RequestContext, Returned};
 use wire::Slice;
@@ -41,7 +42,8 @@ pub fn call<'r>(
             items: function.items,
         })
         .collect();
-    let mut context = RequestContext::new(r);
+    let stay = Stay::default();
+    let mut context = RequestContext::new(r, &stay);
     let outcome = signals::held(|| {
         os::delete_states_at_thread_end();
         (engine.ask)(table::Ask {

@@ -4,9 +4,9 @@ use super::engine::{self, Refusal};
 use super::{abi, os, preload, signals, stop};
 use crate::apache::{self, Pool, Server, hook, log, mpm};
 use crate::config::{ServerConfig, ServerExt};
-use crate::process;
 use crate::startup::{options, registry, settings};
 use crate::{check, python};
+use crate::{ledger, process};
 use std::time::{Duration, Instant};
 use wire::abi::Engine;
 use wire::message;
@@ -63,7 +63,8 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
     }
     let host = Box::leak(Box::new(abi::host(settings(config).bytes().leak())));
     let (arguments, variables) = (options::arguments(config), options::variables(config));
-    // SAFETY: the child has no other thread than this one, which waits, and maybe one that waits for a signal.
+    // SAFETY: the child has no other thread than this one, which waits, and maybe one that waits for a signal and those that answer
+    // questions, none of which reads the environment.
     #[allow(unsafe_code)]
     unsafe { os::start_python(&python, host, &arguments, variables) }.map_err(Refusal::Failed)?;
     let engine = engine::wait_for(START_DEADLINE)?;
@@ -74,6 +75,7 @@ fn start(main: Server<'static>, config: &'static ServerConfig) -> Result<&'stati
         begun.elapsed().as_millis()
     );
     log::server_message(Some(main), message::PYTHON_STARTED, text);
+    ledger::child().iter().for_each(|child| child.set_python());
     Ok(engine)
 }
 

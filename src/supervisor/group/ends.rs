@@ -7,9 +7,12 @@ use crate::supervisor::output::Output;
 use crate::supervisor::session::{self, Remains};
 use crate::supervisor::state::{End, Event, Line};
 use std::sync::atomic::Ordering;
+use wire::scoreboard::{RequestRecord, Seen};
 
 /// Of so many processes that have ended a group keeps the output open, for copies that live on.
 const MOST_OUTPUTS: usize = 64;
+/// Requests that a process had when it died, and that are named.
+const MOST_NAMED: usize = 3;
 /// Processes that are known to have left something behind, at most.
 const MOST_REMAINS: usize = 64;
 
@@ -20,16 +23,29 @@ impl Group {
         let mut process = self.processes.remove(&id)?;
         self.nascent.retain(|_, nascent| nascent.template != pid);
         context.children.borrow_mut().remove(&pid);
+        self.hide(pid);
         let end = os::reap(pid).map(|(status, memory)| {
             self.keep_output(id, process.output.take());
-            let mut claimed = 0;
-            for slot in self.live.slots.iter().filter(|slot| slot.pid.load(Ordering::SeqCst) == pid) {
+            let (mut claimed, mut requests) = (0, Vec::new());
+            let slots = self.live.slots.iter().enumerate();
+            for (at, slot) in slots.filter(|(_, slot)| slot.pid.load(Ordering::SeqCst) == pid) {
                 claimed += slot.claimed();
+                requests.extend(self.requests(at));
                 slot.clear_dead(pid);
             }
-            End { status, memory, claimed }
+            End { status, memory, claimed, requests }
         });
         Some(Event::Died { pid, end, open: self.is_open() })
+    }
+
+    /// What the oldest requests are called that the worker of this slot has.
+    fn requests(&self, slot: usize) -> Vec<String> {
+        let records = self.live.board.records(slot).iter().take(self.live.threads() as usize);
+        let mut seen: Vec<Seen> =
+            records.filter(|record| record.is_busy()).filter_map(RequestRecord::read).collect();
+        seen.sort_by_key(|seen| seen.taken);
+        seen.truncate(MOST_NAMED);
+        seen.iter().map(|seen| format!("{} {}, id {}", seen.method, seen.path, seen.id)).collect()
     }
 
     fn id_of(&self, pid: u32) -> Option<WorkerId> {

@@ -6,6 +6,7 @@ use crate::supervisor::events::WorkerId;
 use crate::supervisor::launch::{self, Nascent};
 use crate::supervisor::settings::{self, Past};
 use crate::supervisor::state::Event;
+use wire::ledger::Role;
 
 impl Group {
     /// Executes a template.
@@ -23,6 +24,7 @@ impl Group {
             Ok(process) => {
                 let pid = process.pid;
                 self.processes.insert(id, process);
+                self.show(context, pid, Role::Template);
                 Event::TemplateStarted { pid, limit: self.start_limit(context) }
             }
             Err(why) => Event::TemplateNotStarted { why },
@@ -56,6 +58,7 @@ impl Group {
         match nascent.adopt(context, pid, self.live.identity.uid) {
             Ok(process) => {
                 self.processes.insert(id, process);
+                self.show(context, pid, Role::Worker(place as u32));
                 self.on(context, Event::Started { place, pid, limit: self.start_limit(context) });
                 // What it has said until now.
                 self.on_bell(context, id);

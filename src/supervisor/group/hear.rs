@@ -2,13 +2,13 @@
 
 use super::Group;
 use crate::apache::log;
-use crate::groups;
 use crate::supervisor::context::Context;
 use crate::supervisor::events::{Source, WorkerId};
 use crate::supervisor::state::Event;
+use crate::{groups, ledger};
 use wire::control::Message;
 use wire::scoreboard::WorkerSlot;
-use wire::{Level, SourceLine};
+use wire::{Level, Origin, Slice};
 
 impl Group {
     /// A source of one of its workers has happened.
@@ -56,9 +56,12 @@ impl Group {
     fn on_message(&mut self, context: &Context, pid: u32, message: Message) {
         let text = |text: Vec<u8>| wire::shown(&text).into_owned();
         let event = match message {
-            Message::Log { level, line, source: (file, number) } => {
-                let source = SourceLine::of(&file, number);
-                return log::server(Some(context.server(self.live)), Level::of(level), &line, source);
+            Message::Log { level, record } => {
+                let Ok((text, origin)) = Origin::parse(&record) else { return };
+                ledger::note_failed_start(self.live.row, pid, text, &origin);
+                let name = self.live.name();
+                let origin = Origin { pid, group: Slice::of(name.as_bytes()), ..origin };
+                return log::server(Some(context.server(self.live)), Level::of(level), text, origin);
             }
             Message::Ready { failed } if self.state.is_starting(pid) => {
                 groups::clear_dead(self.live);

@@ -5,6 +5,7 @@ mod ends;
 mod forks;
 mod hear;
 mod load;
+mod shown;
 
 use super::context::Context;
 use super::events::{Source, Watched, WorkerId};
@@ -13,17 +14,20 @@ use super::output::Output;
 use super::process::Process;
 use super::session::Remains;
 use super::settings::{self, Plans};
-use super::state::{self, Action, Event, Line, Rules, Scale};
+use super::state::{self, Action, Capacity, Event, Line, Rules, Scale};
 use crate::apache::log;
 use crate::config::daemon::{Concurrency, Processes, Reload, Spawn};
 use crate::groups::{self, ProcessGroup};
+use shown::Shown;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use wire::control::Message;
+use wire::ledger::Role;
 use wire::scoreboard::WorkerSlot;
 use wire::worker::Plan;
+use wire::{Origin, Slice};
 
 /// A start that takes so much longer than its applications may is over.
 const BEYOND: f64 = 90.0;
@@ -41,6 +45,8 @@ pub struct Group {
     outputs: Vec<(WorkerId, Output)>,
     /// What processes that have ended have left behind.
     remains: BTreeMap<WorkerId, Remains>,
+    /// What is shown of it.
+    shown: Shown,
     /// Tells when a request comes to the queue.
     bell: Option<Watched<OwnedFd>>,
 }
@@ -60,6 +66,7 @@ impl Group {
             nascent: BTreeMap::new(),
             outputs: Vec::new(),
             remains: BTreeMap::new(),
+            shown: Shown::default(),
             bell: None,
         }
     }
@@ -92,7 +99,12 @@ impl Group {
     }
 
     fn log(&self, context: &Context, line: &Line) {
-        log::server_message(Some(context.server(self.live)), line.message(), line.text(&self.live.name()));
+        let (message, name) = (line.message(), self.live.name());
+        let text = line.text(&name);
+        self.note(line, &text);
+        let origin = Origin { group: Slice::of(name.as_bytes()), ..Origin::NONE };
+        let line = message.line(text);
+        log::server(Some(context.server(self.live)), message.level(), line.as_bytes(), origin);
     }
 
     /// Does one thing; answers what came of it.
@@ -154,6 +166,7 @@ impl Group {
             Ok(process) => {
                 let pid = process.pid;
                 self.processes.insert(id, process);
+                self.show(context, pid, Role::Worker(place as u32));
                 Event::Started { place, pid, limit: self.start_limit(context) }
             }
             Err(why) => Event::StartFailed { place, why },
@@ -173,6 +186,7 @@ fn rules(live: &ProcessGroup) -> Rules {
     let bound = |seconds: u32| (seconds > 0).then(|| Duration::from_secs(seconds.into()));
     let group = &live.group;
     Rules {
+        capacity: Capacity { threads: live.threads(), concurrency: group.concurrency },
         service: live.threads() == 0,
         scale: scale(live),
         reload_imports: group.reload == Reload::Imports,
@@ -193,7 +207,7 @@ fn scale(live: &ProcessGroup) -> Option<Scale> {
         down: Duration::from_secs_f64(group.scale_down),
         threads: match group.concurrency {
             Concurrency::Number(number) => number.min(live.threads()),
-            Concurrency::Auto | Concurrency::Off => live.threads(),
+            Concurrency::Auto | Concurrency::Spread | Concurrency::Off => live.threads(),
         },
     })
 }

@@ -6,6 +6,8 @@ use os::Resource;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::ptr;
+use wire::Origin;
+use wire::codec::Writer;
 use wire::control::Message;
 use wire::message as msg;
 use wire::worker::descriptor;
@@ -36,11 +38,9 @@ impl Plan<'_> {
     /// A step that the process can do without has failed.
     fn warn(&self, message: wire::Message, what: &str, error: &io::Error) {
         let line = message.line(format_args!("{what}: {error}"));
-        self.say(&Message::Log {
-            level: wire::Level::Warning as i32 as u8,
-            line: line.into_bytes(),
-            source: (Vec::new(), 0),
-        });
+        let mut record = Vec::new();
+        Origin::NONE.put(&mut Writer(&mut record), line.as_bytes());
+        self.say(&Message::Log { level: wire::Level::Warning as i32 as u8, record });
     }
 
     /// A locale that the system does not know is worth a line.

@@ -5,6 +5,7 @@
 
 use super::failed;
 use crate::groups::ProcessGroup;
+use crate::questions::{self, Name};
 use crate::supervisor::context::Context;
 use crate::supervisor::events::{Source, WorkerId};
 use crate::supervisor::output::Output;
@@ -24,6 +25,7 @@ pub struct Nascent {
     control: OwnedFd,
     voice: Voice,
     output: Option<Output>,
+    desk: Option<Name>,
 }
 
 impl Nascent {
@@ -42,21 +44,25 @@ impl Nascent {
         let board = context.registries.of(live.identity.uid).map_err(failed("start registry"))?;
         let log = context.server(live).log_descriptor().unwrap_or(2);
         let (output, written) = Output::new(log, events, Source::Output(id)).map_err(failed("pipe"))?;
+        let (desk, name) = questions::for_worker(context.serial, id.serial).unzip();
+        let desk = desk.map_or_else(|| std::fs::File::open("/dev/null").map(OwnedFd::from), Ok);
+        let desk = desk.map_err(failed("/dev/null"))?;
         let files = descriptor::FORKED.map(|number| match number {
             descriptor::SETTINGS => file.as_fd(),
             descriptor::CONTROL => theirs.as_fd(),
             descriptor::REGISTRY => board.as_fd(),
             descriptor::VOICE => memory.as_fd(),
             descriptor::BELL => voice.bell_file(),
+            descriptor::DESK => desk.as_fd(),
             _ => written.as_fd(),
         });
         let asked = template.tell_with(&Message::Fork { serial: id.serial }, &files);
         asked.map_err(|error| format!("its template (pid {}) cannot be asked: {error}", template.pid))?;
-        Ok(Self { id, template: template.pid, place, control: ours, voice, output: Some(output) })
+        Ok(Self { id, template: template.pid, place, control: ours, voice, output: Some(output), desk: name })
     }
 
     /// It was forked and has this pid, says its template.
-    pub fn adopt(self, context: &Context, pid: u32, uid: u32) -> Result<Process, String> {
+    pub fn adopt(mut self, context: &Context, pid: u32, uid: u32) -> Result<Process, String> {
         if pid == 0 {
             return Err(format!("its template (pid {}) cannot fork", self.template));
         }
@@ -72,7 +78,8 @@ impl Nascent {
             os::process(pid).and_then(|process| context.events.watch(process, Source::Ended(self.id)));
         let ended = ended.map_err(failed("pidfd_open"))?;
         context.children.borrow_mut().insert(pid);
-        Ok(Process::new(pid, ended, self.control, self.voice, self.output))
+        self.desk.iter_mut().for_each(|name| name.give_to(pid));
+        Ok(Process::new(pid, ended, self.control, self.voice, (self.output, self.desk)))
     }
 
     /// It has rung the bell before its template has said who it is: it is heard then.

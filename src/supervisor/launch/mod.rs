@@ -11,10 +11,11 @@ use super::voice::Voice;
 use super::window::Show;
 use crate::config::ServerExt;
 use crate::groups::ProcessGroup;
+use crate::questions;
 use crate::startup::options;
 use std::ffi::{CString, OsString};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wire::control::Message;
 use wire::ring::Ring;
@@ -61,9 +62,11 @@ pub fn launch(
     let (voice, memory) = Voice::new(events, Source::Bell(id)).map_err(failed("memfd or eventfd"))?;
     let file = os::memory(c"mod_wsgi settings", &settings.bytes()).map_err(failed("memfd"))?;
     let board = context.registries.of(live.identity.uid).map_err(failed("start registry"))?;
-    let null = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?;
+    let null: OwnedFd = std::fs::File::open("/dev/null").map_err(failed("/dev/null"))?.into();
     let log = context.server(live).log_descriptor().unwrap_or(2);
     let (output, written) = Output::new(log, events, Source::Output(id)).map_err(failed("pipe"))?;
+    let (desk, mut name) =
+        questions::for_worker(context.serial, id.serial).filter(|_| !settings.worker.template).unzip();
     let window = context.show.as_ref().filter(|_| live.group.server_metrics).map(Show::descriptor);
     let config = context.main.config();
     let mut arguments = vec![python.executable.as_os_str().as_bytes().to_vec()];
@@ -87,6 +90,7 @@ pub fn launch(
             (memory.as_raw_fd(), descriptor::VOICE),
             (voice.bell(), descriptor::BELL),
             (window.unwrap_or(null.as_raw_fd()), descriptor::WINDOW),
+            (desk.as_ref().unwrap_or(&null).as_raw_fd(), descriptor::DESK),
         ],
         ring: voice.ring(),
         executable: c_string(python.executable.as_os_str().as_bytes())?,
@@ -103,7 +107,8 @@ pub fn launch(
     let ended = os::process(pid).and_then(|process| events.watch(process, Source::Ended(id)));
     let ended = ended.map_err(failed("pidfd_open"))?;
     context.children.borrow_mut().insert(pid);
-    Ok(Process::new(pid, ended, ours, voice, Some(output)))
+    name.iter_mut().for_each(|name| name.give_to(pid));
+    Ok(Process::new(pid, ended, ours, voice, (Some(output), name)))
 }
 
 fn failed(what: &'static str) -> impl Fn(io::Error) -> String {

@@ -33,7 +33,7 @@ impl Group {
         now: Instant,
         into: &mut Vec<Action>,
     ) {
-        if self.template_died((pid, end, open), now, into) {
+        if self.template_died((pid, end.as_ref(), open), now, into) {
             return;
         }
         let Some(removed) = self.remove(pid) else { return };
@@ -42,7 +42,7 @@ impl Group {
         let service_ended = self.rules.service && is_clean;
         let was_wanted = !matches!(removed, Removed::Draining(_));
         if (was_wanted || !is_clean) && !service_ended {
-            into.push(Action::Log(Line::Died(self.describe(&removed, end, now))));
+            into.push(Action::Log(Line::Died(self.describe(&removed, &end, now))));
         }
         let (index, worker, was_successor) = match removed {
             Removed::Current(index, current) => (index, current.worker, false),
@@ -81,7 +81,7 @@ impl Group {
         before + 1 == MOST_DEATHS
     }
 
-    fn describe(&self, removed: &Removed, end: End, now: Instant) -> Death {
+    fn describe(&self, removed: &Removed, end: &End, now: Instant) -> Death {
         let (worker, stage, cause) = match removed {
             Removed::Current(_, current) => (&current.worker, Stage::Serving, None),
             Removed::Successor(_, starting) => {

@@ -134,7 +134,7 @@ pub enum Event {
 }
 
 /// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
     /// As wait(2) has it.
     pub status: i32,
@@ -142,6 +142,8 @@ pub struct End {
     pub memory: i64,
     /// Requests that it had.
     pub claimed: u32,
+    /// What the oldest of them are called.
+    pub requests: Vec<String>,
 }
 
 /// What is to be done, in this order.

@@ -256,7 +256,7 @@ impl Group {
     /// A template has died. False: it is none.
     pub(super) fn template_died(
         &mut self,
-        (pid, end, open): (u32, Option<End>, bool),
+        (pid, end, open): (u32, Option<&End>, bool),
         now: Instant,
         into: &mut Vec<Action>,
     ) -> bool {

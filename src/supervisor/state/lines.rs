@@ -1,5 +1,6 @@
 //! What the log says about a group.
 
+use super::capacity::Capacity;
 use super::event::End;
 use super::worker::Worker;
 use crate::supervisor::death;
@@ -31,6 +32,8 @@ pub enum Line {
         pid: u32,
         /// Since it was forked.
         took: Duration,
+        /// How many requests it serves at a time.
+        capacity: Capacity,
     },
     /// A process is being replaced.
     Replacing {
@@ -89,6 +92,8 @@ pub struct Death {
     pub memory: i64,
     /// Requests that it had.
     pub claimed: u32,
+    /// What the oldest of them are called.
+    pub requests: Vec<String>,
     /// How long it lived.
     pub age: Duration,
     /// What it did.
@@ -163,8 +168,8 @@ impl Line {
                 format!("processes of group '{group}' are executed, not forked (spawn=fork): {why}")
             }
             Self::NotStarted(why) => format!("no process of group '{group}' can be started: {why}"),
-            Self::Serves { pid, took } => {
-                format!("process {pid} of group '{group}' serves, after {} ms", took.as_millis())
+            Self::Serves { pid, took, capacity } => {
+                format!("process {pid} of group '{group}' serves, after {} ms{capacity}", took.as_millis())
             }
             Self::Replacing { pid, reason, text } => {
                 format!("process {pid} of group '{group}' is being replaced ({}): {text}", reason.name())
@@ -205,12 +210,13 @@ impl Line {
 
 impl Death {
     /// That of a process at this stage; `cause`: why the supervisor killed it.
-    pub fn of(worker: &Worker, end: End, stage: Stage, cause: Option<Cause>, now: Instant) -> Self {
+    pub fn of(worker: &Worker, end: &End, stage: Stage, cause: Option<Cause>, now: Instant) -> Self {
         Self {
             pid: worker.pid,
             status: end.status,
             memory: end.memory,
             claimed: end.claimed,
+            requests: end.requests.clone(),
             age: worker.age(now),
             stage,
             starts: worker.starts.clone().filter(|_| stage != Stage::Draining),
@@ -240,7 +246,7 @@ impl Death {
         };
         format!(
             "process {} of group '{group}' died unexpectedly: {}; it was {stage}{}, {:.1} s old, used {} MiB at most, and had \
-             {} {} in flight; {why}",
+             {} {} in flight{}; {why}",
             self.pid,
             death::how(self.status),
             at.unwrap_or_default(),
@@ -248,6 +254,10 @@ impl Death {
             self.memory / 1024,
             self.claimed,
             if self.claimed == 1 { "request" } else { "requests" },
+            match self.requests[..] {
+                [] => String::new(),
+                _ => format!(" ({})", self.requests.join("; ")),
+            },
         )
     }
 }
@@ -263,6 +273,7 @@ mod tests {
             status: 11,
             memory: 2048,
             claimed: 1,
+            requests: vec!["GET /a, id 1".into(), "GET /b, id 2".into()],
             age: Duration::from_millis(1250),
             stage: Stage::Serving,
             starts: Some("/x.wsgi".into()),
@@ -271,9 +282,15 @@ mod tests {
         assert_eq!(
             Line::Died(death.clone()).text("g"),
             "process 7 of group 'g' died unexpectedly: signal 11 (SIGSEGV); it was serving, at the start of '/x.wsgi', \
-             1.2 s old, used 2 MiB at most, and had 1 request in flight; see the reason above"
+             1.2 s old, used 2 MiB at most, and had 1 request in flight (GET /a, id 1; GET /b, id 2); see the reason above"
         );
-        death = Death { claimed: 0, starts: None, cause: Cause::Words("x".into()), ..death };
+        death = Death {
+            claimed: 0,
+            requests: Vec::new(),
+            starts: None,
+            cause: Cause::Words("x".into()),
+            ..death
+        };
         let text = Line::Died(death).text("g");
         assert!(
             text.ends_with("it was serving, 1.2 s old, used 2 MiB at most, and had 0 requests in flight; x")

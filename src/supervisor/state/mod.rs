@@ -8,6 +8,7 @@
 //! finishes what it has, and ends; one place after another. A successor that cannot serve is ended instead, and the
 //! predecessor keeps serving.
 
+mod capacity;
 mod change;
 mod death;
 mod end;
@@ -23,8 +24,9 @@ mod template;
 mod tests;
 mod worker;
 
+pub use capacity::Capacity;
 pub use event::{Action, End, Event};
-pub use lines::Line;
+pub use lines::{Line, Stage};
 pub use scale::{Load, Scale};
 
 use place::Place;
@@ -43,6 +45,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// What the options of a group say about its processes. A time of `None` is no bound.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rules {
+    /// How many requests a process serves at a time, for the log.
+    pub capacity: Capacity,
     /// `threads=0`: a process is started only when the one before it has ended.
     pub service: bool,
     /// `processes=1..8`; `None`: always as many.

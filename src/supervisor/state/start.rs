@@ -121,7 +121,7 @@ impl Group {
         } else {
             self.failed(index, now);
         }
-        into.push(Action::Log(Line::Serves { pid, took }));
+        into.push(Action::Log(Line::Serves { pid, took, capacity: self.rules.capacity }));
         if let Some(old) = old {
             if old.worker.age(now) >= GREW_OLD {
                 self.places[index].deaths = 0;

@@ -40,6 +40,13 @@ impl Directive {
         let mut words = vec![self.name.clone()];
         expand(&self.syntax, chance, &mut words);
         words.retain(|word| !word.contains("option=value"));
+        if self.name == "WSGIStartupTimeout" {
+            // Less is too little for a start where others use the machine.
+            words
+                .iter_mut()
+                .filter(|word| ["0.5", "1", "2.5"].contains(&word.as_str()))
+                .for_each(|word| *word = "60".into());
+        }
         if !self.options.is_empty() {
             for _ in 0..chance.below(5) {
                 let option = chance.one_of(&self.options).clone();
@@ -101,7 +108,7 @@ pub fn documented() -> Vec<Directive> {
         };
         let name = part.lines().next().unwrap_or_default().to_owned();
         if name.starts_with("`<") {
-            // A container is not one line.
+            // A container is not one line: that is the layout's.
             continue;
         }
         let option = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.replace("\\|", "|"));
@@ -182,7 +189,10 @@ fn of_option(name: &str, kind: &str, chance: &mut Chance) -> String {
         "static" => &["finders", "/static:{dir}/htdocs"],
         "warmup" => &["/", "/a,/a/b"],
         "python-home" => &["/no/such", "{venv}", "{venv}/bin/python"],
-        "memory-limit" | "virtual-memory-limit" | "rss-limit" => &["0", "1000000000", "8000000000", "4096"],
+        "memory-limit" | "rss-limit" => &["0", "1000000000", "8000000000", "4096"],
+        // The threads of a process take most of a gigabyte.
+        "virtual-memory-limit" => &["0", "4000000000", "8000000000", "4096"],
+        "startup-timeout" => &["0", "60", "600"],
         "listen-backlog" => &["0", "1", "100"],
         _ => return value(kind, chance),
     };
@@ -218,6 +228,13 @@ fn of_kind(kind: &str, chance: &mut Chance) -> String {
         "options of WSGIScriptAlias" => &["process-group=shop", "application-group=%{GLOBAL}"],
         "URL-path:directory" => &["/static:{dir}/htdocs"],
         "0…4294967295" => &["0", "1", "4294967295"],
+        "header" => {
+            &["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Script-Name", "x_real_ip"]
+        }
+        "address" => &["127.0.0.1", "::1", "10.1", "192.0.2.7"],
+        "network" => &["10.0.0.0/8", "0.0.0.0/0", "fe80::/10", "127.0.0.0/255.0.0.0"],
+        "unix:/path" => &["unix:{dir}/state/t.sock", "unix:/no/such/socket", "tcp:localhost:1"],
+        "file" => &["{dir}/app.wsgi", "/no/such"],
         _ => return kind.to_owned(),
     };
     chance.one_of(values).to_string()

@@ -107,6 +107,8 @@ const SECTION_LINES: &[&str] = &[
     "AllowOverride All",
     "AllowOverrideList WSGICallableObject WSGIProcessGroup WSGIDaemonProcess",
     "ErrorDocument 500 text",
+    "SetHandler shop",
+    "AddHandler other .html",
 ];
 const HTACCESS_LINES: &[&str] =
     &["AddHandler wsgi-script .wsgi", "Options +ExecCGI", "SetEnv GROUP other", "SetHandler wsgi-script"];
@@ -126,6 +128,10 @@ const SECTIONS: &[&str] = &[
     "If \"%{REQUEST_URI} =~ m#^/a#\"",
     "Limit GET",
 ];
+/// What has our scripts asked for users.
+const LOGIN_LINES: &[&str] = &["AuthType Basic", "AuthName site", "AuthBasicProvider wsgi"];
+const REQUIREMENTS: &[&str] = &["Require valid-user", "Require wsgi-group staff", "Require wsgi-group other"];
+
 /// Sections that hold what may stand where they stand.
 const CONDITIONS: &[&str] =
     &["IfModule mod_wsgi.c", "IfModule !no_such_module", "IfDefine !NO", "IfDefine NO"];
@@ -184,10 +190,43 @@ impl<'a> Layout<'a> {
         let open = *self.chance.one_of(SECTIONS);
         let mut body: Vec<Node> =
             (0..1 + self.chance.below(3)).map(|_| self.section_line(Place::Section)).collect();
+        if self.chance.percent(20) {
+            self.login(&mut body);
+        }
         if depth < 2 && self.chance.percent(20) {
             body.push(self.section(depth + 1));
         }
         section(open, body)
+    }
+
+    /// Users, and perhaps groups, that a script knows, or should.
+    fn login(&mut self, body: &mut Vec<Node>) {
+        let mut script = |directive: &str| {
+            let file = self.chance.one_of(&["app.wsgi", "app.wsgi", "broken.wsgi", "missing.wsgi"]);
+            Node::Line(format!("{directive} {{dir}}/{file}"))
+        };
+        body.extend(LOGIN_LINES.iter().map(|line| Node::Line((*line).into())));
+        body.extend([script("WSGIAuthUserScript"), script("WSGIAuthGroupScript")]);
+        body.push(match self.chance.below(4) {
+            0 => {
+                let rules = ["Require valid-user", "Require not wsgi-group staff"];
+                section("RequireAll", rules.map(|line| Node::Line(line.into())).to_vec())
+            }
+            _ => Node::Line(self.chance.one_of(REQUIREMENTS).to_string()),
+        });
+    }
+
+    /// Settings of some interpreters.
+    fn interpreters(&mut self) -> Node {
+        let mut open = "WSGIInterpreterOptions".to_owned();
+        for selector in ["process-group", "application-group"] {
+            if self.chance.percent(50) {
+                let name = self.chance.one_of(&["shop", "other", "%{GLOBAL}", "localhost|/a"]);
+                open += &format!(" {selector}={name}");
+            }
+        }
+        let body = (0..1 + self.chance.below(3)).map(|_| Node::Line(self.directive(Place::Main))).collect();
+        section(&open, body)
     }
 
     fn host(&mut self, depth: usize) -> Node {
@@ -210,7 +249,9 @@ impl<'a> Layout<'a> {
         match self.chance.below(100) {
             0..40 => nodes.push(Node::Line(self.directive(place))),
             40..52 => nodes.push(Node::Line(self.chance.one_of(MAIN_LINES).to_string())),
-            52..67 => nodes.push(self.section(0)),
+            52..64 => nodes.push(self.section(0)),
+            64..67 if place == Place::Main => nodes.push(self.interpreters()),
+            64..67 => nodes.push(self.section(0)),
             67..90 if place == Place::Main => nodes.push(self.host(depth)),
             67..94 if depth < 3 => {
                 let open = self.chance.one_of(CONDITIONS).to_string();

@@ -30,8 +30,9 @@ const REASONS: &[&str] = &[
     r"\[macro:warn\] ",
     r"\.htaccess: ",
     // A script that is missing, is none, or is broken, and the end of its traceback.
-    // A script that Apache asks, and that has no such function.
-    "WSGI00(43|46|52|56|58): ",
+    // A script that Apache asks, and that has no such function, knows no such group or cannot be asked.
+    "WSGI00(43|46|50|51|52|56|58|59|60): ",
+    "AH01631: ",
     "WSGI0(089|105|106|107|108|109|110|135): ",
     "WSGI1016: what to do: ",
     "(ModuleNotFoundError|FileNotFoundError|IsADirectoryError|NameError|SyntaxError): ",
@@ -39,14 +40,15 @@ const REASONS: &[&str] = &[
     "Invalid -W option ignored: ",
     // A locale that the system does not know.
     "WSGI0079: locale=",
-    // A script that lacks the function that the server asks.
-    "WSGI00(43|46|52|56): ",
     // What interpreters cannot have, or not that many times.
     "WSGI(0198|0199|0200|0201|1049|1051): ",
     // Where applications may run.
     "WSGI0(134|143|149|150|151): ",
     // What cannot be meant.
     "WSGI109[4-9]: ",
+    // A directory for sockets that is not there, which only the start finds.
+    "WSGI0012: the socket '/no/such/directory/",
+    "AH00020: Configuration Failed, exiting",
 ];
 
 const SCRIPT: &str = "
@@ -59,7 +61,9 @@ const SCRIPT: &str = "
     def check_password(environ, user, password):
         return True
     def groups_for_user(environ, user):
-        return []";
+        return ['staff']
+    def application_group(environ):
+        return environ.get('HTTP_X_GROUP')";
 
 fn number(variable: &str, default: u64) -> u64 {
     env::var(variable)
@@ -119,6 +123,14 @@ fn visit(s: &Server) {
         ("shop", "/al"),
     ] {
         s.request("GET", path).header("Host", host).send();
+    }
+    for (header, value) in [
+        ("Authorization", "Basic YW5uOng="),
+        ("X-Forwarded-For", "192.0.2.1, nonsense, 127.0.0.1"),
+        ("X-Group", "%{GLOBAL}"),
+    ] {
+        s.request("GET", "/a").header("Host", "shop").header(header, value).send();
+        s.request("GET", "/").header(header, value).send();
     }
     s.post("/a", "body");
 }

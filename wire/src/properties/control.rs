@@ -31,11 +31,7 @@ fn message(random: &mut Random) -> Message {
         0 => Message::Ready { failed: random.edge() as u32 },
         1 => Message::Failed(random.bytes(300)),
         2 => Message::Replace { reason, text: random.bytes(300) },
-        3 => Message::Log {
-            level: random.edge() as u8,
-            line: random.bytes(300),
-            source: (random.bytes(30), random.edge() as u32),
-        },
+        3 => Message::Log { level: random.edge() as u8, record: random.bytes(300) },
         4 => Message::Watch(random.bytes(300)),
         5 => Message::Serve,
         6 => Message::Drain { reason, grace: random.edge() as u32, shutdown: random.edge() as u32 },
@@ -79,9 +75,9 @@ fn whatever_is_read_is_written_the_same() {
 fn long_messages_are_cut() {
     for_all(20, |random| {
         let line = vec![b'x'; LONGEST - 10 + random.below(20)];
-        let bytes = Message::Log { level: 3, line: line.clone(), source: (Vec::new(), 0) }.bytes();
+        let bytes = Message::Log { level: 3, record: line.clone() }.bytes();
         assert!(bytes.len() <= LONGEST);
-        let Ok(Message::Log { line: read, .. }) = Message::parse(&bytes) else { panic!("another message") };
+        let Ok(Message::Log { record: read, .. }) = Message::parse(&bytes) else { panic!("another message") };
         assert!(line.starts_with(&read) && read.len() >= line.len().min(LONGEST - 10));
     });
 }

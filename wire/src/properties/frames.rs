@@ -55,6 +55,7 @@ fn check_request(random: &mut Random, out: &mut Vec<u8>) {
         head_only: random.flag(),
         reload: random.flag(),
         own_pages: random.flag(),
+        own_error_page: random.flag(),
         error_details: random.flag(),
         ignore_activity: random.flag(),
         body_follows: random.flag(),
@@ -121,9 +122,9 @@ fn put(random: &mut Random, kind: Kind, out: &mut Vec<u8>) {
         Kind::Data => frame::put(out, kind, random.edge() as u8, &random.bytes(300)),
         Kind::Log => {
             let (level, line, file) = (random.edge() as u8, random.bytes(300), random.bytes(30));
-            frame::put_log(out, level, &line, crate::SourceLine::of(&file, random.edge() as u32));
-            let (read, source) = frame::parse_log(&out[at..]).unwrap();
-            assert_eq!((out[start + 5], read, source.file.get()), (level, &line[..], &file[..]));
+            frame::put_log(out, level, &line, crate::Origin::of(&file, random.edge() as u32));
+            let (read, origin) = crate::Origin::parse(&out[at..]).unwrap();
+            assert_eq!((out[start + 5], read, origin.file.get()), (level, &line[..], &file[..]));
         }
         Kind::Flush | Kind::Ack => frame::put(out, kind, random.below(2) as u8, b""),
     }

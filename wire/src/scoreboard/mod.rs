@@ -5,8 +5,9 @@
 //! Scoreboard               64 bytes      whether the group serves, how many requests wait
 //! [ChildSlot; 256]         16 each       per Apache child: requests that wait in the queue, and since when
 //! [WorkerSlot; slots]      64 each       per worker: its claims, its phase, when it started
-//! [ConnectionSlot; 256]     8 each       per worker and connection: claimed, and how far the request is
-//! [RequestRecord; records] 192 each      per worker and thread: its request, and its counters
+//! [ConnectionSlot; 256]    16 each       per worker and connection: claimed, and how far the request is
+//! [RequestRecord; records] 256 each      per worker and thread: its request, and its counters
+//! [Gil; slots]             16 each       per worker: how long its threads wait for the GIL
 //! ```
 //!
 //! A worker stands in a slot. Its word holds how many of its threads are claimed; a child claims one more with one
@@ -15,20 +16,23 @@
 //! sees the connection end.
 //!
 //! Any process of the group can write anything here. A supervisor, which may be root, reads only whether processes of the group
-//! serve, which have died,
+//! serve, which have died and with which requests,
 //! and how much they have to do: what is wrong harms the group alone. The length of the file says how many slots there are, nothing
 //! in it does; every index is bounded by its reader, and texts are made readable by theirs. The system provides memory for what
-//! was touched only: with 256 slots the file has 3.6 MiB, of which a group that does nothing uses 24 KiB, and each slot that a
-//! worker has used 4 to 16 KiB.
+//! was touched only: with 256 slots the file has 5.1 MiB, of which a group that does nothing uses 28 KiB, and each slot that a
+//! worker has used 4 to 20 KiB.
 
 mod child;
+mod queued;
 mod record;
 mod slot;
 
 pub use child::{CHILDREN, ChildSlot};
-pub use record::{Counters, METHOD, PATH, RequestRecord, Seen, State};
+pub use queued::{Epoch, Queued};
+pub use record::{Counters, ID, METHOD, PATH, RequestRecord, Seen, State, Title};
 pub use slot::{CONNECTIONS, ConnectionSlot, Phase, WorkerSlot};
 
+use crate::gil::Gil;
 use core::mem::size_of;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
@@ -50,7 +54,7 @@ pub struct Scoreboard {
     /// Written by the supervisor.
     condition: AtomicU32,
     /// Requests that wait in the listening socket's queue: what a worker looks at after each request. [`ChildSlot`]s say who waits.
-    pub queued: AtomicU32,
+    pub queued: Queued,
     /// When the next process is started while it is down, microseconds of the monotonic clock.
     pub next_start: AtomicI64,
     /// The supervisor whose workers serve: those of an earlier one that lost theirs may go.
@@ -69,6 +73,8 @@ pub struct Board<'m> {
     pub slots: &'m [WorkerSlot],
     connections: &'m [ConnectionSlot],
     records: &'m [RequestRecord],
+    /// How long the threads of each worker wait for the GIL.
+    pub gils: &'m [Gil],
 }
 
 /// Requests that are recorded for each worker: one for each of its `threads`. So many at least that another number of threads
@@ -81,14 +87,17 @@ pub const fn records(threads: u32) -> usize {
 }
 
 /// Changes with the layout: processes of two versions of this module have no scoreboard in common.
-pub const LAYOUT: u16 = 3;
+pub const LAYOUT: u16 = 6;
 
 /// Bytes of what stands before the slots of workers.
 const FRONT: usize = size_of::<Scoreboard>() + CHILDREN * size_of::<ChildSlot>();
 
 /// Bytes of all that belongs to one worker.
 const fn bytes_per_worker(records: usize) -> usize {
-    size_of::<WorkerSlot>() + CONNECTIONS * size_of::<ConnectionSlot>() + records * size_of::<RequestRecord>()
+    size_of::<WorkerSlot>()
+        + CONNECTIONS * size_of::<ConnectionSlot>()
+        + records * size_of::<RequestRecord>()
+        + size_of::<Gil>()
 }
 
 impl Scoreboard {
@@ -130,12 +139,14 @@ impl<'m> Board<'m> {
             let workers = children.add(CHILDREN).cast::<WorkerSlot>();
             let connections = workers.add(slots).cast::<ConnectionSlot>();
             let requests = connections.add(slots * CONNECTIONS).cast::<RequestRecord>();
+            let gils = requests.add(slots * records).cast::<Gil>();
             Self {
                 group,
                 children: core::slice::from_raw_parts(children, CHILDREN),
                 slots: core::slice::from_raw_parts(workers, slots),
                 connections: core::slice::from_raw_parts(connections, slots * CONNECTIONS),
                 records: core::slice::from_raw_parts(requests, slots * records),
+                gils: core::slice::from_raw_parts(gils, slots),
             }
         }
     }

@@ -7,6 +7,8 @@ use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 
 /// Bytes of the method that are kept.
 pub const METHOD: usize = 16;
+/// Bytes of the id that are kept.
+pub const ID: usize = 48;
 /// Bytes of the path that are kept.
 pub const PATH: usize = 112;
 
@@ -38,7 +40,19 @@ pub struct RequestRecord {
     sent: AtomicU64,
     connection: AtomicU64,
     method: [AtomicU64; METHOD / 8],
+    id: [AtomicU64; ID / 8],
     path: [AtomicU64; PATH / 8],
+}
+
+/// What a request is called, as the client sent it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Title<'a> {
+    /// `GET`
+    pub method: &'a [u8],
+    /// The path without the query, which may be secret.
+    pub path: &'a [u8],
+    /// httpd's id of it.
+    pub id: &'a [u8],
 }
 
 /// What a reader sees of a request.
@@ -56,6 +70,8 @@ pub struct Seen {
     pub method: String,
     /// The beginning of the path, as the client sent it but without the query; printable ASCII.
     pub path: String,
+    /// httpd's id of it, printable ASCII.
+    pub id: String,
 }
 
 /// What a thread has done since its worker started.
@@ -95,19 +111,21 @@ impl RequestRecord {
             self.requests.store(0, Ordering::Relaxed);
             self.failed.store(0, Ordering::Relaxed);
             put(&self.method, b"");
+            put(&self.id, b"");
             put(&self.path, b"");
         });
     }
 
-    /// A request has come over a connection of this index. Its method and path are kept as far as there is room.
-    pub fn begin(&self, now: i64, connection: usize, method: &[u8], path: &[u8]) {
+    /// A request has come over a connection of this index. What it is called is kept as far as there is room.
+    pub fn begin(&self, now: i64, connection: usize, title: &Title<'_>) {
         self.change(|| {
             self.state.store(State::Waiting as u32, Ordering::Relaxed);
             self.taken.store(now, Ordering::Relaxed);
             self.since.store(now, Ordering::Relaxed);
             self.connection.store(connection as u64, Ordering::Relaxed);
-            put(&self.method, method);
-            put(&self.path, path);
+            put(&self.method, title.method);
+            put(&self.id, title.id);
+            put(&self.path, title.path);
         });
     }
 
@@ -170,6 +188,7 @@ impl RequestRecord {
         let since = self.since.load(Ordering::Relaxed);
         let connection = self.connection.load(Ordering::Relaxed);
         let method: [u8; METHOD] = get(&self.method);
+        let id: [u8; ID] = get(&self.id);
         let path: [u8; PATH] = get(&self.path);
         fence(Ordering::Acquire);
         let is_whole = self.sequence.load(Ordering::Relaxed) == sequence;
@@ -180,6 +199,7 @@ impl RequestRecord {
             connection,
             method: readable(&method),
             path: readable(&path),
+            id: readable(&id),
         })
     }
 
@@ -216,7 +236,7 @@ impl RequestRecord {
         self.requests.store(next() as u32, Ordering::Relaxed);
         self.failed.store(next() as u32, Ordering::Relaxed);
         let numbers = [&self.busy, &self.read, &self.sent, &self.connection];
-        numbers.into_iter().chain(&self.method).chain(&self.path).for_each(|word| {
+        numbers.into_iter().chain(&self.method).chain(&self.id).chain(&self.path).for_each(|word| {
             word.store(next(), Ordering::Relaxed);
         });
     }
@@ -226,16 +246,24 @@ fn add(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }
 
-/// Writes a text, cut to the room there is, with zeros behind it.
+/// Writes a text, cut to the room there is, with a zero behind it: what stands behind that is not read.
 fn put<const N: usize>(words: &[AtomicU64; N], text: &[u8]) {
-    let mut rest = text;
-    for word in words {
-        let mut bytes = [0; 8];
-        let (part, behind) = rest.split_at(rest.len().min(8));
-        bytes[..part.len()].copy_from_slice(part);
-        rest = behind;
-        word.store(u64::from_ne_bytes(bytes), Ordering::Relaxed);
+    let text = &text[..text.len().min(N * 8)];
+    let whole = text.chunks_exact(8);
+    let rest = whole.remainder();
+    for (word, part) in words.iter().zip(whole) {
+        word.store(word_of(part), Ordering::Relaxed);
     }
+    if let Some(word) = words.get(text.len() / 8) {
+        word.store(word_of(rest), Ordering::Relaxed);
+    }
+}
+
+/// Up to 8 bytes, with zeros behind them.
+fn word_of(part: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+    u64::from_ne_bytes(bytes)
 }
 
 fn get<const N: usize, const BYTES: usize>(words: &[AtomicU64; N]) -> [u8; BYTES] {

@@ -1,5 +1,6 @@
 //! The slot of a worker: claims of its threads, and how far the process is.
 
+use crate::starts::Starts;
 use core::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 
 /// Connections of a worker that have a place.
@@ -36,7 +37,9 @@ pub struct WorkerSlot {
     places: AtomicU32,
     /// Whoever makes more claims than this rings the bell.
     bell: AtomicU32,
-    _reserved: [u64; 3],
+    /// What the starts of its applications have taken.
+    pub starts: Starts,
+    _reserved: u32,
 }
 
 /// A connection of a worker.
@@ -47,6 +50,8 @@ pub struct ConnectionSlot {
     /// 1: the worker has called the application for the request on it; 2: the request has lasted too long, and the worker
     /// ends.
     pub started: AtomicU32,
+    /// When a thread took the request on it, microseconds of the monotonic clock; 0: none has.
+    pub taken: AtomicI64,
 }
 
 const OPEN: u64 = 1 << 31;
@@ -60,6 +65,7 @@ impl ConnectionSlot {
     fn clear(&self) {
         self.claimed.store(0, Ordering::Relaxed);
         self.started.store(0, Ordering::Relaxed);
+        self.taken.store(0, Ordering::Relaxed);
     }
 }
 
@@ -69,6 +75,7 @@ impl WorkerSlot {
         let taken = self.pid.compare_exchange(0, pid, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if taken {
             self.begun.store(begun, Ordering::SeqCst);
+            self.starts.clear();
             self.phase.store(Phase::Starting as u32, Ordering::SeqCst);
         }
         taken

@@ -1,4 +1,5 @@
 use super::*;
+use std::hint::black_box;
 use std::time::Instant;
 
 /// Memory of a scoreboard, as a group has it.
@@ -93,14 +94,19 @@ fn the_parts_stand_one_behind_the_other() {
         assert_eq!(at(board.children.as_ptr().cast()), 64);
         assert_eq!(at(board.slots.as_ptr().cast()), 64 + 16 * CHILDREN);
         let last = board.records(slots - 1);
-        assert_eq!(at(last.as_ptr_range().end.cast()), size);
+        assert_eq!(at(last.as_ptr_range().end.cast()), at(board.gils.as_ptr().cast()));
+        assert_eq!(at(board.gils.as_ptr_range().end.cast()), size);
         assert_eq!((last.len(), board.connections(slots - 1).len()), (records, CONNECTIONS));
         assert!(board.records(slots).is_empty() && board.connections(usize::MAX).is_empty());
     }
     assert_eq!(Scoreboard::slots_in(0, 64), 0);
-    assert_eq!((size_of::<WorkerSlot>(), size_of::<RequestRecord>()), (64, 192));
+    assert_eq!((size_of::<WorkerSlot>(), size_of::<RequestRecord>()), (64, 256));
     assert_eq!([0, 64, 65, 65_533].map(records), [64, 64, 128, 65_536]);
     assert_eq!(records(u32::MAX), 65_536);
+}
+
+fn title<'a>(method: &'a [u8], path: &'a [u8]) -> Title<'a> {
+    Title { method, path, id: b"Zm9vYmFyYmF6cXV4" }
 }
 
 #[test]
@@ -109,14 +115,14 @@ fn a_request_is_seen() {
     let record = &board.records(1)[2];
     let seen = record.read().unwrap();
     assert_eq!((seen.state, &*seen.method, &*seen.path), (State::Idle, "", ""));
-    record.begin(1000, 7, b"PROPFIND", b"/a/b%20c");
+    record.begin(1000, 7, &title(b"PROPFIND", b"/a/b%20c"));
     record.enter(State::Running, 1500);
     let seen = record.read().unwrap();
-    assert_eq!((&*seen.method, &*seen.path), ("PROPFIND", "/a/b%20c"));
+    assert_eq!((&*seen.method, &*seen.path, &*seen.id), ("PROPFIND", "/a/b%20c", "Zm9vYmFyYmF6cXV4"));
     assert_eq!((seen.state, seen.taken, seen.since, seen.connection), (State::Running, 1000, 1500, 7));
     record.count_bytes(10, 20);
     record.end(1700, true);
-    record.begin(2000, 7, b"GET", b"/");
+    record.begin(2000, 7, &title(b"GET", b"/"));
     record.end(2100, false);
     let counters = Counters { requests: 2, failed: 1, busy: 800, read: 10, sent: 20 };
     assert_eq!(record.counters(), counters);
@@ -131,12 +137,12 @@ fn a_request_is_seen() {
 fn texts_are_cut_and_made_readable() {
     let board = board(1, 1);
     let record = &board.records(0)[0];
-    record.begin(0, 0, &[b'M'; 100], &[b'/'; 1000]);
+    record.begin(0, 0, &Title { method: &[b'M'; 100], path: &[b'/'; 1000], id: &[b'i'; 100] });
     let seen = record.read().unwrap();
-    assert_eq!((seen.method.len(), seen.path.len()), (METHOD, PATH));
-    record.begin(0, 0, b"GET\x1b[31m", "/\u{e9}\n\0/hidden".as_bytes());
+    assert_eq!((seen.method.len(), seen.path.len(), seen.id.len()), (METHOD, PATH, ID));
+    record.begin(0, 0, &title(b"GET\x1b[31m", "/\u{e9}\n\0/hidden".as_bytes()));
     let seen = record.read().unwrap();
-    assert_eq!((&*seen.method, &*seen.path), ("GET?[31m", "/???"));
+    assert_eq!((&*seen.method, &*seen.path), ("GET?[31m", "/???"), "a shorter one ends where it ends");
 }
 
 #[test]
@@ -159,7 +165,7 @@ fn whatever_stands_there_is_read() {
     assert_eq!(record.read(), None, "its writer has died in the middle");
     record.scribble(0, 4, &mut random);
     assert_eq!(record.read(), None, "no state");
-    record.begin(5, 0, b"GET", b"/");
+    record.begin(5, 0, &title(b"GET", b"/"));
     assert_eq!(record.read().map(|seen| seen.taken), Some(5));
 }
 
@@ -171,7 +177,7 @@ fn no_record_is_read_that_is_of_two_requests() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..200_000i64 {
-                record.begin(number, number as usize, b"GET", &texts[number as usize % 2]);
+                record.begin(number, number as usize, &title(b"GET", &texts[number as usize % 2]));
             }
         });
         let (mut last, mut whole) = (-1, 0);
@@ -221,7 +227,7 @@ fn a_note_takes_little_time() {
         // A worker reads the clock each time.
         let now = || begun.elapsed().as_micros() as i64;
         for _ in 0..COUNT {
-            record.begin(now(), 1, b"GET", b"/a/path/of/usual/length/index.html");
+            record.begin(now(), 1, &black_box(title(b"GET", b"/a/path/of/usual/length/index.html")));
             record.enter(State::Running, now());
             record.count_bytes(1, 2);
             record.enter(State::Ending, now());

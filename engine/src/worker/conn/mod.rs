@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wire::frame::{self, Header, Kind};
-use wire::{Level, SourceLine};
+use wire::{Level, Origin};
 
 /// Bytes of log lines that wait for a child which does not read.
 const MOST_LINES: usize = 1 << 20;
@@ -101,15 +101,15 @@ impl Conn {
     }
 
     /// A line for the log. Never waits: what cannot be sent now goes with what is sent next.
-    pub fn line(&self, level: Level, line: &[u8], source: SourceLine<'_>) {
+    pub fn line(&self, level: Level, line: &[u8], origin: Origin<'_>) {
         {
             let mut lines = lock(&self.lines);
             if lines.len() > MOST_LINES {
                 // The child is held up by its client: the server's log has room.
                 drop(lines);
-                return crate::host::log_from(level, line, source);
+                return crate::host::log_from(level, line, origin);
             }
-            frame::put_log(&mut lines, level as u8, line, source);
+            frame::put_log(&mut lines, level as u8, line, origin);
         }
         if let Ok(mut out) = self.out.try_lock() {
             self.take_lines(&mut out);

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use wire::abi::{End, Outcome};
 use wire::frame::{self, HEADER, Header, Hello, Kind};
 use wire::request::{self, Head};
-use wire::scoreboard::{Scoreboard, records};
+use wire::scoreboard::{Scoreboard, Title, records};
 
 const GENERATION: u32 = 9;
 const SLOT: usize = 1;
@@ -50,7 +50,8 @@ impl Service for Thread {
         let (head, _) = request::parse(payload).map_err(super::conn::malformed)?;
         conn.begin();
         let record = &self.reception.board.records(SLOT)[self.index];
-        record.begin(crate::runtime::clock(), conn.index, b"GET", b"/");
+        let title = Title { method: b"GET", path: b"/", id: b"1" };
+        record.begin(crate::runtime::clock(), conn.index, &title);
         let mut remote = Remote::new(conn.clone(), self.reception.entry(conn), record, head.body_follows);
         Ok((self.application)(&mut remote, &head))
     }

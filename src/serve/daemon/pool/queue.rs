@@ -1,6 +1,7 @@
 //! The group's queue, in which each connection is taken by a process that has an idle thread.
 
 use super::search::{self, Failure, Greeting, Limits, Sight, Step, Why};
+use super::waits::Waits;
 use super::{Conn, Problem};
 use crate::groups::ProcessGroup;
 use crate::serve::daemon::stop;
@@ -15,6 +16,7 @@ pub fn connect(
     live: &'static ProcessGroup,
     patience: Duration,
     until: Option<Instant>,
+    waits: &mut Waits,
 ) -> Result<Conn, Problem> {
     let limits = Limits {
         queue: until,
@@ -33,6 +35,7 @@ pub fn connect(
                 let (send, receive) = (live.group.send_buffer_size, live.group.receive_buffer_size);
                 match os::connect(&live.path, within, send, receive) {
                     Ok(socket) => {
+                        waits.connected();
                         stream = Some(Stream::new(socket, patience));
                         connecting.connected(&limits, Instant::now())
                     }
@@ -60,8 +63,8 @@ pub fn connect(
                 None => waiting.failed(Failure::Other),
             },
             Step::Adopt => {
-                let ((slot, entry, generation), stream) = greeted.zip(stream).ok_or(Problem::Down)?;
-                return Ok(Conn { stream, slot, entry, generation });
+                let ((slot, entry, generation, target), stream) = greeted.zip(stream).ok_or(Problem::Down)?;
+                return Ok(Conn { stream, slot, entry, generation, target });
             }
             Step::Fail(why) => return Err(problem(why, error)),
         }
@@ -107,8 +110,8 @@ fn greeting(stream: &mut Stream) -> io::Result<Hello> {
     Hello::parse(&payload).map_err(unreadable)
 }
 
-/// Where a connection leads: slots of worker and connection, and the worker's generation.
-type Target = (&'static WorkerSlot, Option<&'static ConnectionSlot>, u32);
+/// Where a connection leads: slots of worker and connection, the worker's generation, and the indexes of both slots.
+type Target = (&'static WorkerSlot, Option<&'static ConnectionSlot>, u32, (usize, usize));
 
 fn recognise(live: &'static ProcessGroup, hello: &Hello) -> (Greeting, Option<Target>) {
     if !hello.is_understood() || hello.token != live.token {
@@ -118,7 +121,8 @@ fn recognise(live: &'static ProcessGroup, hello: &Hello) -> (Greeting, Option<Ta
         Some(slot) => {
             let connections = live.board.connections(hello.slot as usize);
             let entry = connections.get(hello.connection as usize);
-            (Greeting::Worker, Some((slot, entry, hello.generation)))
+            let indexes = (hello.slot as usize, hello.connection as usize);
+            (Greeting::Worker, Some((slot, entry, hello.generation, indexes)))
         }
         None => (Greeting::Nowhere, None),
     }

@@ -1,9 +1,10 @@
 //! Requests that wait in the queue of a group are counted: for its workers, and for whoever looks at the scoreboard.
 
 use crate::groups::ProcessGroup;
+use crate::ledger;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
-use wire::scoreboard::{ChildSlot, WorkerSlot};
+use wire::ledger::ENTRIES;
+use wire::scoreboard::{ChildSlot, Epoch, WorkerSlot};
 
 /// Where this process stands in the scoreboard of one group, once a request has waited.
 #[derive(Default)]
@@ -29,27 +30,48 @@ pub fn ring(slot: &WorkerSlot, claimed: Option<u32>) {
     }
 }
 
+/// So many requests wait at the same time, as the scoreboard says, where processes of the group may write anything.
+pub fn note_waiting(live: &ProcessGroup, count: u32) {
+    if let Some(row) = ledger::row(live.row) {
+        row.note_waiting(count.min(ENTRIES as u32));
+    }
+}
+
+/// One more waits in the queue, and workers are to see it.
+fn count(live: &ProcessGroup) -> Epoch {
+    let (epoch, count) = live.scoreboard.queued.add();
+    note_waiting(live, count);
+    live.slots.iter().filter(|slot| slot.is_open()).for_each(|slot| ring(slot, None));
+    epoch
+}
+
 /// A request waits in the queue, until this is dropped.
 pub struct Waits {
     live: &'static ProcessGroup,
+    epoch: Epoch,
     slot: Option<&'static ChildSlot>,
 }
 
 impl Waits {
     /// Counts one more.
     pub fn begin(live: &'static ProcessGroup, place: &Place) -> Self {
-        live.scoreboard.queued.fetch_add(1, Ordering::SeqCst);
+        let epoch = count(live);
         let slot = place.slot(live);
         slot.inspect(|slot| slot.begin(os::monotonic()));
-        live.slots.iter().filter(|slot| slot.is_open()).for_each(|slot| ring(slot, None));
-        Self { live, slot }
+        Self { live, epoch, slot }
+    }
+
+    /// It stands in the queue now. A worker may have looked there before, and have found nobody.
+    pub fn connected(&mut self) {
+        if !self.live.scoreboard.queued.counts(self.epoch) {
+            self.epoch = count(self.live);
+        }
     }
 }
 
 impl Drop for Waits {
     fn drop(&mut self) {
         self.slot.inspect(|slot| slot.end());
-        let queued = &self.live.scoreboard.queued;
-        let _ = queued.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
+        self.live.scoreboard.queued.remove(self.epoch);
     }
 }

@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message, SourceLine};
+use wire::{Level, Message, Origin};
 
 /// The client of a request: its body comes in, its answer goes out. httpd's requests are one ([`Visitor`]).
 ///
@@ -18,11 +18,21 @@ pub trait Client {
     /// Writes a message of the catalogue to the request's log.
     fn log(&self, message: Message, text: &str);
     /// Writes a line of the application to the request's log.
-    fn log_line(&self, level: Level, line: &[u8], source: SourceLine<'_>);
+    fn log_line(&self, level: Level, line: &[u8], origin: Origin<'_>);
     /// The server's Timeout.
     fn timeout(&self) -> Duration;
     /// Has writes to the client wait so long; answers how long they did before, if that is known.
     fn set_timeout(&self, time: Duration) -> Option<Duration>;
+
+    /// The request is sent over this connection of the worker in this slot, which is that process.
+    fn sent_to(&mut self, _slot: usize, _connection: usize, _pid: u32) {}
+    /// The answer begins. A thread had taken the request then, microseconds of the monotonic clock, as the process says.
+    fn taken(&mut self, _taken: Option<i64>) {}
+    /// The client is waited for, and nobody else, from now on or not any more.
+    fn awaited(&mut self, _is: bool) {}
+    /// The process is done with it. A thread had taken it then, microseconds of the monotonic clock, as the process says; 0: none
+    /// has, `None`: that is not known.
+    fn served(&mut self, _taken: Option<i64>) {}
 
     /// The client gets no body whatever the application answers (HEAD).
     fn head_only(&self) -> bool;

@@ -75,6 +75,7 @@ impl<C: Client> Relay<'_, C> {
             self.instead = Some(Instead::Page(Status(500)));
             return Ok(());
         }
+        self.client.taken(self.conn.taken());
         self.left = declared(&answer)?;
         self.has_body = !self.client.head_only() && !BODILESS.contains(&answer.status);
         let status = i32::from(answer.status);

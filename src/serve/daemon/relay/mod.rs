@@ -19,9 +19,9 @@ use crate::groups::ProcessGroup;
 use slow::Debt;
 use std::io;
 use std::time::{Duration, Instant};
-use wire::Level;
 use wire::abi::{End, Outcome};
 use wire::frame::{self, Kind};
+use wire::{Level, Origin};
 
 /// Bytes of an answer that are passed on at a time.
 const BLOCK: usize = 256 << 10;
@@ -40,6 +40,8 @@ pub struct Relay<'e, C> {
     pool: &'e Pool,
     live: &'static ProcessGroup,
     conn: Conn,
+    /// The process that the request was sent to.
+    pid: u32,
     /// What the end of the answer is to be instead of what comes.
     instead: Option<Instead>,
     /// Bytes of the body that Content-Length still allows.
@@ -75,6 +77,7 @@ impl<'e, C: Client> Relay<'e, C> {
             client,
             pool,
             live,
+            pid: conn.pid(),
             conn,
             instead: None,
             left: None,
@@ -109,6 +112,8 @@ impl<'e, C: Client> Relay<'e, C> {
 
     /// Sends the request's frames; something has come when this is done.
     fn ask(&mut self, request: &Asked, using: &Using) -> io::Result<()> {
+        self.conn.forget_taken();
+        self.client.sent_to(self.conn.target.0, self.conn.target.1, self.pid);
         self.conn.stream.send(request.parts())?;
         let is_alone = is_alone(self.live, using, self.conn.claimed());
         self.pool.eager.await_answer(is_alone, &mut self.conn.stream)
@@ -147,8 +152,8 @@ impl<'e, C: Client> Relay<'e, C> {
                 }
                 Kind::Log => {
                     let payload = self.conn.stream.payload(header.len)?;
-                    let (line, source) = frame::parse_log(&payload).map_err(unreadable)?;
-                    self.client.log_line(Level::of(header.flag), line, source);
+                    let (text, origin) = Origin::parse(&payload).map_err(unreadable)?;
+                    self.client.log_line(Level::of(header.flag), text, origin);
                 }
                 Kind::End => {
                     let payload = self.conn.stream.payload(header.len)?;
@@ -179,6 +184,7 @@ impl<'e, C: Client> Relay<'e, C> {
         let Self { client, pool, conn, instead, .. } = self;
         if outcome.end != End::Elsewhere {
             client.forget_body();
+            client.served(conn.taken());
         }
         if conn.stream.is_at_rest() {
             pool.give_back(conn);
@@ -198,6 +204,7 @@ impl<'e, C: Client> Relay<'e, C> {
 
     /// The client has gone, or gets no body.
     fn abandon(self) -> (&'e mut C, Relayed) {
+        self.client.served(self.conn.taken());
         let status = self.client.abandon();
         (self.client, Relayed::Done(status))
     }

@@ -20,7 +20,10 @@ impl<C: Client> Relay<'_, C> {
     /// Sends what is there as far as the client takes it at once. False: it has gone, or gets no body.
     pub(super) fn flush_now(&mut self) -> bool {
         self.put_off = None;
+        // A filter may wait for the client.
+        self.client.awaited(true);
         let taken = self.client.offer();
+        self.client.awaited(false);
         self.owes = (taken == Taken::Part).then(|| self.debt());
         taken != Taken::Gone
     }
@@ -89,7 +92,10 @@ impl<C: Client> Relay<'_, C> {
         };
         let left = patience.map(|patience| patience.saturating_sub(debt.since.elapsed()));
         let most = left.unwrap_or(Duration::MAX).min(most);
-        let (_, takes) = os::await_either(other, client, most)?;
+        self.client.awaited(other.is_none());
+        let awaited = os::await_either(other, client, most);
+        self.client.awaited(false);
+        let (_, takes) = awaited?;
         if takes {
             self.owes = None;
             return Ok(self.flush_now());

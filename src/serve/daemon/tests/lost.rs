@@ -5,7 +5,7 @@ use crate::apache::Status;
 use std::fs::File;
 use std::io::IoSlice;
 use std::os::fd::AsRawFd;
-use wire::SourceLine;
+use wire::Origin;
 
 /// Relays a request to a worker that sends `bytes` and goes; `started`: it has called the application by then.
 fn dies_after(started: bool, bytes: &[u8]) -> (Relayed, Visitor) {
@@ -32,7 +32,7 @@ fn frames(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 #[test]
 fn before_the_application_was_called_another_process_gets_the_request() {
-    let line = frames(|out| frame::put_log(out, 6, b"a line", SourceLine::NONE));
+    let line = frames(|out| frame::put_log(out, 6, b"a line", Origin::NONE));
     for bytes in [&b""[..], &line[..3], &line[..HEADER + 2], &line] {
         let (relayed, visitor) = dies_after(false, bytes);
         assert!(matches!(relayed, Relayed::Elsewhere), "{bytes:?}");
@@ -56,7 +56,7 @@ fn a_worker_that_makes_way_keeps_its_connection() {
 #[test]
 fn afterwards_the_request_is_not_repeated() {
     let whole = frames(|out| {
-        frame::put_log(out, 6, b"a line", SourceLine::NONE);
+        frame::put_log(out, 6, b"a line", Origin::NONE);
         answer(out, &[], b"body");
         frame::put_end(out, Outcome::of(End::Complete, 0));
     });

@@ -121,9 +121,7 @@ fn who_waits_is_on_the_scoreboard() {
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| group.take());
         let deadline = Instant::now() + PATIENCE;
-        while group.live.scoreboard.queued.load(Ordering::SeqCst) == 0
-            || group.live.board.children[0].waiting().is_none()
-        {
+        while group.live.scoreboard.queued.count() == 0 || group.live.board.children[0].waiting().is_none() {
             assert!(Instant::now() < deadline);
             std::thread::yield_now();
         }
@@ -134,7 +132,7 @@ fn who_waits_is_on_the_scoreboard() {
         let _conn = waits.join().unwrap();
     });
     assert_eq!(group.live.board.children[0].waiting(), None);
-    assert_eq!(group.live.scoreboard.queued.load(Ordering::SeqCst), 0);
+    assert_eq!(group.live.scoreboard.queued.count(), 0);
 }
 
 #[test]
@@ -307,7 +305,7 @@ fn a_group_that_goes_down_lets_its_queue_go() {
     let group = Group::serving(options());
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| group.pool.take(group.live, PATIENCE, None).err());
-        while group.live.scoreboard.queued.load(Ordering::SeqCst) == 0 {
+        while group.live.scoreboard.queued.count() == 0 {
             std::thread::yield_now();
         }
         group.live.scoreboard.set_condition(Condition::Down);

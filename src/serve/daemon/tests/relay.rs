@@ -5,7 +5,7 @@ use crate::apache::Status;
 use std::fs::File;
 use std::io::IoSlice;
 use std::os::fd::AsRawFd;
-use wire::SourceLine;
+use wire::Origin;
 
 #[track_caller]
 fn done(relayed: Relayed) -> Status {
@@ -22,7 +22,7 @@ fn an_answer_is_relayed_and_the_connection_kept() {
         assert_eq!(peer.receive(Kind::Request), (0, vec![b'r'; 100]));
         peer.start();
         peer.send(|out| {
-            frame::put_log(out, 6, b"a line", SourceLine::NONE);
+            frame::put_log(out, 6, b"a line", Origin::NONE);
             answer(out, &[(b"A", b"1"), (b"Content-Length", b"4")], b"body");
         });
         peer.end();
@@ -40,7 +40,7 @@ fn an_answer_may_be_cut_anywhere() {
     let mut bytes = Vec::new();
     answer(&mut bytes, &[(b"Content-Length", b"6")], b"one");
     frame::put(&mut bytes, Kind::Flush, 0, b"");
-    frame::put_log(&mut bytes, 6, b"a line", SourceLine::NONE);
+    frame::put_log(&mut bytes, 6, b"a line", Origin::NONE);
     frame::put(&mut bytes, Kind::Data, 0, b"two");
     frame::put_end(&mut bytes, Outcome::of(End::Complete, 0));
     for cut in 1..bytes.len() {

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 use wire::abi::Outcome;
 use wire::frame::{Answer, Body};
-use wire::{Level, Message, SourceLine};
+use wire::{Level, Message, Origin};
 
 /// The client, and what it got.
 #[derive(Default)]
@@ -68,7 +68,7 @@ impl Client for Visitor {
         self.lines.borrow_mut().push(format!("{message}: {text}"));
     }
 
-    fn log_line(&self, level: Level, line: &[u8], _: SourceLine<'_>) {
+    fn log_line(&self, level: Level, line: &[u8], _: Origin<'_>) {
         self.lines.borrow_mut().push(format!("{level:?}: {}", wire::shown(line)));
     }
 

@@ -61,7 +61,7 @@ fn ask(pid: u32, reason: Reason) -> Event {
 }
 
 fn died(pid: u32, status: i32) -> Event {
-    Event::Died { pid, end: Some(End { status, memory: 0, claimed: 0 }), open: false }
+    Event::Died { pid, end: Some(End { status, memory: 0, claimed: 0, requests: Vec::new() }), open: false }
 }
 
 fn starts(pid: u32) -> Event {

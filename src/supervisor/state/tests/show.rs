@@ -124,7 +124,7 @@ fn show_line(line: &Line) -> String {
         Line::TemplateReady { pid, took } => format!("template {pid} ready after {}", took.as_secs_f64()),
         Line::NotForked(_) => "not forked".into(),
         Line::NotStarted(_) => "not started".into(),
-        Line::Serves { pid, took } => format!("serves {pid} after {}", took.as_secs_f64()),
+        Line::Serves { pid, took, .. } => format!("serves {pid} after {}", took.as_secs_f64()),
         Line::Replacing { pid, reason, .. } => format!("replacing {pid} {}", reason.name()),
         Line::CannotServe(_) => "cannot serve".into(),
         Line::KeepsOldCode { pid, next } => {

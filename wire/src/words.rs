@@ -37,6 +37,17 @@ impl<'a> Words<'a> {
         self.word().filter(|word| !word.is_empty())
     }
 
+    /// The next word of a directive whose arguments may be options: `name=value` without the quotes of its value.
+    pub fn argument(&mut self) -> Option<Vec<u8>> {
+        match self.0.first()? {
+            b'"' | b'\'' => self.word(),
+            _ => match self.setting()? {
+                Ok(Setting { name, value }) => Some([&name[..], b"=", &value].concat()),
+                Err(word) => Some(word),
+            },
+        }
+    }
+
     /// The next `name=value`; `Err` is the word that is none. Nothing may stand around the `=`: a blank there
     /// would make the next option a value.
     pub fn setting(&mut self) -> Option<Result<Setting, Vec<u8>>> {
@@ -117,6 +128,13 @@ mod tests {
     fn quotes_alone_fill_nothing() {
         let mut words = Words::of(br#"/a "" ''"#);
         assert_eq!([words.filled(), words.filled(), words.word()], [Some(b"/a".into()), None, Some(vec![])]);
+    }
+
+    #[test]
+    fn arguments_are_words_or_options() {
+        let mut words = Words::of(br#"WSGIScriptAlias / "/a=b c/d.wsgi" x='y z' "#);
+        let all: Vec<Vec<u8>> = std::iter::from_fn(|| words.argument()).collect();
+        assert_eq!(all, [&b"WSGIScriptAlias"[..], b"/", b"/a=b c/d.wsgi", b"x=y z"]);
     }
 
     #[test]

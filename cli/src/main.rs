@@ -1,0 +1,5 @@
+//! The program `mod-wsgi`.
+
+fn main() -> std::process::ExitCode {
+    command::main()
+}
