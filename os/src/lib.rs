@@ -59,7 +59,7 @@ pub use socket::{
     receive_datagram, send_datagram, set_backlog, set_buffers, set_nonblocking, set_timeouts, shut_down,
 };
 pub use sync::{lock, read_lock, wait, wait_for, write_lock};
-pub use tasks::{Task, tasks};
+pub use tasks::{Task, tasks, tasks_of};
 pub use transfer::{append, read, receive, receive_files, regular, send, send_all, send_files, write_all};
 pub use usage::{Meter, Portrait, Sight, Usage, resident_memory};
 pub use users::homes;

@@ -1,8 +1,9 @@
-//! The threads of this process, as the system sees them.
+//! The threads of a process, as the system sees them.
 
 use crate::usage::{behind_name, unit};
 use nix::unistd::SysconfVar;
 use std::fs;
+use std::path::Path;
 
 /// Threads that are listed, at most.
 const MOST: usize = 4096;
@@ -22,16 +23,26 @@ pub struct Task {
     pub waits_in: String,
 }
 
-/// Those that there are.
+/// Those of this process.
 pub fn tasks() -> Vec<Task> {
-    let entries = fs::read_dir("/proc/self/task").into_iter().flatten().flatten().take(MOST);
-    let mut tasks: Vec<Task> = entries.filter_map(|entry| task(entry.file_name().to_str()?)).collect();
+    tasks_in(Path::new("/proc/self/task"))
+}
+
+/// Those of another process; none where it has ended, or the system does not show it.
+pub fn tasks_of(pid: u32) -> Vec<Task> {
+    tasks_in(Path::new(&format!("/proc/{pid}/task")))
+}
+
+fn tasks_in(directory: &Path) -> Vec<Task> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().take(MOST);
+    let mut tasks: Vec<Task> =
+        entries.filter_map(|entry| task(directory, entry.file_name().to_str()?)).collect();
     tasks.sort_by_key(|task| task.number);
     tasks
 }
 
-fn task(number: &str) -> Option<Task> {
-    let of = |file: &str| fs::read(format!("/proc/self/task/{number}/{file}")).ok();
+fn task(directory: &Path, number: &str) -> Option<Task> {
+    let of = |file: &str| fs::read(directory.join(number).join(file)).ok();
     let stat = of("stat")?;
     let text = String::from_utf8_lossy(behind_name(&stat)?).into_owned();
     let fields: Vec<&str> = text.split_whitespace().collect();
@@ -72,6 +83,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert_eq!(found().expect("it lives").state, "sleeping");
+        assert_eq!(tasks_of(std::process::id()).len(), tasks().len(), "this process is one like others");
         drop(stop);
         thread.join().expect("ends");
     }

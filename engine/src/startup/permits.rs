@@ -1,9 +1,9 @@
 //! The startup lock: permits on the start registry, each with who loads what since when. There are as many as are told to be,
-//! or one for each processor, and then some more while starts leave processors idle.
+//! or one for each processor, and then some more while starts leave processors idle or only wait.
 
 use super::registry::Registry;
 use crate::host;
-use os::{Idle, monotonic as now};
+use os::{Idle, monotonic as now, tasks_of};
 use std::time::{Duration, Instant};
 use wire::message as msg;
 
@@ -18,25 +18,46 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From so many idle processors on, one more may start.
 const IDLE: f64 = 0.5;
-/// So many looks, a tenth of a second each, must have seen them.
+/// So many looks, a tenth of a second each, must have seen them, or that whoever starts waits.
 const LOOKS: u32 = 3;
+/// Who computes no longer than that between two looks waits, microseconds: the system counts so many at once.
+const RESTING: u64 = 10_000;
 /// How long it takes until a start shows in what is idle, microseconds.
 const EFFECT: i64 = 300_000;
 
-/// What a waiter has seen of the processors.
+/// What a waiter has seen of the processors, and of those who have permits.
 #[derive(Default)]
 struct Room {
     idle: Idle,
+    /// How long each process that has a permit had computed, microseconds.
+    computed: Vec<(u32, u64)>,
     looks: u32,
 }
 
 impl Room {
-    /// Processors have been idle for as long as is believed: a start that computes reads files now and then.
-    fn is_there(&mut self) -> bool {
+    /// Processors have been idle for as long as is believed, for a start that computes reads files now and then; or all who have
+    /// permits have waited, and other programs use the processors.
+    fn is_there(&mut self, holders: impl FnOnce() -> Vec<Holder>) -> bool {
         if let Some(processors) = self.idle.look() {
-            self.looks = if processors >= IDLE { self.looks + 1 } else { 0 };
+            let rest = self.rest(&holders());
+            self.looks = if processors >= IDLE || rest { self.looks + 1 } else { 0 };
         }
         self.looks >= LOOKS
+    }
+
+    /// None of them has computed since the last look, nor would: each was there then.
+    fn rest(&mut self, holders: &[Holder]) -> bool {
+        let (mut rest, had) = (true, std::mem::take(&mut self.computed));
+        for holder in holders {
+            let tasks = tasks_of(holder.pid);
+            let computed = tasks.iter().map(|task| task.computed).sum();
+            let before = had.iter().find(|(pid, _)| *pid == holder.pid).map(|(_, computed)| *computed);
+            rest &= before.is_some_and(|before| computed <= before + RESTING)
+                && !tasks.is_empty()
+                && tasks.iter().all(|task| task.state == "sleeping");
+            self.computed.push((holder.pid, computed));
+        }
+        rest && !holders.is_empty()
     }
 }
 
@@ -88,7 +109,7 @@ impl Registry {
     /// the next one: whoever waits sees the same idle processor.
     fn spare(&self, room: &mut Room) -> u32 {
         let is_early = || self.holders().iter().any(|holder| (0..EFFECT).contains(&(now() - holder.since)));
-        if self.spare > 0 && room.is_there() && !is_early() { self.spare } else { 0 }
+        if self.spare > 0 && room.is_there(|| self.holders()) && !is_early() { self.spare } else { 0 }
     }
 
     fn write_permit(&self, number: u32, text: &str) {
@@ -133,6 +154,28 @@ impl Drop for Permit<'_> {
 mod tests {
     use super::*;
     use os::LockFile;
+
+    #[test]
+    fn who_waits_leaves_room() {
+        let mut waits = std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
+        let mut computes = std::process::Command::new("yes").stdout(std::process::Stdio::null()).spawn().expect("yes");
+        let holder = |pid| Holder { pid, since: 0, what: String::new() };
+        let (waiting, computing) = (vec![holder(waits.id())], vec![holder(waits.id()), holder(computes.id())]);
+        let mut room = Room::default();
+        let until = Instant::now() + Duration::from_secs(30);
+        while !room.rest(&waiting) && Instant::now() < until {
+            std::thread::yield_now();
+        }
+        assert!(room.rest(&waiting));
+        assert!(!room.rest(&computing), "one was not there before");
+        assert!(!room.rest(&computing), "it may run at any moment");
+        assert!(!room.rest(&[]), "nobody waits");
+        for child in [&mut waits, &mut computes] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        assert!(!room.rest(&waiting), "it has gone");
+    }
 
     #[test]
     fn permits_say_who_has_them() {

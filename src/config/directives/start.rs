@@ -52,12 +52,12 @@ pub const ALL: &[Directive] = &[
         arguments: Raw,
         context: Global,
         syntax: "On|Off [slots=number]",
-        default: "On, with one slot for each CPU, and up to three more for each while CPUs are idle",
+        default: "On, with one slot for each CPU, and up to three more for each while CPUs are idle or starts wait",
         help: c"On or Off, and slots=number",
         doc: "How many processes of the server may start an application at the same time. The others wait, and the log says \
               for which process. `slots=1` starts them strictly one after another. Without a number, starts \
               that compute have one slot for each CPU; where they wait for a disk or another server, one more begins each time that \
-              half a CPU has been idle for a third of a second. A process that dies releases its slot.",
+              half a CPU has been idle for a third of a second, or none of those that have a slot has computed. A process that dies releases its slot.",
         set: Setter::Server(|place, line| {
             place.server.python.permits = startup_lock(line)?;
             Ok(())
