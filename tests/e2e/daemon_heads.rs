@@ -51,14 +51,13 @@ const FORGING: &str = r#"
     ONE = threading.Lock()
 
     def forge(answer):
+        # One is that of this request. Others are of answers before it, which one side or both have not closed yet.
         for s in links():
             try:
                 s.sendall(answer)
                 # What the engine answers does not come behind it.
                 s.shutdown(socket.SHUT_RDWR)
-                break
             except OSError:
-                # That of an answer before this one, which the engine has not closed yet.
                 pass
 
     def application(environ, start_response):

@@ -41,9 +41,9 @@ const FAULTHANDLER: &[&str] =
     &["Fatal Python error", "Current thread 0x", "Thread 0x", "  File \"", "Extension modules:"];
 
 /// Records of Apache itself that say nothing about the module under test. AH03092, AH03093: a connection lingers or is
-/// kept while the child ends and its pollset is gone already. AH00161, AH00484: the one child there may be is busy.
+/// kept while the child ends and its pollset is gone already. AH00161, AH00286, AH00484: the one child there may be is busy.
 /// AH00288: the worker MPM has no room for another child while old ones end.
-const NOISE: &[&str] = &["AH03092:", "AH03093:", "AH00161:", "AH00484:", "AH00288:"];
+const NOISE: &[&str] = &["AH03092:", "AH03093:", "AH00161:", "AH00286:", "AH00484:", "AH00288:"];
 
 /// What a test announced about its log.
 #[derive(Default, Clone)]
