@@ -4,17 +4,24 @@ use harness::*;
 
 /// Finds the connection to Apache's child and answers on it in place of the engine.
 const FORGING: &str = r#"
-    import os, socket, struct, threading
+    import os, socket, struct, threading, time
 
     def links():
-        for fd in os.listdir("/proc/self/fd"):
+        found = []
+        for fd in map(int, os.listdir("/proc/self/fd")):
             try:
-                s = socket.socket(fileno=os.dup(int(fd)))
-                s.getpeername()
+                s = socket.socket(fileno=fd)
             except OSError:
                 continue
-            if (s.family, s.type) == (socket.AF_UNIX, socket.SOCK_STREAM) and s.getsockname():
-                yield s
+            try:
+                s.getpeername()
+                if (s.family, s.type) == (socket.AF_UNIX, socket.SOCK_STREAM) and s.getsockname():
+                    found.append(fd)
+            except OSError:
+                pass
+            finally:
+                s.detach()
+        return found
 
     def frame(kind, payload):
         return struct.pack("<IBBH", len(payload), kind, 0, 0) + payload
@@ -51,14 +58,13 @@ const FORGING: &str = r#"
     ONE = threading.Lock()
 
     def forge(answer):
-        # One is that of this request. Others are of answers before it, which one side or both have not closed yet.
-        for s in links():
-            try:
-                s.sendall(answer)
-                # What the engine answers does not come behind it.
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        # Others are of answers before this one, which one side has not closed yet: the client asks for one after the other.
+        while len(found := links()) != 1:
+            time.sleep(0.001)
+        with socket.socket(fileno=os.dup(found[0])) as s:
+            s.sendall(answer)
+            # What the engine answers does not come behind it.
+            s.shutdown(socket.SHUT_RDWR)
 
     def application(environ, start_response):
         name = environ["PATH_INFO"][1:]
