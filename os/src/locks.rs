@@ -1,7 +1,7 @@
 //! A file in memory, with locks on its bytes.
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::ffi::CStr;
 use std::fs::File;
@@ -28,19 +28,6 @@ impl LockFile {
         Ok(Self::of(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
     }
 
-    /// What is written to its descriptor goes to its end, wherever that is by then.
-    #[must_use]
-    pub fn appending(self) -> Self {
-        let _ = fcntl(&self.0, FcntlArg::F_SETFL(OFlag::O_APPEND));
-        self
-    }
-
-    /// In a copy of the process: it is another file from now on, under the same number, which nobody else has.
-    pub fn replace(&self, other: Self) -> io::Result<()> {
-        // SAFETY: whoever uses the number means this file.
-        unsafe { crate::put_in_place(other.0.into(), self.0.as_raw_fd()) }
-    }
-
     /// The file's descriptor, for code that writes to it directly.
     pub fn descriptor(&self) -> RawFd {
         self.0.as_raw_fd()
@@ -57,11 +44,6 @@ impl LockFile {
     /// Writes at an offset.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all_at(bytes, offset)
-    }
-
-    /// Empties the file.
-    pub fn clear(&self) {
-        let _ = self.0.set_len(0);
     }
 
     fn fcntl(

@@ -42,7 +42,7 @@ impl hook::Check for Check {
         }
         warn_of_small_stacks(main);
         let result = usable(config);
-        if let (true, Ok(python)) = (config.python.own_gil, &result) {
+        if let (true, Ok(python)) = (config.interpreters.want_own_gil(), &result) {
             warn_of_shared_gil(main, python);
         }
         let in_children =

@@ -12,6 +12,8 @@ pub struct Options {
     pub python_path: Option<Vec<u8>>,
     /// WSGISwitchInterval, seconds
     pub switch_interval: Option<f64>,
+    /// WSGIPerInterpreterGIL
+    pub own_gil: Option<bool>,
     /// WSGIRestrictStdin
     pub restrict_stdin: Option<bool>,
     /// WSGIRestrictStdout
@@ -61,6 +63,12 @@ impl InterpreterOptions {
         self.containers.extend(self.open.pop());
     }
 
+    /// Somewhere sub-interpreters are given a GIL of their own.
+    pub fn want_own_gil(&self) -> bool {
+        let mut all = self.containers.iter().map(|container| &container.options).chain([&self.outside]);
+        all.any(|options| options.own_gil == Some(true))
+    }
+
     /// Settings outside of containers, over the defaults.
     pub fn outside(&self) -> Interpreter {
         let mut interpreter = Interpreter::default();
@@ -94,7 +102,7 @@ impl InterpreterOptions {
                     own_interval = container.application_group.is_some();
                 }
             }
-            if group.is_some_and(|group| !group.is_empty()) && !own_interval {
+            if group.is_some_and(|group| !group.is_empty()) && !own_interval && !interpreter.own_gil {
                 interpreter.switch_interval = 0.0;
             }
             interpreter
@@ -109,6 +117,7 @@ impl Options {
     fn over(&self, interpreter: &mut Interpreter) {
         interpreter.python_path.extend(self.python_path.clone());
         let set = |field: &mut bool, value: Option<bool>| *field = value.unwrap_or(*field);
+        set(&mut interpreter.own_gil, self.own_gil);
         set(&mut interpreter.restrict_stdin, self.restrict_stdin);
         set(&mut interpreter.restrict_stdout, self.restrict_stdout);
         set(&mut interpreter.restrict_signal, self.restrict_signal);

@@ -66,8 +66,6 @@ pub struct PythonConfig {
     pub dont_write_bytecode: Option<bool>,
     /// WSGIPythonHashSeed
     pub hash_seed: Option<HashSeed>,
-    /// WSGIPerInterpreterGIL is On somewhere.
-    pub own_gil: bool,
     /// WSGIRestrictEmbedded
     pub restrict_embedded: Option<bool>,
     /// WSGIStartupLock: the number of permits, `Some(0)` when it is off; `None`: one for each processor, and more while they are idle.

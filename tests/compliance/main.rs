@@ -42,6 +42,7 @@ mod lifecycle;
 mod logging_context;
 mod logging_frameworks;
 mod metrics;
+mod own_gil;
 mod process_events;
 mod proxies;
 mod python_api;

@@ -548,10 +548,6 @@ messages! {
         "An application of a process group with `server-metrics=On` called `mod_wsgi.server_metrics()`, and the supervisor of the groups has not answered within 2 s.",
         "The call returned None. Requests are served as before. Each process logs this once.",
         "Look whether the supervisor (WSGI1032 has its pid) is stopped, or the machine is overloaded.";
-    OWN_GIL 1049 Warning,
-        "WSGIPerInterpreterGIL is On, and this module has no interpreters with a GIL of their own yet.",
-        "All interpreters of a process share one GIL, as with Off.",
-        "Give applications that must not wait for each other process groups of their own, or remove the directive.";
     NO_EMBEDDED_IN_COPIES 1050 Critical,
         "mpm_itk is loaded, and an application would run in Apache's children (embedded mode).",
         "The configuration is refused. A request that reaches embedded mode in another way gets 500.",

@@ -198,6 +198,8 @@ settings! {
         python_path: paths = Vec::new(),
         /// `home=`, which is put first on sys.path; empty: not given.
         home: path = *b"",
+        /// `WSGIPerInterpreterGIL`; the main interpreter has the GIL of the process.
+        own_gil: flag = false,
         /// `WSGIRestrictStdin`
         restrict_stdin: flag = false,
         /// `WSGIRestrictStdout`

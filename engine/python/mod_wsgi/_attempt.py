@@ -29,13 +29,10 @@ class Imported:
             self.names.add(fullname)
 
 
-def begin_attempt(seconds: float, dump: int) -> "Before":
-    """An attempt to start an application begins. If it lasts longer than `seconds`, the stacks of all threads are
-    written to the descriptor `dump` by a thread that needs no GIL. Returns what `roll_back` goes back to."""
-    import faulthandler
+def begin_attempt() -> "Before":
+    """An attempt to start an application begins. Returns what `roll_back` goes back to."""
     import importlib
 
-    faulthandler.dump_traceback_later(seconds, file=dump)
     importlib.invalidate_caches()
     imported = Imported()
     sys.meta_path.insert(0, imported)
@@ -43,15 +40,8 @@ def begin_attempt(seconds: float, dump: int) -> "Before":
 
 
 def end_attempt(before: "Before") -> None:
-    cancel_dump()
     if before[3] in sys.meta_path:
         sys.meta_path.remove(before[3])
-
-
-def cancel_dump() -> None:
-    import faulthandler
-
-    faulthandler.cancel_dump_traceback_later()
 
 
 def examine(path: str, exception: BaseException) -> tuple[list[str], list[str], list[str], list[str]]:

@@ -1,7 +1,7 @@
 """What the engine calls in each interpreter (`Interpreter::ask`), and classes that it needs."""
 
 from . import _collector, _ending, _imports, _report, _template
-from ._attempt import begin_attempt, cancel_dump, end_attempt, examine, has_extensions, own_files, packages, roll_back
+from ._attempt import begin_attempt, end_attempt, examine, has_extensions, own_files, packages, roll_back
 from ._events import event_callbacks, publish
 from ._exceptions import ClientDisconnected, RequestTimeout
 from ._files import FileWrapper
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "ClientDisconnected", "FileWrapper", "RequestTimeout", "begin_attempt", "cancel_dump", "compile_script",
+    "ClientDisconnected", "FileWrapper", "RequestTimeout", "begin_attempt", "compile_script",
     "current_frames", "end_attempt", "end_turns", "event_callbacks", "examine", "execute_script",
     "has_extensions", "import_waits", "own_files", "packages", "prepare", "publish", "roll_back", "take_turns",
     "threads", "traced",

@@ -81,7 +81,10 @@ def guard_exits() -> None:
 
     guards: dict[int, tuple[Any, StandIn]] = {}
     for module, functions in ENDS.items():
-        namespace = vars(import_module(module))
+        try:
+            namespace = vars(import_module(module))
+        except ImportError:
+            continue  # faulthandler, in an interpreter with a GIL of its own: nobody has it there
         public = {"posix": "os", "_signal": "signal"}.get(module, module)
         for name, judge in functions.items():
             if name in namespace:

@@ -51,6 +51,10 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
     if config["main"]:
         refuse_hopeless_forks()
         forget_bootstrap()
+        # For when no thread gets the GIL any more: a copy of the process has it write.
+        import faulthandler
+
+        faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
         if config["service"]:
             end_at_sigterm()
     if config["switch_interval"] > 0:
@@ -61,10 +65,6 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
         dummy.__init__ = not_daemonic(dummy.__init__)
     if config["process_group"] and not config["service"]:
         HAS_SIGNALS.append(True)
-    # When no thread gets the GIL any more: the interpreter that was made last is one that an application is in.
-    import faulthandler
-
-    faulthandler.register(STACKS_SIGNAL, file=2, all_threads=True)
     for paths in config["python_path"]:
         add_directories(paths)
     if config["home"]:
@@ -83,9 +83,9 @@ def not_daemonic(init: "Callable[[Any], None]") -> "Callable[[Any], None]":
 
 
 def set_switch_interval(config: "Settings") -> None:
-    """Sets how long a thread of the process keeps the GIL."""
+    """Sets how long a thread keeps the GIL of the interpreter."""
     interval, group = config["switch_interval"], config["application_group"]
-    if config["main"]:
+    if config["main"] or config["own_gil"]:
         sys.setswitchinterval(interval)
         return
     text = (

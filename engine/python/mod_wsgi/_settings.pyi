@@ -47,6 +47,7 @@ class Settings(TypedDict):
     # Of the interpreter.
     python_path: list[str]
     home: str
+    own_gil: bool
     restrict_stdin: bool
     restrict_stdout: bool
     restrict_signal: bool

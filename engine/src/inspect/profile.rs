@@ -103,7 +103,6 @@ impl Profile {
     fn take(&mut self, runtime: &Runtime, length: Duration, looks: u32) {
         let begun = Instant::now();
         let between = Duration::from_secs(1) / looks;
-        let main = runtime.interpreters.main();
         let mut chance = Chance(
             os::random().map_or(1, |bytes| u64::from_ne_bytes(bytes[..8].try_into().unwrap_or([1; 8]))),
         );
@@ -115,23 +114,27 @@ impl Profile {
                 return;
             }
             std::thread::sleep(next.saturating_duration_since(Instant::now()));
-            let turns = Turns::take(main);
-            std::thread::sleep(chance.below(SPREAD.min(between / 2)));
-            main.visit(|py| {
-                turns.end(py);
-                self.look(py, main).unwrap_or_else(|raised| raised.forget(py));
-            });
-            end_copy();
+            let gils = runtime.interpreters.by_gil();
+            let spread = chance.below(SPREAD.min(between / 2)) / gils.len() as u32;
+            for gil in &gils {
+                let turns = Turns::take(&gil[0]);
+                std::thread::sleep(spread);
+                gil[0].visit(|py| {
+                    turns.end(py);
+                    self.look(py, gil).unwrap_or_else(|raised| raised.forget(py));
+                });
+                end_copy();
+            }
             self.looks += 1;
         }
     }
 
-    fn look(&mut self, py: Py<'_>, main: &Arc<Interpreter>) -> Result<()> {
+    fn look(&mut self, py: Py<'_>, gil: &[Arc<Interpreter>]) -> Result<()> {
         without_collector(py, || {
-            let found = Frames::of_threads(py, main, None)?;
+            let found = Frames::of_threads(py, gil, None)?;
             let own = thread_ident() as i64;
-            for (_, frame) in found.iter().filter(|(ident, _)| *ident != own) {
-                let stack = self.walk(frame, found.owner(frame).unwrap_or(main));
+            for found in found.iter().filter(|found| found.ident != own) {
+                let stack = self.walk(&found.frame, &found.owner);
                 self.count(stack);
             }
             Ok(())
@@ -222,9 +225,9 @@ impl Profile {
 struct Turns<'a>(&'a Interpreter);
 
 impl<'a> Turns<'a> {
-    fn take(main: &'a Interpreter) -> Self {
-        let turns = Self(main);
-        main.visit(|py| turns.ask(py, c"take_turns"));
+    fn take(interpreter: &'a Interpreter) -> Self {
+        let turns = Self(interpreter);
+        interpreter.visit(|py| turns.ask(py, c"take_turns"));
         end_copy();
         turns
     }

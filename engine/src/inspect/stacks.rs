@@ -6,12 +6,12 @@ use super::place::Place;
 use super::written;
 use crate::python::{Bound, Py, Result, delete_states_of_this_thread, thread_ident, without_collector};
 use crate::requests::ActiveRequest;
-use crate::runtime::{self, Runtime};
+use crate::runtime::{self, Interpreter, Runtime};
 use crate::startup::current;
 use crate::watchdog::{Frames, threads};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wire::json::Value::{self, List, Null, Number, Object, Text};
 
@@ -98,15 +98,19 @@ fn read() -> std::result::Result<Sight, &'static str> {
     let (send_names, names) = channel();
     let body = move || {
         let _done = done;
-        let main = runtime.interpreters.main();
-        let stacks = main.visit(|py| {
-            stacks(py, runtime).unwrap_or_else(|raised| {
-                raised.forget(py);
-                Vec::new()
-            })
-        });
-        end_copy();
-        let _ = send.send(stacks.unwrap_or_default());
+        let (mut all, mut room) = (Vec::new(), ROOM);
+        for gil in runtime.interpreters.by_gil() {
+            let found = gil[0].visit(|py| {
+                stacks(py, &gil, &mut room).unwrap_or_else(|raised| {
+                    raised.forget(py);
+                    Vec::new()
+                })
+            });
+            end_copy();
+            all.extend(found.unwrap_or_default());
+        }
+        all.truncate(MOST_THREADS);
+        let _ = send.send(all);
         delete_states_of_this_thread();
         send_all_names(runtime, &send_names, until);
     };
@@ -186,18 +190,16 @@ fn name(stacks: &mut [Stack], names: &[Named]) {
     }
 }
 
-fn stacks(py: Py<'_>, runtime: &Runtime) -> Result<Vec<Stack>> {
-    let main = runtime.interpreters.main();
+/// The stacks of threads whose interpreters share a GIL.
+fn stacks(py: Py<'_>, gil: &[Arc<Interpreter>], room: &mut usize) -> Result<Vec<Stack>> {
     without_collector(py, || {
-        let found = Frames::of_threads(py, main, current().as_ref())?;
+        let found = Frames::of_threads(py, gil, current().as_ref())?;
         let own = thread_ident() as i64;
-        let others = found.iter().filter(|(ident, _)| *ident != own).take(MOST_THREADS);
-        let mut room = ROOM;
-        let stacks = others.map(|(ident, frame)| {
-            let interpreter = found.owner(frame).unwrap_or(main).name().to_vec();
-            let (frames, is_cut) = walk(frame, room.min(MOST_FRAMES));
-            room -= frames.len();
-            Stack { frames, is_cut, ..Stack::new(interpreter, ident) }
+        let others = found.iter().filter(|found| found.ident != own).take(MOST_THREADS);
+        let stacks = others.map(|found| {
+            let (frames, is_cut) = walk(&found.frame, MOST_FRAMES.min(*room));
+            *room -= frames.len();
+            Stack { frames, is_cut, ..Stack::new(found.owner.name().to_vec(), found.ident) }
         });
         Ok(stacks.filter(Stack::is_of_interest).collect())
     })

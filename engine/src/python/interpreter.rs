@@ -1,7 +1,8 @@
 //! Interpreters, and the thread states of each thread in them.
 
 use super::attach::{self, Attached};
-use super::{InterpreterId, Py, extra, ffi};
+use super::extra::{self, InterpreterConfig};
+use super::{Bound, InterpreterId, Py, ffi};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::sync::Mutex;
@@ -11,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// [`InterpreterState::end`].
 pub struct InterpreterState {
     raw: *mut ffi::PyInterpreterState,
-    /// The interpreter whose GIL it has: the main one.
+    /// The interpreter whose GIL it has: its own one, or the main one's.
     pub(super) gil: InterpreterId,
     /// References of blocks that httpd is done with: released by the next thread that attaches.
     pending: Mutex<Vec<super::Owned>>,
@@ -22,6 +23,34 @@ pub struct InterpreterState {
 unsafe impl Send for InterpreterState {}
 // SAFETY: as above.
 unsafe impl Sync for InterpreterState {}
+
+/// Which GIL an interpreter has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gil {
+    /// That of the main interpreter.
+    Shared,
+    /// One of its own (PEP 684, Python 3.12).
+    Own,
+}
+
+impl Gil {
+    /// The running Python has interpreters with such a GIL.
+    pub fn is_there(self) -> bool {
+        self == Self::Shared || extra::get().own_gil.is_some()
+    }
+}
+
+/// What an interpreter with a GIL of its own may: all that one may that shares it. Extension modules must say that they can run
+/// there, and memory is its own: CPython wants both.
+const OWN_GIL: InterpreterConfig = InterpreterConfig {
+    use_main_obmalloc: 0,
+    allow_fork: 1,
+    allow_exec: 1,
+    allow_threads: 1,
+    allow_daemon_threads: 1,
+    check_multi_interp_extensions: 1,
+    gil: 2, // PyInterpreterConfig_OWN_GIL
+};
 
 type States = Vec<(*mut ffi::PyInterpreterState, *mut ffi::PyThreadState)>;
 
@@ -53,32 +82,71 @@ pub fn set_thread_number(number: usize) {
 }
 
 impl InterpreterState {
-    fn of(state: *mut ffi::PyThreadState, gil: InterpreterId) -> Self {
+    /// The interpreter of a state of this thread; `gil`: the one whose GIL it shares, if it does.
+    fn of(state: *mut ffi::PyThreadState, gil: Option<InterpreterId>) -> Self {
         // SAFETY: a live thread state.
         let raw = unsafe { ffi::PyThreadState_GetInterpreter(state) };
         STATES.with_borrow_mut(|states| states.push((raw, state)));
+        let gil = gil.unwrap_or(InterpreterId(raw as usize));
         Self { raw, gil, pending: Mutex::default(), pending_bytes: AtomicUsize::new(0) }
     }
 
     /// The main interpreter; the calling thread, python-main, is attached to it and stays so.
     pub fn main(py: Py<'_>) -> Self {
         // SAFETY: attached, says the token.
-        Self::of(unsafe { ffi::PyThreadState_Get() }, py.interpreter())
+        Self::of(unsafe { ffi::PyThreadState_Get() }, Some(py.interpreter()))
     }
 
-    /// A new sub-interpreter that shares the GIL. On python-main, attached to the main interpreter; so it is again
-    /// afterwards.
-    pub fn new(py: Py<'_>) -> Option<Self> {
-        let gil = py.interpreter();
-        // SAFETY: attached, says the token. Py_NewInterpreter attaches to the new interpreter and leaves our state
-        // saved; swapping back keeps the GIL.
+    /// A new sub-interpreter. On python-main, attached to the main interpreter; so it is again afterwards. Where Python has no
+    /// [`Gil::Own`], there is none.
+    pub fn new(py: Py<'_>, gil: Gil) -> Option<Self> {
+        // SAFETY: attached, says the token. Both functions attach to the new interpreter and leave our state saved; swapping back
+        // gives the new GIL back and takes the old one, where these are two.
         unsafe {
             let main = ffi::PyThreadState_Get();
-            let state = ffi::Py_NewInterpreter();
-            let interpreter = (!state.is_null()).then(|| Self::of(state, gil));
+            let state = match gil {
+                Gil::Shared => ffi::Py_NewInterpreter(),
+                Gil::Own => {
+                    let mut state = std::ptr::null_mut();
+                    (extra::get().own_gil?.new_interpreter)(&raw mut state, &OWN_GIL);
+                    state
+                }
+            };
+            let shared = (gil == Gil::Shared).then_some(py.interpreter());
+            let interpreter = (!state.is_null()).then(|| Self::of(state, shared));
             ffi::PyThreadState_Swap(main);
             interpreter
         }
+    }
+
+    /// Both have one GIL.
+    pub fn shares_gil(&self, other: &Self) -> bool {
+        self.gil == other.gil
+    }
+
+    /// The innermost frame of each of its threads that runs Python code, by ident. The caller is attached to `here`, and sees nothing
+    /// of an interpreter that has another GIL. `None`: Python must be asked (before 3.12).
+    pub fn frames<'py>(&self, py: Py<'py>, here: &Self) -> Option<Vec<(u64, Bound<'py>)>> {
+        let ident = extra::get().own_gil?.ident;
+        let mut frames = Vec::new();
+        if py.interpreter() != here.id() || !self.shares_gil(here) {
+            return Some(frames);
+        }
+        // SAFETY: we hold the interpreter's GIL, which whoever deletes a state holds; a new one is whole before it is in the list. The
+        // frame is a new reference, or null without an exception where nothing runs.
+        unsafe {
+            let mut state = (extra::get().thread_head)(self.raw);
+            while !state.is_null() {
+                let frame = (extra::get().frame)(state);
+                if !frame.is_null()
+                    && let Ok(frame) = Bound::owned(py, frame)
+                {
+                    frames.push((state.cast::<u8>().add(ident).cast::<u64>().read_volatile(), frame));
+                }
+                state = (extra::get().thread_next)(state);
+            }
+        }
+        Some(frames)
     }
 
     /// Which interpreter this is.

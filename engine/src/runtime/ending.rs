@@ -7,6 +7,7 @@ use super::loader::Task;
 use super::notices;
 use super::process::Runtime;
 use crate::host;
+use crate::python::keep_gil_for_ever;
 use os::lock;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -53,10 +54,22 @@ pub fn begin(runtime: &'static Runtime, reason: &'static str, until: Instant, wh
     let (reply, ended) = sync_channel(1);
     let end = move || {
         notices::stopping(runtime, reason);
-        let _ = reply.send(end_all(runtime, until, whole));
+        let left = end_all(runtime, until, whole);
+        keep_own_gils(runtime);
+        let _ = reply.send(left);
     };
     runtime.loader.send(Task::End(Box::new(end)));
     ended
+}
+
+/// Nothing runs any more in interpreters that have a GIL of their own; the others end with python-main, which keeps theirs.
+fn keep_own_gils(runtime: &Runtime) {
+    for gil in runtime.interpreters.by_gil().into_iter().skip(1) {
+        let body = move || {
+            gil[0].visit(|py| keep_gil_for_ever(py));
+        };
+        let _ = std::thread::Builder::new().name("wsgi-end".into()).spawn(body);
+    }
 }
 
 /// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of

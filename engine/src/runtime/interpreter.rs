@@ -101,6 +101,17 @@ impl Interpreter {
         self.state.id()
     }
 
+    /// Both have one GIL.
+    pub fn shares_gil(&self, other: &Self) -> bool {
+        self.state.shares_gil(&other.state)
+    }
+
+    /// The innermost frame of each of its threads that runs Python code, by ident; attached to `here`, whose GIL it shares. `None`:
+    /// Python must be asked (before 3.12).
+    pub fn frames<'py>(&self, py: Py<'py>, here: &Self) -> Option<Vec<(u64, Bound<'py>)>> {
+        self.state.frames(py, &here.state)
+    }
+
     /// Lets others see where `work` stands, which this thread does attached here.
     pub fn inside<T>(&self, py: Py<'_>, standing: &Standing, work: impl FnOnce() -> T) -> T {
         standing.inside(py, &self.state, work)

@@ -43,6 +43,18 @@ impl Interpreters {
         os::read_lock(&self.all).clone()
     }
 
+    /// All of them, those together that share a GIL; the first one of all is the main one.
+    pub fn by_gil(&self) -> Vec<Vec<Arc<Interpreter>>> {
+        let mut gils: Vec<Vec<Arc<Interpreter>>> = Vec::new();
+        for interpreter in self.all() {
+            match gils.iter_mut().find(|gil| gil[0].shares_gil(&interpreter)) {
+                Some(gil) => gil.push(interpreter),
+                None => gils.push(vec![interpreter]),
+            }
+        }
+        gils
+    }
+
     /// The interpreter that a group has now.
     pub fn current(&self, group: &[u8]) -> Option<Arc<Interpreter>> {
         os::read_lock(&self.current).get(group).cloned()
@@ -61,7 +73,7 @@ impl Interpreters {
         say_making(group);
         let state = self
             .main
-            .attach(InterpreterState::new)
+            .attach(|py| InterpreterState::new(py, self.settings.gil_of(group)))
             .ok_or_else(|| "Python cannot create more interpreters".to_owned())?;
         let interpreter = Interpreter::prepare(state, group, &self.settings, self.fit).inspect_err(|_| {
             // It is left as it is.

@@ -1,7 +1,7 @@
 //! What the process was told: its settings, and its environment before any application ran.
 
 use super::exits::ExitRule;
-use crate::python::{Bound, Py, Result};
+use crate::python::{Bound, Gil, Py, Result};
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 use wire::settings::{self, Interpreter, Process, Value, seconds};
@@ -74,16 +74,25 @@ impl Settings {
         match self.named.iter().find(|(name, _)| name == group) {
             Some((_, own)) => own.clone(),
             // Where nothing was set for it, the process's interval is the right one.
-            None if !group.is_empty() => Interpreter { switch_interval: 0.0, ..self.interpreter.clone() },
+            None if !group.is_empty() && !self.interpreter.own_gil => {
+                Interpreter { switch_interval: 0.0, ..self.interpreter.clone() }
+            }
             None => self.interpreter.clone(),
         }
+    }
+
+    /// Which GIL the interpreter of a group has.
+    pub fn gil_of(&self, group: &[u8]) -> Gil {
+        let is_wanted = !group.is_empty() && self.of_interpreter(group).own_gil;
+        if is_wanted && Gil::Own.is_there() { Gil::Own } else { Gil::Shared }
     }
 
     /// The dict that `_prepare.py` is given for an interpreter: each setting by its name. `_settings.pyi` describes it.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
         let set = |name: &str, value: Bound<'py>| config.dict_set(&Bound::str(py, name)?, &value);
-        let interpreter = self.of_interpreter(name);
+        let own_gil = self.gil_of(name) == Gil::Own;
+        let interpreter = Interpreter { own_gil, ..self.of_interpreter(name) };
         for (name, value) in self.process.fields().chain(interpreter.fields()) {
             set(name, shown(py, value)?)?;
         }

@@ -5,14 +5,11 @@ use super::failure::{Failure, at_start, failure_text, is_of_rules};
 use super::script::Script;
 use super::state::{Counts, Event, NextInterpreter};
 use crate::python::{Bound, Py, Raised};
-use crate::runtime::{Interpreter, Output, alarm, forks};
+use crate::runtime::{Interpreter, Output, forks};
 use os::lock;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wire::{Message, message as msg};
-
-/// When an attempt lasts so much longer than it may, `faulthandler` writes the stacks.
-const LAST_RESORT: Duration = Duration::from_millis(1000);
 
 impl Attempt {
     /// Makes the interpreter if need be, loads the script there and warms it up. On a loader, not attached.
@@ -66,8 +63,7 @@ impl Attempt {
     /// Loads the script and warms it up. Attached.
     fn load(&self, py: Py<'_>, interpreter: &Arc<Interpreter>) -> (Settled, Result<(), Box<Failure>>) {
         let begun = Instant::now();
-        let limit = self.applications.runtime.settings.startup_timeout() + LAST_RESORT;
-        let before = match interpreter.begin_attempt(py, limit, alarm::dump_descriptor()) {
+        let before = match interpreter.begin_attempt(py) {
             Ok(before) => before,
             Err(raised) => {
                 let class = raised.class_name(py);

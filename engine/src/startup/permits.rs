@@ -158,9 +158,11 @@ mod tests {
     #[test]
     fn who_waits_leaves_room() {
         let mut waits = std::process::Command::new("sleep").arg("600").spawn().expect("sleep");
-        let mut computes = std::process::Command::new("yes").stdout(std::process::Stdio::null()).spawn().expect("yes");
+        let mut computes =
+            std::process::Command::new("yes").stdout(std::process::Stdio::null()).spawn().expect("yes");
         let holder = |pid| Holder { pid, since: 0, what: String::new() };
-        let (waiting, computing) = (vec![holder(waits.id())], vec![holder(waits.id()), holder(computes.id())]);
+        let (waiting, computing) =
+            (vec![holder(waits.id())], vec![holder(waits.id()), holder(computes.id())]);
         let mut room = Room::default();
         let until = Instant::now() + Duration::from_secs(30);
         while !room.rest(&waiting) && Instant::now() < until {

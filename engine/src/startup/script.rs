@@ -147,17 +147,9 @@ impl Interpreter {
         })
     }
 
-    /// Prepares an attempt to start something here: the answer is what [`Interpreter::roll_back`] goes back to. Should the
-    /// attempt last longer than `limit` even the watchdog could not tell where it hangs, so the stacks are written to
-    /// the descriptor then, which needs no GIL.
-    pub(super) fn begin_attempt<'py>(
-        &self,
-        py: Py<'py>,
-        limit: std::time::Duration,
-        dump: i32,
-    ) -> Result<Bound<'py>> {
-        let limit = Bound::float(py, limit.as_secs_f64())?;
-        self.ask(py, c"begin_attempt", &[&limit, &Bound::int(py, dump.into())?])
+    /// Prepares an attempt to start something here: the answer is what [`Interpreter::roll_back`] goes back to.
+    pub(super) fn begin_attempt<'py>(&self, py: Py<'py>) -> Result<Bound<'py>> {
+        self.ask(py, c"begin_attempt", &[])
     }
 
     /// The attempt has ended.

@@ -271,7 +271,8 @@ fn what_a_frame_held_ends_in_its_own_interpreter() {
         ",
     );
     let ask = |query: &str| site.ask().set("QUERY_STRING", query).send().ok();
-    let main = runtime::get().expect("it runs").interpreters.main().clone();
+    let gil = runtime::get().expect("it runs").interpreters.by_gil().swap_remove(0);
+    let main = &gil[0];
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             ask("wait");
@@ -281,9 +282,9 @@ fn what_a_frame_held_ends_in_its_own_interpreter() {
         let mut is_seen = false;
         while !is_seen && Instant::now() < until {
             main.attach(|py| {
-                let frames = Frames::of_threads(py, &main, None).expect("it answers");
-                is_seen = frames.iter().any(|(_, frame)| {
-                    let name = frame.attr(c"f_code").and_then(|code| code.attr(c"co_name")?.text());
+                let frames = Frames::of_threads(py, &gil, None).expect("it answers");
+                is_seen = frames.iter().any(|found| {
+                    let name = found.frame.attr(c"f_code").and_then(|code| code.attr(c"co_name")?.text());
                     name.is_ok_and(|name| name == "application")
                 });
                 if is_seen {

@@ -4,7 +4,7 @@
 //! lock. Both wait for ever. When a request has waited for an import that long, and who imports it has not moved
 //! nor used any time of a processor meanwhile, it is interrupted: it gets 503, its locks are released, the other goes on.
 
-use super::frames::Frames;
+use super::frames::{Found, Frames};
 use crate::python::{Bound, Owned, Py, Raised, Result};
 use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime::{Interpreter, Runtime};
@@ -116,8 +116,9 @@ fn watch_imports(
         return Ok(None);
     }
     let (running, mut pairs) = (ActiveRequest::running(), Vec::new());
-    let frames = Frames::of_threads(py, interpreter, current().as_ref())?;
-    for (ident, frame) in frames.iter() {
+    let frames = Frames::of_threads(py, std::slice::from_ref(interpreter), current().as_ref())?;
+    for Found { ident, frame, .. } in frames.iter() {
+        let ident = *ident;
         let call = running.iter().find(|call| call.thread() as i64 == ident);
         let native =
             call.map_or_else(|| Ok(Bound::none(py)), |call| Bound::int(py, call.native_thread() as i64))?;
@@ -164,7 +165,7 @@ fn tell(runtime: &Runtime, stuck: &[Stuck]) {
     if let Some(renewal) = crate::host::renewal() {
         renewal.import_deadlock(&format!("the import of {} is blocked", modules.join(", ")));
     }
-    for line in super::report::lines(runtime, current().as_ref(), false) {
+    for line in super::report::lines(runtime, current().as_ref()) {
         crate::host::log(level, line.as_bytes());
     }
 }
@@ -185,7 +186,7 @@ pub fn interrupt_request(call: &Arc<ActiveRequest>, why: Interrupt) {
     let interpreter = call.interpreter.clone();
     interpreter.visit(|py| {
         let stand = || -> Result<Vec<String>> {
-            let frames = Frames::of_threads(py, &interpreter, None)?;
+            let frames = Frames::of_threads(py, std::slice::from_ref(&interpreter), None)?;
             let Some(frame) = frames.of(call.thread()) else { return Ok(Vec::new()) };
             let lines = interpreter.ask(py, c"frame_lines", &[frame])?;
             (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()

@@ -1,15 +1,15 @@
 //! The report: where every Python thread of every interpreter stands, and who waits for whom.
 
 use super::frames::Frames;
-use crate::python::{Bound, Py, Result};
+use crate::python::{Bound, InterpreterId, Py, Result};
 use crate::requests::ActiveRequest;
 use crate::runtime::{Interpreter, Runtime};
 use crate::startup::Attempt;
 use std::sync::Arc;
 
 /// What one interpreter knows of its threads.
-#[derive(Default)]
 struct Known {
+    interpreter: InterpreterId,
     label: String,
     /// ident, native id, name, daemon
     threads: Vec<(i64, i64, String, bool)>,
@@ -17,23 +17,19 @@ struct Known {
     waits: Vec<(i64, String, i64)>,
 }
 
-/// The lines of the report. `attempt` is the one that is being made or hangs, if any; `over`: its time is. On a thread of its own, not attached.
-pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>, over: bool) -> Vec<String> {
-    let main = runtime.interpreters.main();
-    if over {
-        // Stacks are had without the last resort.
-        main.visit(|py| {
-            main.ask(py, c"cancel_dump", &[]).map(drop).unwrap_or_else(|raised| raised.forget(py))
-        });
-    }
+/// The lines of the report, those about interpreters that share a GIL together. `attempt` is the one that is being made or hangs, if
+/// any. On a thread of its own, not attached.
+pub fn lines(runtime: &Runtime, attempt: Option<&Arc<Attempt>>) -> Vec<String> {
     let interpreters = runtime.interpreters.all();
     let known: Vec<Known> =
         interpreters.iter().filter_map(|interpreter| interpreter.visit(|py| know(py, interpreter))).collect();
-    main.visit(|py| describe(py, runtime, &known, attempt)).unwrap_or_default()
+    let gils = runtime.interpreters.by_gil();
+    let all = gils.iter().filter_map(|gil| gil[0].visit(|py| describe(py, gil, &known, attempt)));
+    all.flatten().collect()
 }
 
 fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
-    let label = wire::shown(interpreter.name()).into_owned();
+    let (label, id) = (wire::shown(interpreter.name()).into_owned(), interpreter.id());
     let read = || -> Result<Known> {
         let mut waits = Vec::new();
         let threads = threads(py, interpreter)?;
@@ -44,11 +40,11 @@ fn know(py: Py<'_>, interpreter: &Arc<Interpreter>) -> Known {
             let owner = if owner.is_none() { 0 } else { owner.as_int()? };
             waits.push((wait.item(0)?.as_int()?, wait.item(1)?.text()?, owner));
         }
-        Ok(Known { label: label.clone(), threads, waits })
+        Ok(Known { interpreter: id, label: label.clone(), threads, waits })
     };
     read().unwrap_or_else(|raised| {
         raised.forget(py);
-        Known { label, ..Known::default() }
+        Known { interpreter: id, label, threads: Vec::new(), waits: Vec::new() }
     })
 }
 
@@ -65,17 +61,23 @@ pub fn threads(py: Py<'_>, interpreter: &Interpreter) -> Result<Vec<(i64, i64, S
     (0..list.count()).map(read).collect()
 }
 
-fn describe(py: Py<'_>, runtime: &Runtime, known: &[Known], attempt: Option<&Arc<Attempt>>) -> Vec<String> {
-    let main = runtime.interpreters.main();
+fn describe(
+    py: Py<'_>,
+    gil: &[Arc<Interpreter>],
+    known: &[Known],
+    attempt: Option<&Arc<Attempt>>,
+) -> Vec<String> {
+    let known =
+        || known.iter().filter(|known| gil.iter().any(|interpreter| interpreter.id() == known.interpreter));
     let write = || -> Result<Vec<String>> {
-        let found = Frames::of_threads(py, main, attempt)?;
+        let found = Frames::of_threads(py, gil, attempt)?;
         let mut frames = Vec::new();
-        for (ident, frame) in found.iter() {
-            let label = Bound::str(py, &wire::shown(found.owner(frame).unwrap_or(main).name()))?;
-            frames.push(Bound::tuple(py, &[&label, &Bound::int(py, ident)?, frame])?);
+        for found in found.iter() {
+            let label = Bound::str(py, &wire::shown(found.owner.name()))?;
+            frames.push(Bound::tuple(py, &[&label, &Bound::int(py, found.ident)?, &found.frame])?);
         }
         let (mut threads, mut waits) = (Vec::new(), Vec::new());
-        for known in known {
+        for known in known() {
             let label = Bound::str(py, &known.label)?;
             for (ident, native, name, daemon) in &known.threads {
                 let (ident, native) = (Bound::int(py, *ident)?, Bound::int(py, *native)?);
@@ -93,11 +95,15 @@ fn describe(py: Py<'_>, runtime: &Runtime, known: &[Known], attempt: Option<&Arc
             }
         }
         // Threads of requests are Python's only once an application asks for its current thread.
-        for request in ActiveRequest::running() {
+        let running = ActiveRequest::running().into_iter();
+        for request in running.filter(|request| gil[0].shares_gil(&request.interpreter)) {
             let label = wire::shown(request.interpreter.name()).into_owned();
             let ident = request.thread() as i64;
-            let known = known.iter().filter(|known| known.label == label).flat_map(|known| &known.threads);
-            if !known.into_iter().any(|(other, ..)| *other == ident) {
+            if !known()
+                .filter(|known| known.label == label)
+                .flat_map(|known| &known.threads)
+                .any(|(other, ..)| *other == ident)
+            {
                 let seconds = request.age().as_secs_f64();
                 let name = format!("request of {} since {seconds:.1} s", wire::shown(request.script()));
                 let (label, name) = (Bound::str(py, &label)?, Bound::str(py, &name)?);
@@ -108,7 +114,7 @@ fn describe(py: Py<'_>, runtime: &Runtime, known: &[Known], attempt: Option<&Arc
                 )?);
             }
         }
-        let lines = main.ask(
+        let lines = gil[0].ask(
             py,
             c"describe",
             &[&Bound::list(py, frames)?, &Bound::list(py, threads)?, &Bound::list(py, waits)?],

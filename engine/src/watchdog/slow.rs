@@ -59,7 +59,7 @@ fn stack(call: &Arc<ActiveRequest>) -> Vec<String> {
         let interpreter = asked.interpreter.clone();
         let lines = interpreter.visit(|py| {
             let read = || -> Result<Vec<String>> {
-                let frames = Frames::of_threads(py, &interpreter, None)?;
+                let frames = Frames::of_threads(py, std::slice::from_ref(&interpreter), None)?;
                 let Some(frame) = frames.of(asked.thread()) else { return Ok(Vec::new()) };
                 let lines = interpreter.ask(py, c"frame_lines", &[frame])?;
                 (0..lines.count()).map(|at| Ok(wire::shown(&lines.item(at)?.lossy()).into_owned())).collect()

@@ -2,10 +2,10 @@
 //!
 //! It looks at four things: an attempt beyond its deadline, requests that wait for each other's imports or take long, and SIGUSR2,
 //! at which it writes the report alone. It never waits for the GIL itself: another thread does, and if that does not get
-//! it, the stacks that `faulthandler` writes without it are shown.
+//! it, the stacks are had without it ([`blocked`]).
 
 use super::imports::FIRST_LOOK;
-use super::{gil, imports, report, slow};
+use super::{blocked, gil, imports, report, slow};
 use crate::host;
 use crate::requests::ActiveRequest;
 use crate::runtime::alarm::{self, Alarm};
@@ -123,7 +123,7 @@ impl Watch {
         let (send, receive) = channel();
         let attempt = attempt.or_else(current);
         let spawned = std::thread::Builder::new().name("wsgi-report".into()).spawn(move || {
-            let _ = send.send(report::lines(self.runtime, attempt.as_ref(), late));
+            let _ = send.send(report::lines(self.runtime, attempt.as_ref()));
             if late && let Some(files) = attempt.as_ref().and_then(|attempt| attempt.own_files()) {
                 attempt.iter().for_each(|attempt| attempt.watch(files.clone()));
             }
@@ -136,7 +136,7 @@ impl Watch {
             Ok(Ok(lines)) => lines,
             Ok(Err(RecvTimeoutError::Timeout)) => {
                 let mut lines = vec!["all Python threads are blocked: an extension module holds the GIL and does not release it".to_owned()];
-                lines.extend(if late { self.dumped() } else { Vec::new() });
+                lines.extend(blocked::lines());
                 lines
             }
             _ => vec!["the stacks cannot be shown: no thread can be started".to_owned()],
@@ -145,14 +145,5 @@ impl Watch {
             host::message(number, text);
         }
         lines.iter().for_each(|line| host::log(number.level(), line.as_bytes()));
-    }
-
-    /// What `faulthandler` has written.
-    fn dumped(&self) -> Vec<String> {
-        let bytes = self.alarm.dump.read(0, 1 << 18);
-        let text = wire::shown(&bytes);
-        let lines = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
-        self.alarm.dump.clear();
-        lines
     }
 }

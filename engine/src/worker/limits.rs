@@ -4,7 +4,6 @@
 use super::control::limit as seconds;
 use super::monitor::{Monitor, Rules, Running};
 use super::process::Worker;
-use super::system;
 use crate::host;
 use crate::requests::{ActiveRequest, Interrupt};
 use crate::runtime;
@@ -71,7 +70,8 @@ impl Limits {
         if self.monitor.is_deadlocked(since) {
             let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
-            system::dump_stacks();
+            let level = msg::DEADLOCK.level();
+            watchdog::blocked().iter().for_each(|line| host::log(level, line.as_bytes()));
             self.ask(Reason::Deadlock, &text);
         }
     }

@@ -1,7 +1,6 @@
 //! What a worker does to its own process: what it inherited, signals, copies, its title, its locale, its end.
 #![allow(unsafe_code)]
 
-use crate::python::STACKS_SIGNAL;
 use os::Signal;
 use std::io;
 use std::mem;
@@ -139,18 +138,5 @@ pub fn set_locale(name: &[u8]) {
         && !name.is_empty()
     {
         os::set_locale(&name);
-    }
-}
-
-/// Has `faulthandler`, which needs no GIL, write the stacks of Python's threads to the error log.
-pub fn dump_stacks() {
-    let process = std::process::id() as libc::pid_t;
-    // SAFETY: a signal to a thread of this process, for which a handler was registered.
-    unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        libc::sigaction(STACKS_SIGNAL, ptr::null(), &mut action);
-        if action.sa_sigaction != libc::SIG_DFL && action.sa_sigaction != libc::SIG_IGN {
-            libc::syscall(libc::SYS_tgkill, process, libc::gettid(), STACKS_SIGNAL);
-        }
     }
 }

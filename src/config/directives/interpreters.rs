@@ -16,14 +16,13 @@ pub const ALL: &[Directive] = &[
         syntax: "[process-group=name] [application-group=name]",
         default: "none",
         help: c"Settings for the interpreters of a process group, an application group, or both",
-        doc: "A container. WSGIPythonPath, WSGISwitchInterval, WSGIRestrictStdin, WSGIRestrictStdout and WSGIRestrictSignal \
+        doc: "A container. WSGIPythonPath, WSGIPerInterpreterGIL, WSGISwitchInterval, WSGIRestrictStdin, WSGIRestrictStdout and WSGIRestrictSignal \
               in it are for the interpreters of this process group (`%{GLOBAL}`: embedded mode) and this application group \
               (`%{GLOBAL}`: the main interpreter); without a selector, for all. Names are literal, tokens are not expanded. \
               Where several containers set the same thing for an interpreter, the one with more selectors counts, and of \
               those with the same number the later one; what stands outside of containers counts least. Paths add up: the \
-              directories of the container that counts most come first in `sys.path`. The switch interval is that of the \
-              GIL, which all interpreters of a process share: a container with an application group other than `%{GLOBAL}` \
-              does not change it (WSGI0199), and `switch-interval=` of a process group counts more. Other directives mean in \
+              directories of the container that counts most come first in `sys.path`. The switch interval is that of a \
+              GIL: a container with an application group whose interpreter has none of its own does not change it (WSGI0199), and `switch-interval=` of a process group counts more. Other directives mean in \
               a container what they mean outside of it.",
         set: Setter::Container(
             |server, words| {
@@ -39,20 +38,14 @@ pub const ALL: &[Directive] = &[
         context: Global,
         syntax: "On|Off",
         default: "Off",
-        help: c"On: sub-interpreters have a GIL of their own (not available yet)",
-        doc: "On is accepted, but interpreters with a GIL of their own are not available yet: those of a process share one GIL. \
-              WSGI1049 says so at `configtest` and in the log, and WSGI0198 where the Python of WSGIPythonHome is older than \
-              3.12, which such interpreters need.",
+        help: c"On: sub-interpreters have a GIL of their own",
+        doc: "On: each sub-interpreter has a GIL of its own (Python 3.12 and later), so applications of one process compute on \
+              several processors at the same time. The main interpreter (`WSGIApplicationGroup %{GLOBAL}`) has that of the process. \
+              An extension module must say that it can run there: one that does not raises ImportError, and the line about the failed \
+              start names it and the remedy. In a `<WSGIInterpreterOptions>` it is for the interpreters that the container is \
+              for. With an older Python interpreters share one GIL (WSGI0198).",
         set: Setter::Server(|place, value| {
-            if wanted(place.name, value)? {
-                place.server.python.own_gil = true;
-                place.notice_once(
-                    message::OWN_GIL,
-                    "WSGIPerInterpreterGIL On has no effect yet: all interpreters of a process share one GIL; for \
-                     applications that need their own, use process groups",
-                );
-            }
-            Ok(())
+            set_flag(place.name, value, &mut place.server.interpreters.here().own_gil)
         }),
     },
     Directive {
