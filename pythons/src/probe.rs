@@ -22,6 +22,12 @@ pub struct Python {
 }
 
 impl Python {
+    /// Its interpreters can have a GIL of their own each (PEP 684).
+    pub fn has_own_gils(&self) -> bool {
+        let mut numbers = self.version.split('.').map_while(|number| number.parse::<u32>().ok());
+        (numbers.next(), numbers.next()) >= (Some(3), Some(12))
+    }
+
     /// The python must be there as well inside a directory that its processes are confined to (chroot(2)).
     pub fn inside(&self, root: &Path) -> Result<(), Problem> {
         let below = |path: &Path| root.join(path.strip_prefix("/").unwrap_or(path));

@@ -111,8 +111,7 @@ fn located(location: &str, why: String) -> String {
 
 /// Interpreters with a GIL of their own need CPython 3.12.
 fn warn_of_shared_gil(main: Server<'_>, python: &Python) {
-    let mut numbers = python.version.split('.').map_while(|number| number.parse::<u32>().ok());
-    if (numbers.next(), numbers.next()) < (Some(3), Some(12)) {
+    if !python.has_own_gils() {
         let text = format!(
             "WSGIPerInterpreterGIL requires Python 3.12 or later, and {} is Python {}",
             python.prefix, python.version

@@ -80,5 +80,11 @@ fn usable<'c>(
     if let Some(chroot) = &group.chroot {
         python.inside(Path::new(OsStr::from_bytes(chroot))).map_err(|problem| problem.text)?;
     }
+    if group.interpreters > 1 && !python.has_own_gils() {
+        return Err(format!(
+            "interpreters={0} needs Python 3.12 or later, and {1} is Python {2}: use processes={0} instead",
+            group.interpreters, python.prefix, python.version
+        ));
+    }
     Ok(python)
 }

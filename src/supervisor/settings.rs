@@ -123,6 +123,7 @@ fn common(context: &Context, live: &ProcessGroup, past: Past) -> wire::settings:
     process.threads = i32::try_from(threads).unwrap_or(i32::MAX);
     process.concurrency = group.concurrency.number();
     process.one_processor = group.concurrency == Concurrency::Auto;
+    process.interpreters = group.interpreters;
     process.server_metrics = group.server_metrics;
     process.registry = descriptor::REGISTRY;
     process.startup_timeout = startup_timeout(context, live);

@@ -17,6 +17,7 @@ mod daemon_fork_load;
 mod daemon_generations;
 mod daemon_heads;
 mod daemon_heals;
+mod daemon_interpreters;
 mod daemon_itk;
 mod daemon_load;
 mod daemon_memory;

@@ -125,6 +125,8 @@ settings! {
         concurrency: u32 = 0u32,
         /// The process finds out, too, whether its threads gain by staying on one processor.
         one_processor: flag = true,
+        /// `interpreters=`: so many each application has that is not in the main one, each with a GIL of its own; 1: it has one.
+        interpreters: u32 = 1u32,
         /// Version of httpd: major, minor, patch.
         apache_version: version = [0u32; 3],
         /// httpd with all its module tokens, whatever ServerTokens says.

@@ -13,6 +13,7 @@ class Settings(TypedDict):
     threads: int
     concurrency: int
     one_processor: bool
+    interpreters: int
     apache_version: tuple[int, int, int]
     description: str
     build_date: str

@@ -48,6 +48,8 @@ pub struct Sight {
     pub threads: Vec<Thread>,
     /// The threads may be kept on one processor.
     pub may_stay_together: bool,
+    /// So many may run at the same time in any case.
+    pub least: u32,
 }
 
 impl Sight {
@@ -145,7 +147,7 @@ impl Admission {
             };
             learnt.max(beside).saturating_add(stuck)
         };
-        let places = places.clamp(1, self.threads);
+        let places = places.max(sight.least).clamp(1, self.threads);
         let next = match sight.waiting {
             true if seen.long > 0 => Some(LOOKS[1]),
             true if places == self.threads => Some(LOOKS[2]),

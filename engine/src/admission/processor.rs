@@ -39,6 +39,8 @@ pub struct Contact {
     pub listen: fn(),
     /// Says what changes.
     pub say: fn(Change),
+    /// How many GILs there are.
+    pub gils: fn() -> u32,
 }
 
 /// Who binds the threads.
@@ -110,7 +112,15 @@ impl Processor {
 
     /// Something speaks against it, for a while or for good.
     fn is_left_alone(&self, now: i64) -> bool {
-        now < self.until || bound::has_started()
+        now < self.until || bound::has_started() || (self.contact.gils)() > 1
+    }
+
+    /// So many requests may run at the same time in any case: each with a GIL and a processor.
+    pub fn least(&self) -> u32 {
+        match (self.contact.gils)() {
+            0 | 1 => 1,
+            gils => gils.min(std::thread::available_parallelism().map_or(1, |count| count.get() as u32)),
+        }
     }
 
     fn see(&mut self) {

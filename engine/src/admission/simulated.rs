@@ -182,6 +182,7 @@ impl Process {
         Sight {
             waiting: self.waiting.len() + inside > places as usize,
             may_stay_together: self.may_stay_together,
+            least: 1,
             threads: self.threads.iter().map(seen).collect(),
         }
     }

@@ -201,9 +201,10 @@ impl Process {
     /// So many milliseconds later; answers the places and when to look again.
     fn look(&mut self, after: i64, waiting: bool, threads: &[Thread]) -> (u32, Option<u64>) {
         self.now += after * MS;
-        let verdict = self
-            .admission
-            .look(self.now, &Sight { waiting, threads: threads.to_vec(), may_stay_together: false });
+        let verdict = self.admission.look(
+            self.now,
+            &Sight { waiting, threads: threads.to_vec(), may_stay_together: false, least: 1 },
+        );
         (verdict.places, verdict.next.map(|next| next.as_millis() as u64))
     }
 }
@@ -253,7 +254,7 @@ fn threads_part_beside_one_that_computes_for_long() {
     process.admission.together = tried(CROWD);
     let mut look = |after: i64, threads: &[Thread]| {
         process.now += after * MS;
-        let sight = Sight { waiting: true, threads: threads.to_vec(), may_stay_together: true };
+        let sight = Sight { waiting: true, threads: threads.to_vec(), may_stay_together: true, least: 1 };
         process.admission.look(process.now, &sight).together
     };
     let long = |computed| [thread(1_000 * MS, computed)];

@@ -252,7 +252,8 @@ impl House for Eyes<'_> {
         let threads = self.known.iter_mut().map(|known| known.look(&mut is_busy)).collect();
         let numbers = self.numbers();
         let may_stay_together = self.processor.is_possible(self.clock(), &numbers);
-        Sight { waiting: self.somebody_waits(self.places()), threads, may_stay_together }
+        let least = self.processor.least();
+        Sight { waiting: self.somebody_waits(self.places()), threads, may_stay_together, least }
     }
 
     fn keep_together(&mut self, together: bool) -> bool {
@@ -299,7 +300,7 @@ mod tests {
     use std::sync::Barrier;
     use std::time::{Duration, Instant};
 
-    const NOBODY: Contact = Contact { listen: || (), say: |_| () };
+    const NOBODY: Contact = Contact { listen: || (), say: |_| (), gils: || 1 };
 
     /// All threads come again and again, and all get in; never more than there are places.
     #[test]

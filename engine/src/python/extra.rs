@@ -142,7 +142,7 @@ pub fn load() -> Result<(), String> {
 
 /// Finds what interpreters with a GIL of their own need. Attached to the main interpreter, on its first thread.
 fn own_gil() -> Option<OwnGil> {
-    if ffi_version() < (3, 12) {
+    if version() < (3, 12) {
         return None;
     }
     let function = find(c"Py_NewInterpreterFromConfig").ok()?;
@@ -164,9 +164,9 @@ fn ident_in_state() -> Option<usize> {
 }
 
 /// Python's version: major, minor.
-fn ffi_version() -> (u64, u64) {
+fn version() -> (u64, u64) {
     // SAFETY: a constant of the running Python.
-    let version = unsafe { ffi::Py_Version } as u64;
+    let version = unsafe { ffi::Py_Version };
     (version >> 24, version >> 16 & 0xff)
 }
 

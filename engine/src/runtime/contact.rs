@@ -1,13 +1,13 @@
 //! What those who find out how many requests run at the same time need of Python and of the log.
 #![forbid(unsafe_code)]
 
-use super::visit_main;
+use super::{get, visit_main};
 use crate::admission::{self, Change, Contact};
 use crate::{host, python};
 use wire::message as msg;
 
 /// Python, and the log.
-pub const CONTACT: Contact = Contact { listen, say };
+pub const CONTACT: Contact = Contact { listen, say, gils };
 
 /// Has Python tell [`admission::heard()`] about processes and libraries, as soon as the GIL is to be had, which may be late.
 fn listen() {
@@ -17,6 +17,10 @@ fn listen() {
         }
     };
     let _ = std::thread::Builder::new().name("wsgi-listen".into()).spawn(body);
+}
+
+fn gils() -> u32 {
+    get().map_or(1, |runtime| runtime.interpreters.gils())
 }
 
 fn say(change: Change) {

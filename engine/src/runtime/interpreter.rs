@@ -1,6 +1,7 @@
 //! An interpreter with the engine's objects in it: classes, cached strings, loaded scripts.
 
 use super::forks;
+use super::interpreters::InterpreterName;
 use super::output::{Output, Stream};
 use super::package;
 use super::settings::Settings;
@@ -49,19 +50,19 @@ impl Interpreter {
     /// Fills an interpreter. On python-main, not attached.
     pub fn prepare(
         state: InterpreterState,
-        name: &[u8],
+        name: &InterpreterName,
         settings: &Settings,
         fit: Fit,
     ) -> std::result::Result<Arc<Self>, String> {
         let interpreter = Arc::new(Self {
             imports_seen: InterpreterCell::new(state.id(), None),
             state,
-            name: name.to_vec(),
+            name: name.label(),
             contents: OnceCell::new(),
             ended: RwLock::new(false),
         });
         let filled = interpreter.attach(|py| {
-            let contents = interpreter.fill(py, settings, fit);
+            let contents = interpreter.fill(py, name.group(), settings, fit);
             contents.map(|contents| interpreter.contents.set(contents).is_ok()).map_err(|raised| {
                 let name = raised.class_name(py);
                 Raised.print(py);
@@ -71,10 +72,10 @@ impl Interpreter {
         filled.map(|_| interpreter)
     }
 
-    fn fill(self: &Arc<Self>, py: Py<'_>, settings: &Settings, fit: Fit) -> Result<Contents> {
+    fn fill(self: &Arc<Self>, py: Py<'_>, group: &[u8], settings: &Settings, fit: Fit) -> Result<Contents> {
         let support = package::load(py)?;
         let streams = TextStreams::new(py)?;
-        let config = settings.config(py, &self.name)?;
+        let config = settings.config(py, group)?;
         let (stderr, stdout) = (streams.standard(py, Stream::Stderr)?, streams.standard(py, Stream::Stdout)?);
         support.attr(c"prepare")?.call(&[&config, &stderr, &stdout])?;
         Ok(Contents {

@@ -31,7 +31,7 @@ pub use exits::ExitRule;
 pub use forks::shared_file;
 pub use gate::{Gate, Inside, gate};
 pub use interpreter::{Fit, Interpreter, Traceback};
-pub use interpreters::Interpreters;
+pub use interpreters::{InterpreterName, Interpreters};
 pub use log::{Log, RequestLog};
 pub use native::are_signals_taken;
 pub use output::Output;

@@ -4,7 +4,7 @@
 use super::forks;
 use super::gate::gate;
 use super::interpreter::{Fit, Interpreter};
-use super::interpreters::Interpreters;
+use super::interpreters::{InterpreterName, Interpreters};
 use super::loader::{Loader, PYTHON_MAIN};
 use super::settings::Settings;
 use crate::python::{InterpreterState, Py, delete_states_of_this_thread};
@@ -42,7 +42,7 @@ pub fn run(
     let main = InterpreterState::main(py);
     forks::watch_forks(!settings.process.daemon);
     py.detached(move || {
-        let main = Interpreter::prepare(main, b"", &settings, fit)?;
+        let main = Interpreter::prepare(main, &InterpreterName::new(b"", 0), &settings, fit)?;
         let runtime = Runtime {
             interpreters: Interpreters::new(main.clone(), settings.clone(), fit),
             settings,

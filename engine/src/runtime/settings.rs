@@ -83,7 +83,8 @@ impl Settings {
 
     /// Which GIL the interpreter of a group has.
     pub fn gil_of(&self, group: &[u8]) -> Gil {
-        let is_wanted = !group.is_empty() && self.of_interpreter(group).own_gil;
+        let is_wanted =
+            !group.is_empty() && (self.process.interpreters > 1 || self.of_interpreter(group).own_gil);
         if is_wanted && Gil::Own.is_there() { Gil::Own } else { Gil::Shared }
     }
 

@@ -5,9 +5,10 @@ use super::progress::{Progress, Want, Wanted};
 use super::script::Script;
 use super::state::{Counts, Event, NextInterpreter, Ticket};
 use crate::python::{Bound, Owned, Py};
-use crate::runtime::Interpreter;
+use crate::runtime::{Interpreter, InterpreterName};
 use os::lock;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 use wire::Stamp;
@@ -56,8 +57,14 @@ pub struct App {
     pub path: Box<[u8]>,
     /// What the script is known by: its path, in lower case where case does not count.
     pub name: Box<[u8]>,
-    /// Name of its application group; empty is the main interpreter.
-    pub group: Box<[u8]>,
+    /// The interpreter that it runs in.
+    pub interpreter: InterpreterName,
+    /// The same application in other interpreters, where a group has several for each.
+    pub(super) others: Vec<Arc<App>>,
+    /// The others are being started, or were.
+    pub(super) has_begun_others: AtomicBool,
+    /// Requests that are at it.
+    pub(super) inside: AtomicU32,
     /// Name of its callable, as it was met first: for warm-up requests.
     pub callable: Box<[u8]>,
     /// How the application starts.
@@ -71,12 +78,37 @@ pub struct App {
 }
 
 impl App {
-    /// Makes an application that has not been started.
-    pub fn new(script: &Script<'_>, name: &[u8], plan: StartPlan, calm_after: u32) -> Arc<Self> {
+    /// Makes an application that has not been started, for so many interpreters.
+    pub fn new(
+        script: &Script<'_>,
+        name: &[u8],
+        plan: StartPlan,
+        calm_after: u32,
+        interpreters: u32,
+    ) -> Arc<Self> {
+        // There is one main interpreter.
+        let numbers = if script.group.is_empty() { 1..1 } else { 1..interpreters };
+        let others =
+            numbers.map(|number| Self::one(script, name, plan.clone(), calm_after, number, Vec::new()));
+        let others = others.collect();
+        Self::one(script, name, plan, calm_after, 0, others)
+    }
+
+    fn one(
+        script: &Script<'_>,
+        name: &[u8],
+        plan: StartPlan,
+        calm_after: u32,
+        number: u32,
+        others: Vec<Arc<Self>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             path: script.path.into(),
             name: name.into(),
-            group: script.group.into(),
+            interpreter: InterpreterName::new(script.group, number),
+            others,
+            has_begun_others: AtomicBool::new(false),
+            inside: AtomicU32::new(0),
             callable: script.callable.into(),
             plan,
             first: FirstRequests::new(calm_after),
@@ -84,6 +116,11 @@ impl App {
             moved: Condvar::new(),
             serving: RwLock::new(None),
         })
+    }
+
+    /// It, and the same application in other interpreters.
+    pub(super) fn all(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        std::iter::once(self).chain(&self.others)
     }
 
     /// Path of the script, for messages.
@@ -102,7 +139,7 @@ impl App {
     /// The key of its start record: of the script as it was then, in a generation of the server; never 0.
     pub fn key(&self, stamp: Stamp, generation: i64) -> u64 {
         let mut hasher = rustc_hash::FxHasher::default();
-        (&self.name, &self.group, stamp, generation).hash(&mut hasher);
+        (&self.name, &self.interpreter, stamp, generation).hash(&mut hasher);
         // Two rounds: Fx mixes the last word little, and 0 is no key.
         (hasher.finish(), 1u8).hash(&mut hasher);
         hasher.finish() | 1

@@ -9,7 +9,7 @@ use super::script::Script;
 use super::state::{Event, NextInterpreter, Ticket};
 use crate::python::{Bound, Py};
 use crate::runtime::exits::{self, Tenants};
-use crate::runtime::{self, Fit, Interpreter, RequestLog, Runtime, Settings};
+use crate::runtime::{self, Fit, Interpreter, InterpreterName, RequestLog, Runtime, Settings};
 use once_cell::sync::OnceCell;
 use os::LockFile;
 use rustc_hash::FxHashMap;
@@ -86,7 +86,7 @@ fn registry(settings: &Settings) -> Result<Registry, String> {
 impl Applications {
     /// All that the process serves, or is to serve.
     fn all(&self) -> Vec<Arc<App>> {
-        os::read_lock(&self.apps).values().flatten().cloned().collect()
+        os::read_lock(&self.apps).values().flatten().flat_map(App::all).cloned().collect()
     }
 
     /// Counts processes that died at the start of an application, and says so.
@@ -107,13 +107,13 @@ impl Applications {
             // Requests are at it there, maybe.
             return Ok(serving.interpreter.clone());
         }
-        if let Some(interpreter) = self.runtime.interpreters.current(&app.group)
+        if let Some(interpreter) = self.runtime.interpreters.current(&app.interpreter)
             && (app.next_interpreter() == NextInterpreter::Group
                 || interpreter.attach(|py| interpreter.has_extensions(py)))
         {
             return Ok(interpreter);
         }
-        let interpreter = self.runtime.interpreters.make(&app.group)?;
+        let interpreter = self.runtime.interpreters.make(&app.interpreter)?;
         app.on(attempt, Event::InterpreterMade);
         Ok(interpreter)
     }
@@ -121,18 +121,15 @@ impl Applications {
     /// Whether a death of this process during an attempt harms nobody. `first`: the process does not serve yet. A
     /// process of a group may risk it while another one serves.
     pub fn is_bold(&self, first: bool) -> bool {
-        let alone = || {
-            let apps = os::read_lock(&self.apps);
-            apps.values().map(Vec::len).sum::<usize>() <= 1
-        };
+        let alone = || self.all().len() <= 1;
         (first && (self.runtime.settings.process.beside || !self.runtime.settings.process.daemon))
             || (!first && alone())
     }
 
     /// No other application serves in the interpreter.
     pub fn is_alone_in(&self, app: &App, interpreter: &Arc<Interpreter>) -> bool {
-        let apps = os::read_lock(&self.apps);
-        let mut others = apps.values().flatten().filter(|other| !std::ptr::eq(&***other, app));
+        let apps = self.all();
+        let mut others = apps.iter().filter(|other| !std::ptr::eq(&***other, app));
         !others.any(|other| {
             other.serving().is_some_and(|serving| Arc::ptr_eq(&serving.interpreter, interpreter))
         })
@@ -144,19 +141,24 @@ impl Applications {
         (name, script.group).hash(&mut hasher);
         let key = hasher.finish();
         let find = |apps: &FxHashMap<u64, Vec<Arc<App>>>| {
-            apps.get(&key)?.iter().find(|app| *app.name == *name && *app.group == *script.group).cloned()
+            apps.get(&key)?
+                .iter()
+                .find(|app| *app.name == *name && app.interpreter.group() == script.group)
+                .cloned()
         };
         if let Some(app) = find(&os::read_lock(&self.apps)) {
             return Some(app);
         }
-        let is_there = || self.runtime.interpreters.current(script.group).is_some();
+        let interpreter = InterpreterName::new(script.group, 0);
+        let is_there = || self.runtime.interpreters.current(&interpreter).is_some();
         if script.named_by_client && !is_there() && !self.chosen.allow(script.group) {
             self.chosen.say_refused(script.group);
             return None;
         }
         let mut apps = os::write_lock(&self.apps);
         Some(find(&apps).unwrap_or_else(|| {
-            let app = App::new(script, name, plan(), self.runtime.settings.process.startup_requests);
+            let process = &self.runtime.settings.process;
+            let app = App::new(script, name, plan(), process.startup_requests, process.interpreters);
             apps.entry(key).or_default().push(app.clone());
             app
         }))

@@ -126,7 +126,8 @@ impl Attempt {
 
     /// A thread hangs in its interpreter: the next attempt is made in another, if that can be.
     fn next_after_time_out(&self) -> NextInterpreter {
-        let fresh = !self.app.group.is_empty() && self.applications.runtime.interpreters.may_make_more();
+        let fresh = !self.app.interpreter.group().is_empty()
+            && self.applications.runtime.interpreters.may_make_more();
         if fresh { NextInterpreter::Fresh } else { NextInterpreter::Group }
     }
 

@@ -173,7 +173,7 @@ mod tests {
             stamp: wire::Stamp::UNKNOWN,
             reload: false,
         };
-        App::new(&script, b"/x", StartPlan::default(), enough)
+        App::new(&script, b"/x", StartPlan::default(), enough, 1)
     }
 
     #[test]

@@ -18,7 +18,8 @@ impl Attempt {
         let interpreter = match self.applications.interpreter_for(&self.app, self.ticket) {
             Ok(interpreter) => interpreter,
             Err(why) => {
-                let what = format!("interpreter '{}' cannot be created", wire::shown(&self.app.group));
+                let what =
+                    format!("interpreter '{}' cannot be created", wire::shown(&self.app.interpreter.label()));
                 let mut failure = Failure::new(msg::INTERPRETER_FAILED, &self.app, &why);
                 failure.what = what;
                 return (self.settle(false, || ()), Err(failure));
@@ -140,7 +141,7 @@ impl Attempt {
         let script = Script {
             path: &self.app.path,
             resource: &self.app.path,
-            group: &self.app.group,
+            group: self.app.interpreter.group(),
             named_by_client: false,
             callable: &self.app.callable,
             stamp: self.stamp,

@@ -9,6 +9,7 @@ use super::first::Waiting;
 use super::progress::Wanted;
 use super::record::Record;
 use super::script::{Script, stamp};
+use super::several::start_others;
 use super::state::Event;
 use super::{applications, notices};
 use crate::host::{self, Renewed};
@@ -111,7 +112,8 @@ pub fn start(app: &Arc<App>, seen: Seen, stamp: Stamp, log: Option<&Arc<RequestL
 /// Starts an application before any request asks for it; what goes wrong is logged. False: it does not serve.
 pub fn preload(script: &Script<'_>, plan: impl FnOnce() -> StartPlan) -> bool {
     let app = application(script, plan);
-    app.is_some_and(|app| start(&app, Seen::NOTHING, stamp(script.path), None).is_ok())
+    let is_up = |app: &Arc<App>| start(app, Seen::NOTHING, stamp(script.path), None).is_ok();
+    app.is_some_and(|app| is_up(&app) && start_others(&app))
 }
 
 /// The application failed here: another process tries it again, which is waited for.

@@ -148,7 +148,7 @@ impl Attempt {
             lines.push(cause.summary());
         }
         lines.extend(cause.trace.iter().cloned());
-        let main = self.app.group.is_empty();
+        let main = self.app.interpreter.group().is_empty();
         let advice = advice::advice(&cause.class, &cause.text, &cause.trace, main);
         self.log_record(failure.number, &text, &lines.join("\n"));
         if let Some(advice) = &advice {

@@ -2,7 +2,7 @@
 
 use super::{Site, on_threads, rounds};
 use crate::python::{Bound, InterpreterCell, Py, Standing};
-use crate::runtime::{self, Interpreter};
+use crate::runtime::{self, Interpreter, InterpreterName};
 use crate::watchdog::Frames;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -168,7 +168,8 @@ fn with_two(work: impl FnOnce(&Arc<Interpreter>, &Arc<Interpreter>) + Send) {
     let groups = ["kept-one", "kept-two"];
     groups.iter().for_each(|group| drop(Site::in_group(group, source).get().ok()));
     let interpreters = &runtime::get().expect("Python runs").interpreters;
-    let [one, two] = groups.map(|group| interpreters.current(group.as_bytes()).expect("it was made"));
+    let [one, two] = groups
+        .map(|group| interpreters.current(&InterpreterName::new(group.as_bytes(), 0)).expect("it was made"));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             work(&one, &two);

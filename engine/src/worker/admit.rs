@@ -47,7 +47,7 @@ impl House for Eyes {
         let mut is_busy = false;
         let records = self.worker.records().iter().enumerate();
         let threads = records.map(|(index, record)| self.thread(index, record, &mut is_busy)).collect();
-        Sight { waiting, threads, may_stay_together: self.may_stay_together() }
+        Sight { waiting, threads, may_stay_together: self.may_stay_together(), least: self.processor.least() }
     }
 
     fn keep_together(&mut self, together: bool) -> bool {

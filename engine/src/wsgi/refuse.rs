@@ -93,7 +93,8 @@ fn page<'a>(refusal: &'a Refusal, app: &App, details: bool) -> Page<'a> {
     match refusal {
         Refusal::Failed(record) => {
             let cause = &record.cause;
-            let advice = || advice(&cause.class, &cause.text, &cause.trace, app.group.is_empty());
+            let advice =
+                || advice(&cause.class, &cause.text, &cause.trace, app.interpreter.group().is_empty());
             Page {
                 title: "The application could not be started",
                 says: if details {

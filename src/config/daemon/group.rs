@@ -36,6 +36,8 @@ pub struct GroupOptions {
     pub supplementary: Option<Vec<u32>>,
     /// `concurrency=`
     pub concurrency: Concurrency,
+    /// `interpreters=`
+    pub interpreters: u32,
     /// `umask=`
     pub umask: Option<u32>,
     /// `home=`, absolute.
@@ -202,6 +204,7 @@ impl GroupOptions {
         Self {
             name,
             threads: 15,
+            interpreters: 1,
             scale_up: 50,
             scale_down: 60.0,
             shutdown_timeout: 5,
@@ -224,6 +227,19 @@ impl GroupOptions {
         self.check_range()?;
         if self.spawn == Spawn::Fork && self.threads == 0 {
             return Err("spawn=fork is for processes that serve requests; threads=0 makes a service. Remove one of the two.".into());
+        }
+        if self.interpreters > 1 {
+            let other = if self.spawn == Spawn::Fork {
+                Some(("spawn=fork", "a process with several interpreters cannot be forked"))
+            } else {
+                (self.threads == 0).then_some(("threads=0", "a service has no requests"))
+            };
+            if let Some((option, why)) = other {
+                return Err(format!(
+                    "interpreters={} does not go with {option}: {why}. Remove one of the two.",
+                    self.interpreters
+                ));
+            }
         }
         let home = self.home.as_deref().filter(|_| self.chroot.is_none());
         for (thing, directory) in [("home directory", home), ("script root", self.script_root.as_deref())] {

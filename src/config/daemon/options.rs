@@ -31,7 +31,7 @@ const fn row(
 }
 
 /// Every option, in the order in which the documentation shows them.
-pub static OPTIONS: [Row; 53] = [
+pub static OPTIONS: [Row; 54] = [
     row(
         ["processes", "process count"],
         ["number|least..most|auto", "1"],
@@ -70,6 +70,14 @@ pub static OPTIONS: [Row; 53] = [
         "Number of threads of a process that serve requests; the others rest. `auto`: as many as do not merely wait for the GIL, \
          and one more for each request that sleeps; the threads stay on one processor while requests gain by that. `spread`: the same on all processors. \
          `off`: all.",
+    ),
+    row(
+        ["interpreters", "interpreter count"],
+        ["number", "1"],
+        |group, value| value.number(1..=64).map(|n| group.interpreters = n),
+        "Number of interpreters of a process that each application runs in, each with a GIL of its own; a request goes to one that \
+         has none. From Python 3.12 on, and not for the main interpreter (`application-group=%{GLOBAL}`). See \
+         [daemon-mode.md](daemon-mode.md#several-interpreters-of-a-process).",
     ),
     row(
         ["user", "user"],

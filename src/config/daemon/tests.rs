@@ -144,7 +144,8 @@ fn every_option_is_taken_in_and_documented() {
             _ => "65536",
         };
         let value = match row.name {
-            "processes" | "threads" | "reload-wait" | "scale-up" | "scale-down" | "concurrency" => "7",
+            "processes" | "threads" | "reload-wait" | "scale-up" | "scale-down" | "concurrency"
+            | "interpreters" => "7",
             _ => value,
         };
         let shown = |options: &str| {
@@ -216,6 +217,11 @@ fn numbers_parse_whole() {
     }
     refused("reload=on", "reload=on must be one of: script | imports | off");
     refused("spawn=vfork", "spawn=vfork must be one of: exec | fork");
+    for value in ["0", "65", "two", "-1"] {
+        refused(&format!("interpreters={value}"), "nvalid interpreter count for WSGI daemon process");
+    }
+    refused("interpreters=2 spawn=fork", "interpreters=2 does not go with spawn=fork: ");
+    refused("interpreters=2 threads=0", "interpreters=2 does not go with threads=0: ");
     refused("spawn=fork threads=0", "spawn=fork is for processes that serve requests");
     refused("server-metrics=yes", "Invalid server metrics flag for WSGI daemon process.");
 }
