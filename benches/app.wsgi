@@ -52,6 +52,14 @@ def cpu_200ms(environ, start_response):
     return hello(environ, start_response)
 
 
+def cpu_5ms(environ, start_response):
+    end = time.thread_time() + 0.005
+    while time.thread_time() < end:
+        for _ in range(1000):
+            pass
+    return hello(environ, start_response)
+
+
 def version(environ, start_response):
     body = sys.version.replace("\n", " ").encode()
     start_response("200 OK", [TEXT, ("Content-Length", str(len(body)))])
@@ -60,7 +68,7 @@ def version(environ, start_response):
 
 PATHS = {
     "/" + function.__name__: function
-    for function in (hello, bytes_64k, stream_512k, post, file_4m, sleep_50ms, cpu_200ms, version)
+    for function in (hello, bytes_64k, stream_512k, post, file_4m, sleep_50ms, cpu_5ms, cpu_200ms, version)
 }
 
 

@@ -42,13 +42,13 @@ impl hook::Check for Check {
         }
         warn_of_small_stacks(main);
         let result = usable(config);
-        if let (true, Ok(python)) = (config.interpreters.want_own_gil(), &result) {
-            warn_of_shared_gil(main, python);
-        }
         let in_children =
             |server: Server<'_>| server.config().aliases.iter().any(|alias| may_be_embedded(server, alias));
         let wanted = config.python.home.is_some() || has_scripts(main) || main.all().any(in_children);
         WANTED.store(wanted, Ordering::Relaxed);
+        if config.interpreters.want_own_gil() {
+            warn_of_shared_gil(main, result.as_ref().ok().filter(|_| wanted));
+        }
         let failed = result.as_ref().err().cloned();
         python::keep(result);
         match failed {
@@ -109,9 +109,12 @@ fn located(location: &str, why: String) -> String {
     if location.is_empty() { why } else { format!("{location}: {why}") }
 }
 
-/// Interpreters with a GIL of their own need CPython 3.12.
-fn warn_of_shared_gil(main: Server<'_>, python: &Python) {
-    if !python.has_own_gils() {
+/// Interpreters with a GIL of their own need CPython 3.12, in Apache's children and in process groups.
+fn warn_of_shared_gil(main: Server<'_>, embedded: Option<&Python>) {
+    let mut pythons: Vec<Python> = embedded.into_iter().cloned().chain(groups::python::all()).collect();
+    pythons.sort_by(|one, other| one.prefix.cmp(&other.prefix));
+    pythons.dedup_by(|one, other| one.prefix == other.prefix);
+    for python in pythons.iter().filter(|python| !python.has_own_gils()) {
         let text = format!(
             "WSGIPerInterpreterGIL requires Python 3.12 or later, and {} is Python {}",
             python.prefix, python.version

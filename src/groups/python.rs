@@ -25,6 +25,11 @@ pub fn found(group: &GroupOptions) -> Result<Python, String> {
     entry.map_or_else(|| Err("Apache has not checked it yet".into()), |(_, python)| python.clone())
 }
 
+/// What was found for all groups that have one.
+pub fn all() -> Vec<Python> {
+    os::lock(&FOUND).iter().filter_map(|(_, python)| python.clone().ok()).collect()
+}
+
 /// Forgets all pythons that were found.
 pub fn forget() {
     *os::lock(&FOUND) = Vec::new();

@@ -256,7 +256,7 @@ fn gil_of_its_own() {
     let own = container("application-group=one", "WSGIPerInterpreterGIL On");
     let old = python_version() < (3, 12);
     for config in [own.as_str(), "WSGIPerInterpreterGIL On"] {
-        let output = said(config);
+        let output = said(&format!("{config}\nWSGIScriptAlias / {{dir}}/app.wsgi"));
         let is_said = output.contains("WSGI0198: WSGIPerInterpreterGIL requires Python 3.12 or later");
         assert_eq!(is_said, old, "{output}");
     }

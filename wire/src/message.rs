@@ -345,7 +345,7 @@ messages! {
         "The iterable is not closed.",
         "Fix the object that the traceback names.";
     OWN_GIL_TOO_OLD 198 Warning,
-        "WSGIPerInterpreterGIL is On, but the Python of WSGIPythonHome is older than 3.12.",
+        "WSGIPerInterpreterGIL is On, but the Python of WSGIPythonHome or of a process group is older than 3.12.",
         "The interpreters of a process share one GIL.",
         "Remove the directive. Give applications that must not wait for each other process groups of their own.";
     INTERVAL_SKIPPED 199 Warning,
