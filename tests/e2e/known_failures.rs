@@ -238,7 +238,13 @@ fn compiled_packages() {
             "own-gil",
             "raise ImportError('module _x does not support loading in subinterpreters')",
             "ImportError: module _x",
-            "application-group=%{GLOBAL} on its WSGIScriptAlias",
+            "'_x' cannot run in an interpreter with a GIL of its own",
+        ),
+        case(
+            "zoneinfo",
+            r#"raise AttributeError("module 'datetime' has no attribute 'datetime_CAPI'")"#,
+            "AttributeError: module 'datetime'",
+            "zoneinfo of Python 3.12 does not work in an interpreter with a GIL of its own",
         ),
         case(
             "psycopg2",
