@@ -91,6 +91,7 @@ impl InterpreterOptions {
         let base = settings.interpreter.clone();
         let resolve = |group: Option<&[u8]>| {
             let mut interpreter = base.clone();
+            interpreter.own_switch_interval = self.outside.switch_interval.unwrap_or_default();
             let mut own_interval = false;
             for container in &containers {
                 if container.application_group.as_deref().is_some_and(|wanted| Some(wanted) != group) {
@@ -98,11 +99,11 @@ impl InterpreterOptions {
                 }
                 container.options.over(&mut interpreter);
                 if let Some(seconds) = container.options.switch_interval {
-                    interpreter.switch_interval = seconds;
+                    (interpreter.switch_interval, interpreter.own_switch_interval) = (seconds, seconds);
                     own_interval = container.application_group.is_some();
                 }
             }
-            if group.is_some_and(|group| !group.is_empty()) && !own_interval && !interpreter.own_gil {
+            if group.is_some_and(|group| !group.is_empty()) && !own_interval {
                 interpreter.switch_interval = 0.0;
             }
             interpreter

@@ -213,6 +213,8 @@ settings! {
         /// `WSGISwitchInterval`, `switch-interval=`, seconds; 0: as Python has it. It is of the process; for a group that is not
         /// the main interpreter's it says what was set for that group alone.
         switch_interval: f64 = 0.0,
+        /// `WSGISwitchInterval` for an interpreter with a GIL of its own, seconds; 0: as Python has it.
+        own_switch_interval: f64 = 0.0,
     }
 }
 

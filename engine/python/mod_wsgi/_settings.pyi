@@ -54,6 +54,7 @@ class Settings(TypedDict):
     restrict_signal: bool
     keep_stdout: bool
     switch_interval: float
+    own_switch_interval: float
     # What the engine adds.
     main: bool
     application_group: str

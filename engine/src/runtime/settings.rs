@@ -74,9 +74,7 @@ impl Settings {
         match self.named.iter().find(|(name, _)| name == group) {
             Some((_, own)) => own.clone(),
             // Where nothing was set for it, the process's interval is the right one.
-            None if !group.is_empty() && !self.interpreter.own_gil => {
-                Interpreter { switch_interval: 0.0, ..self.interpreter.clone() }
-            }
+            None if !group.is_empty() => Interpreter { switch_interval: 0.0, ..self.interpreter.clone() },
             None => self.interpreter.clone(),
         }
     }
@@ -92,8 +90,11 @@ impl Settings {
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
         let set = |name: &str, value: Bound<'py>| config.dict_set(&Bound::str(py, name)?, &value);
-        let own_gil = self.gil_of(name) == Gil::Own;
-        let interpreter = Interpreter { own_gil, ..self.of_interpreter(name) };
+        let mut interpreter = self.of_interpreter(name);
+        interpreter.own_gil = self.gil_of(name) == Gil::Own;
+        if interpreter.own_gil {
+            interpreter.switch_interval = interpreter.own_switch_interval;
+        }
         for (name, value) in self.process.fields().chain(interpreter.fields()) {
             set(name, shown(py, value)?)?;
         }

@@ -22,7 +22,8 @@ pub const ALL: &[Directive] = &[
               Where several containers set the same thing for an interpreter, the one with more selectors counts, and of \
               those with the same number the later one; what stands outside of containers counts least. Paths add up: the \
               directories of the container that counts most come first in `sys.path`. The switch interval is that of a \
-              GIL: a container with an application group whose interpreter has none of its own does not change it (WSGI0199), and `switch-interval=` of a process group counts more. Other directives mean in \
+              GIL: an interpreter with a GIL of its own has its own one, a container with the application group of another one does not \
+              change that of the process (WSGI0199), and `switch-interval=` of a process group counts more. Other directives mean in \
               a container what they mean outside of it.",
         set: Setter::Container(
             |server, words| {

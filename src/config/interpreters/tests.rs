@@ -90,6 +90,8 @@ fn an_interval_is_of_the_process_unless_the_group_has_its_own() {
     *options.here() = interval(0.1);
     assert_eq!(of(&options, "", "").switch_interval, 0.2);
     assert_eq!(of(&options, "", "a").switch_interval, 0.3);
+    let own = |group| of(&options, "", group).own_switch_interval;
+    assert_eq!((own("a"), own("b")), (0.3, 0.2), "with a GIL of its own");
     let options = read(&[("application-group=a", stdin(true)), ("", interval(0.2))]);
     assert_eq!(of(&options, "", "a").switch_interval, 0.0, "nothing of its own");
     let options = read(&[("application-group=%{GLOBAL}", interval(0.4)), ("", interval(0.2))]);
