@@ -7,6 +7,7 @@ mod live;
 mod old;
 mod serve;
 mod setup;
+mod sockets;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
