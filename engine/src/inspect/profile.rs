@@ -2,15 +2,15 @@
 //! thread and all that it holds go with the answer.
 //!
 //! A thread that waits for the GIL gets it when another one lets go of it, mostly in a call of the system: whoever looks then sees these calls
-//! alone, and nothing of what has computed in between, unless that takes 5 ms (`sys.getswitchinterval()`). So each look has two steps. The
-//! first one shortens that interval; some time later, which is left to chance, the second one has the GIL at once, puts
-//! the interval back, and looks.
+//! alone, and nothing of what has computed in between, unless that takes 5 ms (`sys.getswitchinterval()`). So each look shortens that interval,
+//! at a moment that is left to chance, and puts it back when it has the GIL. From 3.12 on the interval is changed by whoever has the GIL:
+//! then it is done in a step of its own, some time before.
 
 use super::end_copy;
 use super::known;
 use super::place::Place;
 use crate::python::{
-    Bound, Owned, Py, Result, delete_states_of_this_thread, thread_ident, without_collector,
+    Bound, Owned, Py, Result, ShortTurns, delete_states_of_this_thread, thread_ident, without_collector,
 };
 use crate::runtime::{self, Interpreter, Runtime};
 use crate::watchdog::Frames;
@@ -117,8 +117,7 @@ impl Profile {
             let gils = runtime.interpreters.by_gil();
             let spread = chance.below(SPREAD.min(between / 2)) / gils.len() as u32;
             for gil in &gils {
-                let turns = Turns::take(&gil[0]);
-                std::thread::sleep(spread);
+                let turns = Turns::take(&gil[0], spread);
                 gil[0].visit(|py| {
                     turns.end(py);
                     self.look(py, gil).unwrap_or_else(|raised| raised.forget(py));
@@ -222,31 +221,47 @@ impl Profile {
 }
 
 /// As long as it lives threads get the GIL soon that wait for it.
-struct Turns<'a>(&'a Interpreter);
+struct Turns<'a> {
+    interpreter: &'a Interpreter,
+    /// Whoever has the GIL shortened the interval otherwise.
+    _short: Option<ShortTurns>,
+    is_asked: bool,
+}
 
 impl<'a> Turns<'a> {
-    fn take(interpreter: &'a Interpreter) -> Self {
-        let turns = Self(interpreter);
-        interpreter.visit(|py| turns.ask(py, c"take_turns"));
-        end_copy();
+    /// From so long after the moment on.
+    fn take(interpreter: &'a Interpreter, after: Duration) -> Self {
+        let mut turns = Self { interpreter, _short: None, is_asked: false };
+        if ShortTurns::are_possible() {
+            std::thread::sleep(after);
+            turns._short = ShortTurns::begin();
+        } else {
+            turns.is_asked = true;
+            interpreter.visit(|py| turns.ask(py, c"take_turns"));
+            end_copy();
+            std::thread::sleep(after);
+        }
         turns
     }
 
     /// By whoever has the GIL.
-    fn end(self, py: Py<'_>) {
-        self.ask(py, c"end_turns");
-        std::mem::forget(self);
+    fn end(mut self, py: Py<'_>) {
+        if std::mem::take(&mut self.is_asked) {
+            self.ask(py, c"end_turns");
+        }
     }
 
     fn ask(&self, py: Py<'_>, name: &CStr) {
-        self.0.ask(py, name, &[]).map(drop).unwrap_or_else(|raised| raised.forget(py));
+        self.interpreter.ask(py, name, &[]).map(drop).unwrap_or_else(|raised| raised.forget(py));
     }
 }
 
 impl Drop for Turns<'_> {
     fn drop(&mut self) {
-        // Something has panicked, or the interpreter has ended.
-        self.0.visit(|py| self.ask(py, c"end_turns"));
+        if self.is_asked {
+            // Something has panicked, or the interpreter has ended.
+            self.interpreter.visit(|py| self.ask(py, c"end_turns"));
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::audit::{Audit, Hook};
 use super::{ffi, threads};
 use once_cell::sync::OnceCell;
 use std::ffi::{CStr, c_void};
-use std::os::raw::{c_char, c_int};
+use std::os::raw::{c_char, c_int, c_ulong};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 type Vectorcall = unsafe extern "C" fn(
@@ -18,6 +18,8 @@ type ThreadHead = unsafe extern "C" fn(*mut ffi::PyInterpreterState) -> *mut ffi
 type Frame = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyObject;
 type FrameBack = unsafe extern "C" fn(*mut ffi::PyFrameObject) -> *mut ffi::PyObject;
 type AddAuditHook = unsafe extern "C" fn(Hook, *mut c_void) -> c_int;
+pub type GetInterval = unsafe extern "C" fn() -> c_ulong;
+pub type SetInterval = unsafe extern "C" fn(c_ulong);
 type NewInterpreter = unsafe extern "C" fn(*mut *mut ffi::PyThreadState, *const InterpreterConfig) -> Status;
 type ThreadNext = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
 
@@ -70,6 +72,8 @@ pub struct Extra {
     pub add_audit_hook: Option<AddAuditHook>,
     /// `PySys_Audit`, where there is one.
     pub audit: Option<Audit>,
+    /// The switch interval, microseconds, where it is of the process and needs no attachment (3.11).
+    pub interval: Option<(GetInterval, SetInterval)>,
     /// What interpreters with a GIL of their own need.
     pub own_gil: Option<OwnGil>,
     /// Where `PyFrame_Type` is.
@@ -130,6 +134,7 @@ pub fn load() -> Result<(), String> {
             audit: find(c"PySys_Audit")
                 .ok()
                 .map(|function| std::mem::transmute::<*mut c_void, Audit>(function)),
+            interval: interval(),
             own_gil: own_gil(),
             frame_type: find(c"PyFrame_Type")? as usize,
             key: AtomicU32::new(key().unwrap_or(NONE)),
@@ -138,6 +143,20 @@ pub fn load() -> Result<(), String> {
     };
     let _ = EXTRA.set(extra);
     Ok(())
+}
+
+fn interval() -> Option<(GetInterval, SetInterval)> {
+    if version() != (3, 11) {
+        return None;
+    }
+    let (get, set) = (find(c"_PyEval_GetSwitchInterval").ok()?, find(c"_PyEval_SetSwitchInterval").ok()?);
+    // SAFETY: the signatures are those of CPython's header (cpython/ceval.h of 3.11).
+    Some(unsafe {
+        (
+            std::mem::transmute::<*mut c_void, GetInterval>(get),
+            std::mem::transmute::<*mut c_void, SetInterval>(set),
+        )
+    })
 }
 
 /// Finds what interpreters with a GIL of their own need. Attached to the main interpreter, on its first thread.

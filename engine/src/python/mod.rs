@@ -26,6 +26,7 @@ mod object;
 mod once;
 mod operations;
 mod threads;
+mod turns;
 mod waits;
 
 pub use attach::{InterpreterId, Py};
@@ -44,6 +45,7 @@ pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
 pub use operations::BuiltinType;
 pub use threads::{Standing, forget_interrupt, interrupt, modules, native_id, thread_ident};
+pub use turns::{ShortTurns, end_short_turns};
 pub use waits::{Waits, gil_waits, measure_gil_waits};
 
 pub(crate) use pyo3::ffi;

@@ -65,6 +65,7 @@ static COPY: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks(unblock: bool) {
     extern "C" fn in_copy() {
         COPY.store(true, Ordering::SeqCst);
+        python::end_short_turns();
         // The thread that forked may have been kept on one processor; system calls only.
         admission::free(0);
     }
