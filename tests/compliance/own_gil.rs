@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 /// At `?hold` it keeps its GIL until the file `go` has another first byte: nobody may ask for the GIL that soon, and nothing that the
 /// loop does gives it back.
 const APP: &str = "
-    import atexit, mmap, os, subprocess, sys, threading
+    import atexit, builtins, mmap, os, subprocess, sys, threading
     HERE = os.path.dirname(os.path.abspath(__file__))
 
     def hold():
@@ -38,6 +38,16 @@ const APP: &str = "
             answer = subprocess.run(['/bin/echo', 'a program'], stdout=subprocess.PIPE).stdout.decode().strip()
         if query == 'interval':
             answer = str(round(sys.getswitchinterval(), 6))
+        if query == 'frames':
+            frames = sys._current_frames()
+            answer = str(frames[threading.get_ident()] is sys._getframe())
+        if query == 'foreign':
+            answer = str(sum(frame.f_builtins is not vars(builtins) for frame in sys._current_frames().values()))
+        if query == 'fork':
+            try:
+                answer = f'a copy, {os.fork()}'
+            except RuntimeError as error:
+                answer = str(error)
         if query == 'end':
             atexit.register(print, 'the exit function of', group, file=sys.stderr, flush=True)
         start_response('200 OK', [('Content-Type', 'text/plain')])
@@ -110,6 +120,40 @@ fn what_applications_do_works_there() {
     // The interval is the GIL's.
     assert_eq!(s.get("/two?interval").text(), "0.02");
     assert_eq!(s.get("/one?interval").text(), "0.002");
+}
+
+/// What makes CPython crash beside another GIL cannot be done: frames of other interpreters, and a fork in one that is not the main one.
+#[test]
+fn what_would_crash() {
+    needs_own_gil!();
+    only_ours!("CPython makes frames of all interpreters, and a copy that crashes");
+    let s = site(OWN).start();
+    assert_eq!(s.get("/two?frames").text(), "True");
+    assert_eq!(s.get("/two?fork").text(), "fork not supported for isolated subinterpreters");
+    while_held(&s, || {
+        for url in ["/two?foreign", "/main?foreign"] {
+            assert_eq!(s.get(url).text(), "0", "{url}");
+        }
+    });
+}
+
+/// Who keeps its GIL costs the others nothing at the end.
+#[test]
+fn the_end_while_one_is_held() {
+    needs_own_gil!();
+    only_ours!("its exit functions are lost");
+    let s = site(OWN)
+        .allow_log("the exit function of |WSGI1014: |WSGI1005: |WSGI0146: |AH00045: |AH00046: ")
+        .start();
+    for url in ["/one", "/two", "/main"] {
+        s.get(&format!("{url}?end")).text();
+    }
+    let _held = s.raw(&s.request("GET", "/one?hold").bytes());
+    poll::until("it holds its GIL", || s.dir().join("state/held").exists().then_some(()));
+    s.terminate();
+    for group in ["two", ""] {
+        assert_eq!(s.logged(&format!("the exit function of {group}$")).len(), 1, "{group}");
+    }
 }
 
 /// Exit functions run, and interpreters that have their own GIL end with the process.

@@ -7,9 +7,20 @@ use std::os::unix::fs::FileExt;
 /// Each interpreter has a name of its own, with which it answers. At `?hold` it keeps its GIL until the file `go` has another first
 /// byte, after it has said in the file `held` who it is.
 const APP: &str = "
-    import mmap, os, sys
+    import mmap, os, sys, threading, time
     HERE = os.path.dirname(os.path.abspath(__file__))
     NAME = os.urandom(4).hex()
+    FAIL, LATE = HERE + '/state/fail', HERE + '/state/late'
+    if os.path.exists(FAIL):
+        if os.path.exists(FAIL + '.met'):
+            os.rename(FAIL, FAIL + '.done')
+            raise RuntimeError('the second one')
+        open(FAIL + '.met', 'w').close()
+    while os.path.exists(LATE):
+        time.sleep(0.01)
+
+    def leave():
+        os._exit(3)
 
     def hold():
         with open(HERE + '/state/go', 'rb') as file, mmap.mmap(file.fileno(), 1, prot=mmap.PROT_READ) as byte:
@@ -23,6 +34,8 @@ const APP: &str = "
     def application(environ, start_response):
         if environ['QUERY_STRING'] == 'hold':
             hold()
+        if environ['QUERY_STRING'] == 'leave':
+            threading.Thread(target=leave).start()
         start_response('200 OK', [('Content-Type', 'text/plain')])
         return [f\"{NAME} {environ['mod_wsgi.application_group']}\".encode()]
     ";
@@ -91,6 +104,62 @@ fn the_others_follow() {
     });
 }
 
+/// Requests come until all of them serve.
+fn until_all_serve(s: &Server) {
+    let into = |name: &str| s.logged(&format!("WSGI1011: .* into sub-interpreter '{name}' ")).len();
+    poll::until("all of them", || {
+        assert_eq!(s.get("/app").status, 200);
+        (into("shop#2") > 0 && into("shop#3") > 0).then_some(())
+    });
+}
+
+/// One that fails is tried again, and costs the others nothing.
+#[test]
+fn the_second_one_fails_once() {
+    needs_own_gil!();
+    let s = site("interpreters=3 threads=8")
+        .file("state/fail", "")
+        .config("WSGIPreload Off")
+        .allow_traceback()
+        .expect_log("WSGI0110: .*raised RuntimeError while it was loaded into sub-interpreter 'shop#2'")
+        .allow_log("WSGI1013: |RuntimeError: the second one$")
+        .start();
+    until_all_serve(&s);
+}
+
+/// A start that ends after its time has the others start as well.
+#[test]
+fn the_first_one_is_late() {
+    needs_own_gil!();
+    let s = crate::starting::allow_report(site("interpreters=3 threads=8 startup-timeout=1"))
+        .file("state/late", "")
+        .config("WSGIPreload Off")
+        .allow_traceback()
+        .allow_log("WSGI1017: |WSGI1023: |WSGI1013: ")
+        .start();
+    assert_eq!(s.get("/app").status, 503);
+    std::fs::remove_file(s.dir().join("state/late")).expect("it is there");
+    poll::until("it serves", || (s.get("/app").status == 200).then_some(()));
+    until_all_serve(&s);
+}
+
+/// It is one application: its threads may do what those of the only one may.
+#[test]
+fn the_only_application_may_end_the_process() {
+    needs_own_gil!();
+    let s = site("interpreters=2 threads=8")
+        .config("WSGIRestrictExit Auto")
+        .allow_log("WSGI1021: |WSGI1029: |WSGI0146: ")
+        .start();
+    let (main, name) = (s.get("/main").status, name(&s));
+    assert_eq!(main, 200);
+    s.get("/app?leave").text();
+    poll::until("another process", || {
+        let answer = s.get("/app");
+        (answer.status == 200 && !answer.text().starts_with(&name)).then_some(())
+    });
+}
+
 /// A changed script is served by a process in which all of them have it.
 #[test]
 fn a_changed_script() {
@@ -104,6 +173,61 @@ fn a_changed_script() {
         assert_eq!(held, first);
         assert!(seen.insert(name(&s)));
     });
+}
+
+/// Holds a lock and imports, imports what wants the lock, or computes until it is let go.
+const MEETING: &str = "
+    import appstate, os
+    GO = os.path.dirname(os.path.abspath(__file__)) + '/state/stop'
+
+    def fib(n):
+        return n if n < 2 else fib(n - 1) + fib(n - 2)
+
+    def application(environ, start_response):
+        path = environ['PATH_INFO']
+        if path == '/a':
+            with appstate.LOCK:
+                appstate.taken.set()
+                appstate.begun.wait(10)
+                import wants_lock
+        elif path == '/b':
+            appstate.taken.wait(10)
+            import wants_lock
+        elif path == '/work':
+            while not os.path.exists(GO):
+                fib(12)
+        start_response('200 OK', [('Content-Type', 'text/plain')])
+        return [b'done']
+    ";
+
+/// A deadlock of imports is undone beside interpreters that compute: nobody looks at their frames.
+#[test]
+fn a_deadlock_of_imports_beside_other_gils() {
+    needs_own_gil!();
+    let mount = |name: &str| {
+        format!("WSGIScriptAlias /{name} {{dir}}/app.wsgi process-group=g application-group={name}\n")
+    };
+    let h = httpd()
+        .no_group()
+        .script("app.wsgi", MEETING)
+        .script(
+            "appstate.py",
+            "import threading\nLOCK, taken, begun = threading.RLock(), threading.Event(), threading.Event()\n",
+        )
+        .script("wants_lock.py", "import appstate\nappstate.begun.set()\nwith appstate.LOCK:\n    value = 1\n")
+        .config("WSGIImportTimeout 2\nWSGIPerInterpreterGIL On\nWSGIStartupRequests 0")
+        .config("WSGIDaemonProcess g threads=8 python-path={dir}")
+        .config(&["x", "y", "z"].map(mount).concat())
+        .expect_log("WSGI1021: ");
+    let s = crate::starting::allow_report(h).start();
+    let ask = |url: &str| s.raw(&s.request("GET", url).bytes());
+    let mut working: Vec<_> = ["/y/work", "/z/work", "/y/work", "/z/work"].into_iter().map(ask).collect();
+    let mut met: Vec<_> = ["/x/a", "/x/b"].into_iter().map(ask).collect();
+    let mut statuses: Vec<_> = met.iter_mut().map(|connection| connection.response().status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 503]);
+    s.write_file("state/stop", "");
+    assert!(working.iter_mut().all(|connection| connection.response().status == 200));
 }
 
 /// What does not go together is refused where it is configured.

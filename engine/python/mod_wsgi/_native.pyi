@@ -1,7 +1,7 @@
 """What the engine does for this package (engine/src/runtime/native.rs)."""
 
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 def log(level: int, text: str, /) -> None:
@@ -27,6 +27,9 @@ def ends(text: str, /) -> None:
 
 def application() -> str | None:
     """The script that this thread works for."""
+
+def frames() -> list[tuple[int, FrameType]] | None:
+    """Ident and innermost frame of each thread that runs code of this interpreter. `None`: Python must be asked (before 3.12)."""
 
 def take_signals() -> None:
     """An application decides what signals mean from now on that have no meaning for the server."""

@@ -17,17 +17,19 @@ from ._exits import guard_exits
 from ._forks import refuse_hopeless_forks
 from ._shared import share_with_httpd
 from ._signals import end_at_sigterm, restrict_signals
+from ._stand_in import StandIn
 from ._streams import LOGS, Restricted
 from ._tracebacks import format_exception
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any, TextIO
 
     from ._settings import Settings
 
-# A real-time signal that nothing else uses: worker/system.rs sends it, python/dump.rs calls its handler.
+# A real-time signal that nothing else uses: python/dump.rs calls its handler.
 STACKS_SIGNAL = 63
 
 
@@ -59,6 +61,8 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
             end_at_sigterm()
     if config["switch_interval"] > 0:
         set_switch_interval(config)
+    if config["own_gils"]:
+        show_own_frames()
     if not config["multithread"]:
         # The one request thread stands for the main thread of other servers: threads it starts are waited for.
         dummy: Any = threading._DummyThread
@@ -72,6 +76,17 @@ def prepare(config: "Settings", stderr: "TextIO", stdout: "TextIO") -> None:
     add_modules(config)
     if config["telemetry"] and not config["service"]:
         _collector.watch_collector()
+
+
+def show_own_frames() -> None:
+    """sys._current_frames() shows those of this interpreter: CPython makes frames of all, in which threads with other GILs run."""
+
+    def current_frames() -> "dict[int, FrameType]":
+        frames = dict(native.frames() or ())
+        frames[threading.get_ident()] = sys._getframe(2)  # who has called the stand-in
+        return frames
+
+    sys._current_frames = StandIn(sys._current_frames, current_frames)
 
 
 def not_daemonic(init: "Callable[[Any], None]") -> "Callable[[Any], None]":

@@ -59,5 +59,6 @@ class Settings(TypedDict):
     main: bool
     application_group: str
     service: bool
+    own_gils: bool
     version: tuple[int, int, int]
     environ: list[tuple[bytes, bytes]]

@@ -11,7 +11,10 @@ import gc
 import sys
 import threading
 from os import register_at_fork
+from sys import _current_frames as all_frames
 from time import sleep as sleep  # for _imports.py, before an application can put another one there
+
+from . import _native as native
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +34,8 @@ def threads() -> "list[Thread]":
     known: list[Thread] = []
     active: dict[int, Any] = vars(threading)["_active"]
     for ident, thread in active.copy().items():
-        native, name, daemon = (getattr(thread, key, None) for key in ("_native_id", "_name", "_daemonic"))
-        known.append((ident, native, str(name), bool(daemon)))
+        number, name, daemon = (getattr(thread, key, None) for key in ("_native_id", "_name", "_daemonic"))
+        known.append((ident, number, str(name), bool(daemon)))
     return known
 
 
@@ -57,22 +60,18 @@ def import_waits() -> "list[Wait]":
 
 
 def current_frame(ident: int) -> "FrameType | None":
-    """A thread's innermost frame. Before 3.11.5 a garbage collection in _current_frames() can block all threads."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        return sys._current_frames().get(ident)
-    finally:
-        if enabled:
-            gc.enable()
+    """A thread's innermost frame in this interpreter; before 3.12 in whichever."""
+    frames = native.frames()
+    return dict(current_frames() if frames is None else frames).get(ident)
 
 
 def current_frames() -> "list[tuple[int, FrameType]]":
-    """The innermost frame of all threads, of whichever interpreter."""
+    """The innermost frame of all threads, of whichever interpreter: for Python before 3.12, in which all have one GIL. Before 3.11.5 a
+    garbage collection in _current_frames() can block all threads."""
     enabled = gc.isenabled()
-    gc.disable()  # as in current_frame
+    gc.disable()
     try:
-        return list(sys._current_frames().items())
+        return list(all_frames().items())
     finally:
         if enabled:
             gc.enable()

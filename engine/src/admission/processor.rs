@@ -66,6 +66,8 @@ pub struct Processor {
     loading: Pause,
     moves: Pause,
     is_asked: bool,
+    /// So many there are for the process.
+    processors: u32,
     /// When to look once more for what was started.
     late: Option<i64>,
     said: Option<Change>,
@@ -84,6 +86,7 @@ impl Processor {
             loading: Pause::new(LOADING, 0),
             moves: Pause::new(MOVES, 0),
             is_asked: false,
+            processors: std::thread::available_parallelism().map_or(1, |count| count.get() as u32),
             late: None,
             said: None,
         }
@@ -117,10 +120,7 @@ impl Processor {
 
     /// So many requests may run at the same time in any case: each with a GIL and a processor.
     pub fn least(&self) -> u32 {
-        match (self.contact.gils)() {
-            0 | 1 => 1,
-            gils => gils.min(std::thread::available_parallelism().map_or(1, |count| count.get() as u32)),
-        }
+        (self.contact.gils)().clamp(1, self.processors)
     }
 
     fn see(&mut self) {

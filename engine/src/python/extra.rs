@@ -1,10 +1,10 @@
 //! What the stable ABI of 3.11 lacks and every CPython exports: looked up by name at run time.
 
 use super::audit::{Audit, Hook};
-use super::{ffi, threads};
+use super::ffi;
 use once_cell::sync::OnceCell;
 use std::ffi::{CStr, c_void};
-use std::os::raw::{c_char, c_int, c_ulong};
+use std::os::raw::{c_int, c_ulong};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 type Vectorcall = unsafe extern "C" fn(
@@ -20,39 +20,7 @@ type FrameBack = unsafe extern "C" fn(*mut ffi::PyFrameObject) -> *mut ffi::PyOb
 type AddAuditHook = unsafe extern "C" fn(Hook, *mut c_void) -> c_int;
 pub type GetInterval = unsafe extern "C" fn() -> c_ulong;
 pub type SetInterval = unsafe extern "C" fn(c_ulong);
-type NewInterpreter = unsafe extern "C" fn(*mut *mut ffi::PyThreadState, *const InterpreterConfig) -> Status;
 type ThreadNext = unsafe extern "C" fn(*mut ffi::PyThreadState) -> *mut ffi::PyThreadState;
-
-/// `PyInterpreterConfig` (cpython/pylifecycle.h, the same in 3.12 to 3.14): what a new interpreter may, as numbers that are 0 or 1,
-/// and whose GIL it has.
-#[repr(C)]
-pub struct InterpreterConfig {
-    pub use_main_obmalloc: c_int,
-    pub allow_fork: c_int,
-    pub allow_exec: c_int,
-    pub allow_threads: c_int,
-    pub allow_daemon_threads: c_int,
-    pub check_multi_interp_extensions: c_int,
-    pub gil: c_int,
-}
-
-/// `PyStatus` (cpython/initconfig.h); whether there is an interpreter is seen without it.
-#[repr(C)]
-pub struct Status {
-    kind: c_int,
-    function: *const c_char,
-    text: *const c_char,
-    exit_code: c_int,
-}
-
-/// What interpreters with a GIL of their own need; Python has it from 3.12 on.
-#[derive(Clone, Copy)]
-pub struct OwnGil {
-    /// `Py_NewInterpreterFromConfig`
-    pub new_interpreter: NewInterpreter,
-    /// Where in a thread state the ident of its thread is, bytes from the beginning.
-    pub ident: usize,
-}
 
 /// Functions found in the running Python.
 pub struct Extra {
@@ -74,8 +42,6 @@ pub struct Extra {
     pub audit: Option<Audit>,
     /// The switch interval, microseconds, where it is of the process and needs no attachment (3.11).
     pub interval: Option<(GetInterval, SetInterval)>,
-    /// What interpreters with a GIL of their own need.
-    pub own_gil: Option<OwnGil>,
     /// Where `PyFrame_Type` is.
     pub frame_type: usize,
     /// The thread-local slot that `PyGILState_*` reads.
@@ -135,7 +101,6 @@ pub fn load() -> Result<(), String> {
                 .ok()
                 .map(|function| std::mem::transmute::<*mut c_void, Audit>(function)),
             interval: interval(),
-            own_gil: own_gil(),
             frame_type: find(c"PyFrame_Type")? as usize,
             key: AtomicU32::new(key().unwrap_or(NONE)),
             stays: ffi::Py_Version >> 16 == 0x030b,
@@ -157,29 +122,6 @@ fn interval() -> Option<(GetInterval, SetInterval)> {
             std::mem::transmute::<*mut c_void, SetInterval>(set),
         )
     })
-}
-
-/// Finds what interpreters with a GIL of their own need. Attached to the main interpreter, on its first thread.
-fn own_gil() -> Option<OwnGil> {
-    if version() < (3, 12) {
-        return None;
-    }
-    let function = find(c"Py_NewInterpreterFromConfig").ok()?;
-    // SAFETY: the signature is that of CPython's header (cpython/pylifecycle.h), the same in 3.12 to 3.14.
-    let new_interpreter = unsafe { std::mem::transmute::<*mut c_void, NewInterpreter>(function) };
-    Some(OwnGil { new_interpreter, ident: ident_in_state()? })
-}
-
-/// Where a thread state (a structure that differs between versions) has the ident of its thread, with the number that the system
-/// has for it behind.
-fn ident_in_state() -> Option<usize> {
-    /// Words that are looked at: all versions have more.
-    const WORDS: usize = 32;
-    let wanted = [threads::thread_ident(), threads::native_id()];
-    // SAFETY: this thread is attached, so the state is alive; it is larger than the words that are read, which are aligned.
-    let words = unsafe { std::slice::from_raw_parts(ffi::PyThreadState_Get().cast::<u64>(), WORDS) };
-    let found = words.windows(2).position(|words| words == wanted)?;
-    Some(found * size_of::<u64>())
 }
 
 /// Python's version: major, minor.

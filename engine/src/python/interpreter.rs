@@ -1,8 +1,8 @@
 //! Interpreters, and the thread states of each thread in them.
 
 use super::attach::{self, Attached};
-use super::extra::{self, InterpreterConfig};
-use super::{Bound, InterpreterId, Py, ffi};
+use super::gil::{self, Gil};
+use super::{Bound, InterpreterId, Py, extra, ffi};
 use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::sync::Mutex;
@@ -23,34 +23,6 @@ pub struct InterpreterState {
 unsafe impl Send for InterpreterState {}
 // SAFETY: as above.
 unsafe impl Sync for InterpreterState {}
-
-/// Which GIL an interpreter has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gil {
-    /// That of the main interpreter.
-    Shared,
-    /// One of its own (PEP 684, Python 3.12).
-    Own,
-}
-
-impl Gil {
-    /// The running Python has interpreters with such a GIL.
-    pub fn is_there(self) -> bool {
-        self == Self::Shared || extra::get().own_gil.is_some()
-    }
-}
-
-/// What an interpreter with a GIL of its own may: all that one may that shares it. Extension modules must say that they can run
-/// there, and memory is its own: CPython wants both.
-const OWN_GIL: InterpreterConfig = InterpreterConfig {
-    use_main_obmalloc: 0,
-    allow_fork: 1,
-    allow_exec: 1,
-    allow_threads: 1,
-    allow_daemon_threads: 1,
-    check_multi_interp_extensions: 1,
-    gil: 2, // PyInterpreterConfig_OWN_GIL
-};
 
 type States = Vec<(*mut ffi::PyInterpreterState, *mut ffi::PyThreadState)>;
 
@@ -108,7 +80,7 @@ impl InterpreterState {
                 Gil::Shared => ffi::Py_NewInterpreter(),
                 Gil::Own => {
                     let mut state = std::ptr::null_mut();
-                    (extra::get().own_gil?.new_interpreter)(&raw mut state, &OWN_GIL);
+                    (gil::own()?.new_interpreter)(&raw mut state, &gil::CONFIG);
                     state
                 }
             };
@@ -127,7 +99,7 @@ impl InterpreterState {
     /// The innermost frame of each of its threads that runs Python code, by ident. The caller is attached to `here`, and sees nothing
     /// of an interpreter that has another GIL. `None`: Python must be asked (before 3.12).
     pub fn frames<'py>(&self, py: Py<'py>, here: &Self) -> Option<Vec<(u64, Bound<'py>)>> {
-        let ident = extra::get().own_gil?.ident;
+        let ident = gil::own()?.ident;
         let mut frames = Vec::new();
         if py.interpreter() != here.id() || !self.shares_gil(here) {
             return Some(frames);

@@ -20,6 +20,7 @@ mod error;
 mod extra;
 mod fork;
 mod frames;
+mod gil;
 mod interpreter;
 mod library;
 mod object;
@@ -37,9 +38,9 @@ pub use dump::{INTERPRETER, STACKS_SIGNAL, dump};
 pub use error::{Problem, Raised};
 pub use fork::{Forked, fork};
 pub use frames::without_collector;
+pub use gil::Gil;
 pub use interpreter::{
-    Gil, InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number,
-    thread_number,
+    InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
 };
 pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};
@@ -56,6 +57,7 @@ pub type Result<T> = std::result::Result<T, Raised>;
 /// Reads what the stable ABI leaves out. Once, before anything else, on the thread that runs Python's start.
 pub fn initialise() -> std::result::Result<(), String> {
     extra::load()?;
+    gil::load();
     arguments::forget();
     Ok(())
 }

@@ -46,6 +46,16 @@ fn put(request: Option<Arc<ActiveRequest>>) -> Option<Arc<ActiveRequest>> {
 }
 
 impl ActiveRequest {
+    /// How many GILs the requests need that run, and whoever comes next.
+    pub fn gils() -> u32 {
+        let running = Self::running();
+        let is_first = |at: &usize| {
+            let mine = &running[*at].interpreter;
+            !running[..*at].iter().any(|other| other.interpreter.shares_gil(mine))
+        };
+        (0..running.len()).filter(is_first).count() as u32 + 1
+    }
+
     /// Counts this request among the running ones of the process until the answer is dropped, on this thread.
     pub fn run(self: &Arc<Self>) -> Running {
         let outer = put(Some(self.clone()));

@@ -7,12 +7,15 @@ use super::loader::Task;
 use super::notices;
 use super::process::Runtime;
 use crate::host;
-use crate::python::keep_gil_for_ever;
+use crate::python::{Py, keep_gil_for_ever};
 use os::lock;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 use wire::message;
+
+/// How long GILs are waited for that are to be kept.
+const FOR_THE_GILS: Duration = Duration::from_millis(200);
 
 /// What the end is at, and in which interpreter.
 #[derive(Clone, Debug)]
@@ -54,37 +57,50 @@ pub fn begin(runtime: &'static Runtime, reason: &'static str, until: Instant, wh
     let (reply, ended) = sync_channel(1);
     let end = move || {
         notices::stopping(runtime, reason);
-        let left = end_all(runtime, until, whole);
-        keep_own_gils(runtime);
-        let _ = reply.send(left);
+        let left = end_all(runtime, reason, until, whole);
+        let _ = reply.send(!keep_own_gils(runtime) || left);
     };
     runtime.loader.send(Task::End(Box::new(end)));
     ended
 }
 
-/// Nothing runs any more in interpreters that have a GIL of their own; the others end with python-main, which keeps theirs.
-fn keep_own_gils(runtime: &Runtime) {
+/// Nothing runs any more in interpreters that have a GIL of their own; the others end with python-main, which keeps theirs. False: some may
+/// still run.
+fn keep_own_gils(runtime: &Runtime) -> bool {
+    let (send, kept) = channel();
+    let mut count = 0;
     for gil in runtime.interpreters.by_gil().into_iter().skip(1) {
+        let send = send.clone();
         let body = move || {
-            gil[0].visit(|py| keep_gil_for_ever(py));
+            let keep = |py: Py<'_>| {
+                let _ = send.send(());
+                keep_gil_for_ever(py)
+            };
+            if gil[0].visit(keep).is_none() {
+                let _ = send.send(());
+            }
         };
         let _ = std::thread::Builder::new().name("wsgi-end".into()).spawn(body);
+        count += 1;
     }
+    let until = Instant::now() + FOR_THE_GILS;
+    (0..count).all(|_| kept.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok())
 }
 
-/// On python-main, not attached: every interpreter's exit functions, the main one's last. Answers whether threads of
+/// On python-main, not attached: every interpreter's exit functions, the main one's last, but for those whose GIL somebody keeps. Answers whether threads of
 /// applications are left. Interpreters are ended only if the process's part of Python is `whole`: no request is inside.
-fn end_all(runtime: &Runtime, until: Instant, whole: bool) -> bool {
+fn end_all(runtime: &Runtime, reason: &str, until: Instant, whole: bool) -> bool {
     if !runtime.settings.process.destroy_interpreters {
         // What is left of applications is left to the system.
         return true;
     }
-    let mut interpreters = runtime.interpreters.all();
-    interpreters.sort_by_key(|interpreter| interpreter.name().is_empty());
+    let (mut interpreters, kept) = runtime.interpreters.free_and_kept();
+    interpreters.extend(kept);
     let mut left = runtime.loader.hung();
     let mut quiet = Vec::new();
     let count = interpreters.len();
     for (index, interpreter) in interpreters.into_iter().enumerate() {
+        notices::stopping_in(runtime, &interpreter, reason);
         *lock(&ENDING) = Some(Step::ExitFunctions(interpreter.context()));
         let rest = until.saturating_duration_since(Instant::now());
         let rest = rest.saturating_sub(Duration::from_millis(200).min(rest / 4));

@@ -14,6 +14,7 @@ use crate::python::{
 use once_cell::sync::OnceCell;
 use std::any::Any;
 use std::ffi::CStr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use wire::{Message, Origin};
 
@@ -25,6 +26,8 @@ pub struct Interpreter {
     contents: OnceCell<Contents>,
     /// Whether the interpreter has been ended: no thread may attach. Threads other than loaders check this first.
     ended: RwLock<bool>,
+    /// Those who subscribed to the end of the process were told.
+    pub is_told_of_end: AtomicBool,
     /// What the watchdog saw of its imports at the last look.
     pub imports_seen: InterpreterCell<Option<Owned>>,
 }
@@ -56,6 +59,7 @@ impl Interpreter {
     ) -> std::result::Result<Arc<Self>, String> {
         let interpreter = Arc::new(Self {
             imports_seen: InterpreterCell::new(state.id(), None),
+            is_told_of_end: AtomicBool::new(false),
             state,
             name: name.label(),
             contents: OnceCell::new(),

@@ -1,13 +1,16 @@
 //! What the package `mod_wsgi` may ask of the engine: its module `_native`.
 
 use super::exits::{self, Act, Ruling};
+use super::interpreter::Interpreter;
 use super::output::Output;
 use super::package;
+use super::process;
 use crate::host;
 use crate::metrics;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Bound, Problem, interrupt};
+use crate::python::{Bound, Problem, Result, interrupt};
 use std::ffi::CStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use wire::{Level, Origin, Slice, message};
 
@@ -84,6 +87,18 @@ impl Class for Native {
                 None => host::log_from(level, &text, origin),
             });
             Ok(Bound::none(py))
+        });
+        members.method(c"frames", |py, _: &Native, args: Args<'_, '_>| {
+            args.count(0, 0)?;
+            let here = |interpreter: &Arc<Interpreter>| interpreter.id() == py.interpreter();
+            let here = process::get().and_then(|runtime| runtime.interpreters.all().into_iter().find(here));
+            let Some(frames) = here.and_then(|here| here.frames(py, &here)) else {
+                return Ok(Bound::none(py));
+            };
+            let pair = |(ident, frame): (u64, Bound<'_>)| {
+                Bound::tuple(py, &[&Bound::int(py, ident as i64)?, &frame])
+            };
+            Bound::list(py, frames.into_iter().map(pair).collect::<Result<_>>()?)
         });
         members.method(c"take_signals", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;

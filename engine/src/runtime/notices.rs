@@ -13,24 +13,33 @@ use std::sync::mpsc::{Sender, channel};
 
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
-/// Tells every interpreter that the process ends, and why, unless that was done. On python-main, not attached.
+/// Tells every interpreter that the process ends, and why, unless that was done; not those whose GIL somebody keeps, which
+/// [`stopping_in`] tells. On python-main, not attached.
 pub fn stopping(runtime: &Runtime, reason: &str) {
-    if STOPPING.swap(true, Ordering::SeqCst) || runtime.settings.process.is_service() {
+    if STOPPING.swap(true, Ordering::SeqCst) {
         return;
     }
-    for interpreter in runtime.interpreters.all() {
-        interpreter.visit(|py| {
-            ending::publishing(&interpreter);
-            publish(py, &interpreter, "process_stopping", |event| {
-                event.dict_set(&Bound::str(py, "shutdown_reason")?, &Bound::str(py, reason)?)
-            });
-        });
-        if forks::is_copy() {
-            // A callback has forked, and this is the copy: it ends behind that callback.
-            os::end(0);
-        }
+    for interpreter in runtime.interpreters.free_and_kept().0 {
+        stopping_in(runtime, &interpreter, reason);
     }
     ending::published();
+}
+
+/// Tells an interpreter, unless that was done.
+pub fn stopping_in(runtime: &Runtime, interpreter: &Interpreter, reason: &str) {
+    if interpreter.is_told_of_end.swap(true, Ordering::SeqCst) || runtime.settings.process.is_service() {
+        return;
+    }
+    ending::publishing(interpreter);
+    interpreter.visit(|py| {
+        publish(py, interpreter, "process_stopping", |event| {
+            event.dict_set(&Bound::str(py, "shutdown_reason")?, &Bound::str(py, reason)?)
+        });
+    });
+    if forks::is_copy() {
+        // A callback has forked, and this is the copy: it ends behind that callback.
+        os::end(0);
+    }
 }
 
 /// What hands signals to the thread that tells of them.

@@ -86,6 +86,13 @@ impl Settings {
         if is_wanted && Gil::Own.is_there() { Gil::Own } else { Gil::Shared }
     }
 
+    /// Interpreters of the process may have GILs of their own.
+    fn has_own_gils(&self) -> bool {
+        let mut all = self.named.iter().map(|(_, interpreter)| interpreter).chain([&self.interpreter]);
+        let are_wanted = self.process.interpreters > 1 || all.any(|interpreter| interpreter.own_gil);
+        are_wanted && Gil::Own.is_there()
+    }
+
     /// The dict that `_prepare.py` is given for an interpreter: each setting by its name. `_settings.pyi` describes it.
     pub fn config<'py>(&self, py: Py<'py>, name: &[u8]) -> Result<Bound<'py>> {
         let config = Bound::dict(py)?;
@@ -101,6 +108,7 @@ impl Settings {
         set("main", Bound::bool(py, name.is_empty()))?;
         set("application_group", Bound::latin1(py, name)?)?;
         set("service", Bound::bool(py, self.process.is_service()))?;
+        set("own_gils", Bound::bool(py, self.has_own_gils()))?;
         set("version", interface(py)?)?;
         let pairs = self
             .environ

@@ -8,7 +8,7 @@ use crate::python::{Bound, Owned, Py};
 use crate::runtime::{Interpreter, InterpreterName};
 use os::lock;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicI64, AtomicU32};
 use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::time::Duration;
 use wire::Stamp;
@@ -61,8 +61,8 @@ pub struct App {
     pub interpreter: InterpreterName,
     /// The same application in other interpreters, where a group has several for each.
     pub(super) others: Vec<Arc<App>>,
-    /// The others are being started, or were.
-    pub(super) has_begun_others: AtomicBool,
+    /// From then on the others may be started, microseconds.
+    pub(super) others_due: AtomicI64,
     /// Requests that are at it.
     pub(super) inside: AtomicU32,
     /// Name of its callable, as it was met first: for warm-up requests.
@@ -107,7 +107,7 @@ impl App {
             name: name.into(),
             interpreter: InterpreterName::new(script.group, number),
             others,
-            has_begun_others: AtomicBool::new(false),
+            others_due: AtomicI64::new(0),
             inside: AtomicU32::new(0),
             callable: script.callable.into(),
             plan,

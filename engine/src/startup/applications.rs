@@ -121,7 +121,10 @@ impl Applications {
     /// Whether a death of this process during an attempt harms nobody. `first`: the process does not serve yet. A
     /// process of a group may risk it while another one serves.
     pub fn is_bold(&self, first: bool) -> bool {
-        let alone = || self.all().len() <= 1;
+        let alone = || {
+            let apps = os::read_lock(&self.apps);
+            apps.values().map(Vec::len).sum::<usize>() <= 1
+        };
         (first && (self.runtime.settings.process.beside || !self.runtime.settings.process.daemon))
             || (!first && alone())
     }
@@ -158,7 +161,9 @@ impl Applications {
         let mut apps = os::write_lock(&self.apps);
         Some(find(&apps).unwrap_or_else(|| {
             let process = &self.runtime.settings.process;
-            let app = App::new(script, name, plan(), process.startup_requests, process.interpreters);
+            // So that WSGIInterpreterLimit is what it says.
+            let interpreters = if script.named_by_client { 1 } else { process.interpreters };
+            let app = App::new(script, name, plan(), process.startup_requests, interpreters);
             apps.entry(key).or_default().push(app.clone());
             app
         }))
@@ -167,7 +172,10 @@ impl Applications {
 
 impl Tenants for Applications {
     fn scripts(&self) -> Vec<String> {
-        self.all().iter().map(|app| app.shown().into_owned()).collect()
+        let mut scripts: Vec<String> = self.all().iter().map(|app| app.shown().into_owned()).collect();
+        scripts.sort();
+        scripts.dedup();
+        scripts
     }
 
     fn starting(&self) -> Option<String> {

@@ -8,6 +8,11 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+/// Until interpreters that could not be started are tried again, microseconds.
+const AGAIN: i64 = 5_000_000;
+/// They are being started, or serve.
+const NEVER: i64 = i64::MAX;
+
 /// A request is at an application, in one of its interpreters, until this is dropped.
 pub struct Inside(Arc<App>);
 
@@ -39,32 +44,45 @@ impl Drop for Inside {
 }
 
 /// Where a request of this application runs: in an interpreter that serves it and is idle, or has the fewest. The first one has those
-/// that come before any serves.
+/// that come before any serves; the others start when it does, and again after some time if they could not.
 pub fn enter(app: &Arc<App>) -> Inside {
-    if app.others.is_empty() {
+    if app.others.is_empty() || app.serving().is_none() {
         return Inside::of(app);
+    }
+    if app.others_due.load(Ordering::Relaxed) != NEVER {
+        follow(app);
     }
     let serving = || app.all().filter(|one| one.serving().is_some());
     let fewest = || serving().min_by_key(|one| one.inside.load(Ordering::SeqCst)).unwrap_or(app);
     serving().find_map(Inside::of_idle).unwrap_or_else(|| Inside::of(fewest()))
 }
 
-/// A request has had an application started: it starts in its other interpreters as well, which nobody waits for.
+/// Starts an application that serves in its other interpreters as well, if that is due; nobody waits for it.
 pub fn follow(app: &Arc<App>) {
-    if app.others.is_empty() || app.has_begun_others.swap(true, Ordering::SeqCst) {
+    let due = app.others_due.load(Ordering::SeqCst);
+    let is_ours = || app.others_due.compare_exchange(due, NEVER, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+    if app.others.is_empty() || due > os::monotonic() || !is_ours() {
         return;
     }
-    let app = app.clone();
+    let own = app.clone();
     let body = move || {
-        start_others(&app);
+        start_others(&own);
         runtime::thread_exit();
     };
-    // Without a thread there is one interpreter.
-    let _ = std::thread::Builder::new().name("wsgi-others".into()).spawn(body);
+    if std::thread::Builder::new().name("wsgi-others".into()).spawn(body).is_err() {
+        app.others_due.store(os::monotonic() + AGAIN, Ordering::SeqCst);
+    }
 }
 
 /// Starts an application in its other interpreters; what goes wrong is logged. False: it does not serve in all of them.
 pub fn start_others(app: &Arc<App>) -> bool {
-    app.has_begun_others.store(true, Ordering::SeqCst);
-    app.others.iter().all(|other| start(other, Seen::NOTHING, stamp(&other.path), None).is_ok())
+    app.others_due.store(NEVER, Ordering::SeqCst);
+    let mut all = true;
+    for other in &app.others {
+        all &= start(other, Seen::NOTHING, stamp(&other.path), None).is_ok();
+    }
+    if !all {
+        app.others_due.store(os::monotonic() + AGAIN, Ordering::SeqCst);
+    }
+    all
 }

@@ -4,6 +4,7 @@
 //! A process without requests is not woken for it: the watchdog, which the first request wakes, wakes this thread.
 
 use crate::runtime::{self, clock};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -37,6 +38,14 @@ pub fn watch(gil: &'static Gil, deadlock: Option<Duration>) {
     }
 }
 
+/// Whose GIL it waits for, where interpreters have their own.
+static WHOSE: Mutex<Option<String>> = Mutex::new(None);
+
+/// The GIL that is waited for, for messages.
+pub fn waited_for() -> String {
+    os::lock(&WHOSE).as_ref().map_or_else(|| "the GIL".into(), |whose| format!("the GIL of {whose}"))
+}
+
 /// How long no thread has got the GIL, as far as this is known.
 pub fn waited() -> Duration {
     match HAD.load(Ordering::SeqCst) {
@@ -63,7 +72,9 @@ fn rest(gil: &Gil) {
 fn visit(gil: &Gil) {
     let gils = runtime::get().map(|runtime| runtime.interpreters.by_gil()).unwrap_or_default();
     let mut longest = 0;
+    let are_several = gils.len() > 1;
     for interpreters in gils {
+        *os::lock(&WHOSE) = are_several.then(|| interpreters[0].context());
         let begun = clock();
         gil.want(begun);
         interpreters[0].visit(|_| ());

@@ -15,7 +15,7 @@ mod watch;
 
 pub use blocked::lines as blocked;
 pub use frames::{Found, Frames};
-pub use gil::{waited as waited_for_gil, watch as watch_gil};
+pub use gil::{waited as waited_for_gil, waited_for as awaited_gil, watch as watch_gil};
 pub use imports::interrupt_request;
 pub use report::threads;
 pub use watch::{report_now as report, start, stop};

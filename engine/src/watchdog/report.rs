@@ -100,7 +100,7 @@ fn describe(
             let label = wire::shown(request.interpreter.name()).into_owned();
             let ident = request.thread() as i64;
             if !known()
-                .filter(|known| known.label == label)
+                .filter(|known| known.interpreter == request.interpreter.id())
                 .flat_map(|known| &known.threads)
                 .any(|(other, ..)| *other == ident)
             {

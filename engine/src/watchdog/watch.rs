@@ -135,7 +135,15 @@ impl Watch {
             }
             Ok(Ok(lines)) => lines,
             Ok(Err(RecvTimeoutError::Timeout)) => {
-                let mut lines = vec!["all Python threads are blocked: an extension module holds the GIL and does not release it".to_owned()];
+                let who = match self.runtime.interpreters.gils() {
+                    1 => {
+                        "all Python threads are blocked: an extension module holds the GIL and does not release it"
+                    }
+                    _ => {
+                        "threads are blocked: an extension module holds the GIL of an interpreter and does not release it"
+                    }
+                };
+                let mut lines = vec![who.to_owned()];
                 lines.extend(blocked::lines());
                 lines
             }

@@ -3,6 +3,7 @@
 
 use super::process::Worker;
 use crate::admission::{By, House, Processor, Sight, Thread, seen, watch};
+use crate::requests::ActiveRequest;
 use crate::runtime::{CONTACT, clock};
 use std::sync::atomic::{AtomicU32, Ordering};
 use wire::scoreboard::RequestRecord;
@@ -47,7 +48,7 @@ impl House for Eyes {
         let mut is_busy = false;
         let records = self.worker.records().iter().enumerate();
         let threads = records.map(|(index, record)| self.thread(index, record, &mut is_busy)).collect();
-        Sight { waiting, threads, may_stay_together: self.may_stay_together(), least: self.processor.least() }
+        Sight { waiting, threads, may_stay_together: self.may_stay_together(), least: self.least() }
     }
 
     fn keep_together(&mut self, together: bool) -> bool {
@@ -75,6 +76,14 @@ impl House for Eyes {
 }
 
 impl Eyes {
+    /// As many as GILs are needed, up to the processors.
+    fn least(&self) -> u32 {
+        match self.processor.least() {
+            1 => 1,
+            least => least.min(ActiveRequest::gils()),
+        }
+    }
+
     /// All threads are there, and nothing speaks against it.
     fn may_stay_together(&mut self) -> bool {
         if self.numbers.len() < self.worker.meters.len() {

@@ -68,7 +68,8 @@ impl Limits {
     fn look_at_gil(&mut self) {
         let since = watchdog::waited_for_gil();
         if self.monitor.is_deadlocked(since) {
-            let text = format!("no thread got the GIL for {:.1} s", since.as_secs_f64());
+            let gil = watchdog::awaited_gil();
+            let text = format!("no thread got {gil} for {:.1} s", since.as_secs_f64());
             host::message(msg::DEADLOCK, format!("{text}; the stacks:"));
             let level = msg::DEADLOCK.level();
             watchdog::blocked().iter().for_each(|line| host::log(level, line.as_bytes()));

@@ -175,7 +175,10 @@ impl Group {
 
     /// How long the start of a process may take.
     fn start_limit(&self, context: &Context) -> Duration {
-        let count = self.plans.iter().filter(|plan| plan.preload).count() as f64;
+        // One interpreter after another; there is one main one.
+        let interpreters = |plan: &Plan| if plan.group.is_empty() { 1 } else { self.live.group.interpreters };
+        let started = self.plans.iter().filter(|plan| plan.preload);
+        let count = f64::from(started.map(interpreters).sum::<u32>());
         let limit = settings::startup_timeout(context, self.live) * count.max(1.0) + BEYOND;
         Duration::from_secs_f64(limit.min(1e9))
     }
