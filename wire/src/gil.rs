@@ -2,8 +2,8 @@
 
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// A thread of the process takes the GIL now and then, each GIL if there are several, and writes here how long it waited. Times are microseconds, of the
-/// monotonic clock those that say when.
+/// A thread of the process takes the GIL now and then, each GIL if there are several, and writes here how long it waited. Times
+/// are microseconds; those that say when are of the monotonic clock.
 #[repr(C)]
 #[derive(Default)]
 pub struct Gil {

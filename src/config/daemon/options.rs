@@ -76,7 +76,7 @@ pub static OPTIONS: [Row; 54] = [
         ["number", "1"],
         |group, value| value.number(1..=64).map(|n| group.interpreters = n),
         "Number of interpreters of a process that each application runs in, each with a GIL of its own; a request goes to one that \
-         has none. From Python 3.12 on, and not for the main interpreter (`application-group=%{GLOBAL}`). See \
+         has no request, if there is one. From Python 3.12 on, and not for the main interpreter (`application-group=%{GLOBAL}`). See \
          [daemon-mode.md](daemon-mode.md#several-interpreters-of-a-process).",
     ),
     row(
