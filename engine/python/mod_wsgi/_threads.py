@@ -66,8 +66,8 @@ def current_frame(ident: int) -> "FrameType | None":
 
 
 def current_frames() -> "list[tuple[int, FrameType]]":
-    """The innermost frame of all threads, of whichever interpreter: for Python before 3.12, in which all have one GIL. Before 3.11.5 a
-    garbage collection in _current_frames() can block all threads."""
+    """The innermost frame of all threads, of whichever interpreter: for Python before 3.12, in which all have one GIL. Before
+    3.11.5 a garbage collection in _current_frames() can block all threads."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,7 +1,7 @@
 //! Which GIL an interpreter has, and what Python must have for interpreters with one of their own (PEP 684, from 3.12 on).
 
 use super::extra::find;
-use super::{ffi, threads};
+use super::ffi;
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
 use std::os::raw::{c_char, c_int};
@@ -93,7 +93,8 @@ pub fn load() {
 fn ident_in_state() -> Option<usize> {
     /// Words that are looked at: all versions have more.
     const WORDS: usize = 32;
-    let wanted = [threads::thread_ident(), threads::native_id()];
+    // SAFETY: both ask for the calling thread.
+    let wanted = unsafe { [libc::pthread_self(), libc::syscall(libc::SYS_gettid) as u64] };
     // SAFETY: this thread is attached, so the state is alive; it is larger than the words that are read, which are aligned.
     let words = unsafe { std::slice::from_raw_parts(ffi::PyThreadState_Get().cast::<u64>(), WORDS) };
     let found = words.windows(2).position(|words| words == wanted)?;

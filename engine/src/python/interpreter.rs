@@ -99,26 +99,11 @@ impl InterpreterState {
     /// The innermost frame of each of its threads that runs Python code, by ident. The caller is attached to `here`, and sees nothing
     /// of an interpreter that has another GIL. `None`: Python must be asked (before 3.12).
     pub fn frames<'py>(&self, py: Py<'py>, here: &Self) -> Option<Vec<(u64, Bound<'py>)>> {
-        let ident = gil::own()?.ident;
-        let mut frames = Vec::new();
         if py.interpreter() != here.id() || !self.shares_gil(here) {
-            return Some(frames);
+            return Some(Vec::new());
         }
-        // SAFETY: we hold the interpreter's GIL, which whoever deletes a state holds; a new one is whole before it is in the list. The
-        // frame is a new reference, or null without an exception where nothing runs.
-        unsafe {
-            let mut state = (extra::get().thread_head)(self.raw);
-            while !state.is_null() {
-                let frame = (extra::get().frame)(state);
-                if !frame.is_null()
-                    && let Ok(frame) = Bound::owned(py, frame)
-                {
-                    frames.push((state.cast::<u8>().add(ident).cast::<u64>().read_volatile(), frame));
-                }
-                state = (extra::get().thread_next)(state);
-            }
-        }
-        Some(frames)
+        // SAFETY: the caller has the GIL of both.
+        unsafe { frames_of(py, self.raw) }
     }
 
     /// Which interpreter this is.
@@ -216,6 +201,34 @@ impl InterpreterState {
         }
         STATES.with_borrow_mut(|states| states.retain(|(raw, _)| *raw != self.raw));
     }
+}
+
+/// [`InterpreterState::frames`] of the interpreter that the thread is attached to.
+pub fn frames_here(py: Py<'_>) -> Option<Vec<(u64, Bound<'_>)>> {
+    // SAFETY: attached to it, says the token.
+    unsafe { frames_of(py, py.interpreter().0 as *mut ffi::PyInterpreterState) }
+}
+
+/// # Safety
+/// The interpreter lives, and the calling thread has its GIL.
+unsafe fn frames_of(py: Py<'_>, raw: *mut ffi::PyInterpreterState) -> Option<Vec<(u64, Bound<'_>)>> {
+    let ident = gil::own()?.ident;
+    let mut frames = Vec::new();
+    // SAFETY: the caller has the GIL, which whoever deletes a state holds; a new one is whole before it is in the list. The
+    // frame is a new reference, or null without an exception where nothing runs.
+    unsafe {
+        let mut state = (extra::get().thread_head)(raw);
+        while !state.is_null() {
+            let frame = (extra::get().frame)(state);
+            if !frame.is_null()
+                && let Ok(frame) = Bound::owned(py, frame)
+            {
+                frames.push((state.cast::<u8>().add(ident).cast::<u64>().read_volatile(), frame));
+            }
+            state = (extra::get().thread_next)(state);
+        }
+    }
+    Some(frames)
 }
 
 /// Deletes the states of the calling thread, which is about to end. Not attached.

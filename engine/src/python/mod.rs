@@ -40,7 +40,8 @@ pub use fork::{Forked, fork};
 pub use frames::without_collector;
 pub use gil::Gil;
 pub use interpreter::{
-    InterpreterState, delete_states_of_this_thread, reserve_thread_numbers, set_thread_number, thread_number,
+    InterpreterState, delete_states_of_this_thread, frames_here, reserve_thread_numbers, set_thread_number,
+    thread_number,
 };
 pub use object::{Bound, Owned, OwnedBytes};
 pub use once::{Entry, module_definition};

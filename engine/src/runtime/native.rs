@@ -1,16 +1,13 @@
 //! What the package `mod_wsgi` may ask of the engine: its module `_native`.
 
 use super::exits::{self, Act, Ruling};
-use super::interpreter::Interpreter;
 use super::output::Output;
 use super::package;
-use super::process;
 use crate::host;
 use crate::metrics;
 use crate::python::class::{Args, Class, Members};
-use crate::python::{Bound, Problem, Result, interrupt};
+use crate::python::{Bound, Problem, Result, frames_here, interrupt};
 use std::ffi::CStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use wire::{Level, Origin, Slice, message};
 
@@ -90,11 +87,7 @@ impl Class for Native {
         });
         members.method(c"frames", |py, _: &Native, args: Args<'_, '_>| {
             args.count(0, 0)?;
-            let here = |interpreter: &Arc<Interpreter>| interpreter.id() == py.interpreter();
-            let here = process::get().and_then(|runtime| runtime.interpreters.all().into_iter().find(here));
-            let Some(frames) = here.and_then(|here| here.frames(py, &here)) else {
-                return Ok(Bound::none(py));
-            };
+            let Some(frames) = frames_here(py) else { return Ok(Bound::none(py)) };
             let pair = |(ident, frame): (u64, Bound<'_>)| {
                 Bound::tuple(py, &[&Bound::int(py, ident as i64)?, &frame])
             };

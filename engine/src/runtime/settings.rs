@@ -188,7 +188,7 @@ mod tests {
             TYPES.lines().filter(|line| line.starts_with("    ") && line.contains(": ")).collect();
         let expected: Vec<String> = fields.collect();
         assert_eq!(told[..expected.len()], expected, "wire/src/settings.rs has others");
-        let added = ["main", "application_group", "service", "version", "environ"];
+        let added = ["main", "application_group", "service", "own_gils", "version", "environ"];
         let names: Vec<_> =
             told[expected.len()..].iter().filter_map(|line| line.trim().split(':').next()).collect();
         assert_eq!(names, added, "`config` adds others");

@@ -2,7 +2,7 @@
 //! to; what they hold must not end there.
 
 use crate::python::{Bound, Py, Result};
-use crate::runtime::Interpreter;
+use crate::runtime::{self, Interpreter};
 use crate::startup::Attempt;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl<'py> Frames<'py> {
         let Some(here) = interpreters.first() else { return Ok(frames) };
         for owner in interpreters {
             let Some(found) = owner.frames(py, here) else {
-                frames.ask(py, interpreters, attempt)?;
+                frames.ask(py, here, attempt)?;
                 break;
             };
             let found = found.into_iter();
@@ -49,13 +49,9 @@ impl<'py> Frames<'py> {
     }
 
     /// Asks Python, which has one list for all interpreters, with one frame for each thread.
-    fn ask(
-        &mut self,
-        py: Py<'py>,
-        interpreters: &[Arc<Interpreter>],
-        attempt: Option<&Arc<Attempt>>,
-    ) -> Result<()> {
-        let here = &interpreters[0];
+    fn ask(&mut self, py: Py<'py>, here: &Arc<Interpreter>, attempt: Option<&Arc<Attempt>>) -> Result<()> {
+        // No other one is made meanwhile, for that takes the GIL.
+        let interpreters = runtime::get().map(|runtime| runtime.interpreters.all()).unwrap_or_default();
         let mut add = |ident, frame: Bound<'py>| {
             let owner =
                 interpreters.iter().find(|interpreter| interpreter.owns(&frame)).unwrap_or(here).clone();
