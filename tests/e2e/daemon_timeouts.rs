@@ -38,8 +38,7 @@ fn sleeping(options: &str, told: &str) -> Server {
         .expect_log(told)
         .allow_traceback()
         .allow_log("RequestTimeout|AH00045: |WSGI0146: |WSGI1005: |WSGI1014: ");
-    // faulthandler's stacks have no head of httpd's.
-    let h = h.allow_log("^(Current thread|Thread) 0x|^  File |^  <no Python frame>|^$");
+    let h = h.allow_log("threads of .* of daemon process '.*':$|\\] Thread 0x");
     let h = crate::starting::allow_report(h);
     serving(h, 1)
 }
