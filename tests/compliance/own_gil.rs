@@ -72,7 +72,7 @@ fn of_group(group: &str, lines: &str) -> String {
 macro_rules! needs_own_gil {
     () => {
         skip_if!(python_version() < (3, 12), "interpreters have a GIL of their own from Python 3.12 on");
-        skip_if!(mode() == Mode::Embedded && !mpm().is_threaded(), "one request at a time in each process");
+        skip_if!(!mpm().is_threaded(), "one request at a time in each child");
     };
 }
 

@@ -41,7 +41,7 @@ const APP: &str = "
     ";
 
 fn site(options: &str) -> Httpd {
-    httpd().no_group().script("app.wsgi", APP).file("state/go", "0").config(&format!(
+    httpd().no_group().children(8).script("app.wsgi", APP).file("state/go", "0").config(&format!(
         "WSGIDaemonProcess g {options}
          WSGIScriptAlias /app {{dir}}/app.wsgi process-group=g application-group=shop
          WSGIScriptAlias /main {{dir}}/app.wsgi process-group=g application-group=%{{GLOBAL}}"
@@ -209,6 +209,7 @@ fn a_deadlock_of_imports_beside_other_gils() {
     };
     let h = httpd()
         .no_group()
+        .children(8)
         .script("app.wsgi", MEETING)
         .script(
             "appstate.py",
