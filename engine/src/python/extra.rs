@@ -103,7 +103,7 @@ pub fn load() -> Result<(), String> {
             interval: interval(),
             frame_type: find(c"PyFrame_Type")? as usize,
             key: AtomicU32::new(key().unwrap_or(NONE)),
-            stays: ffi::Py_Version >> 16 == 0x030b,
+            stays: is_before_3_12(),
         }
     };
     let _ = EXTRA.set(extra);
@@ -111,7 +111,7 @@ pub fn load() -> Result<(), String> {
 }
 
 fn interval() -> Option<(GetInterval, SetInterval)> {
-    if version() != (3, 11) {
+    if !is_before_3_12() {
         return None;
     }
     let (get, set) = (find(c"_PyEval_GetSwitchInterval").ok()?, find(c"_PyEval_SetSwitchInterval").ok()?);
@@ -124,11 +124,10 @@ fn interval() -> Option<(GetInterval, SetInterval)> {
     })
 }
 
-/// Python's version: major, minor.
-fn version() -> (u64, u64) {
+/// The running Python is 3.11: older ones are refused.
+pub fn is_before_3_12() -> bool {
     // SAFETY: a constant of the running Python.
-    let version = unsafe { ffi::Py_Version };
-    (version >> 24, version >> 16 & 0xff)
+    unsafe { ffi::Py_Version < 0x030c_0000 }
 }
 
 /// The address of a function or of data that Python exports.

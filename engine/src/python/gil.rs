@@ -1,6 +1,6 @@
 //! Which GIL an interpreter has, and what Python must have for interpreters with one of their own (PEP 684, from 3.12 on).
 
-use super::extra::find;
+use super::extra::{find, is_before_3_12};
 use super::ffi;
 use once_cell::sync::OnceCell;
 use std::ffi::c_void;
@@ -77,8 +77,7 @@ pub(super) fn own() -> Option<Own> {
 /// Looks it up. Attached to the main interpreter, on its first thread.
 pub fn load() {
     OWN.get_or_init(|| {
-        // SAFETY: a constant of the running Python.
-        if unsafe { ffi::Py_Version } < 0x030c_0000 {
+        if is_before_3_12() {
             return None;
         }
         let function = find(c"Py_NewInterpreterFromConfig").ok()?;

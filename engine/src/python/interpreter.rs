@@ -191,7 +191,7 @@ impl InterpreterState {
             attach::restore(state);
             ffi::Py_EndInterpreter(state);
             if let Some(main) = main {
-                if ffi::Py_Version >> 16 == 0x030b {
+                if extra::is_before_3_12() {
                     ffi::PyThreadState_Swap(main);
                 } else {
                     attach::restore(main);

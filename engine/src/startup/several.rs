@@ -17,9 +17,9 @@ const NEVER: i64 = i64::MAX;
 pub struct Inside(Arc<App>);
 
 impl Inside {
-    fn of(app: &Arc<App>) -> Self {
+    fn of(app: Arc<App>) -> Self {
         app.inside.fetch_add(1, Ordering::SeqCst);
-        Self(app.clone())
+        Self(app)
     }
 
     /// Of one that nobody is at.
@@ -45,16 +45,16 @@ impl Drop for Inside {
 
 /// Where a request of this application runs: in an interpreter that serves it and is idle, or has the fewest. The first one has those
 /// that come before any serves; the others start when it does, and again after some time if they could not.
-pub fn enter(app: &Arc<App>) -> Inside {
+pub fn enter(app: Arc<App>) -> Inside {
     if app.others.is_empty() || app.serving().is_none() {
         return Inside::of(app);
     }
     if app.others_due.load(Ordering::Relaxed) != NEVER {
-        follow(app);
+        follow(&app);
     }
     let serving = || app.all().filter(|one| one.serving().is_some());
-    let fewest = || serving().min_by_key(|one| one.inside.load(Ordering::SeqCst)).unwrap_or(app);
-    serving().find_map(Inside::of_idle).unwrap_or_else(|| Inside::of(fewest()))
+    let fewest = || serving().min_by_key(|one| one.inside.load(Ordering::SeqCst)).unwrap_or(&app);
+    serving().find_map(Inside::of_idle).unwrap_or_else(|| Inside::of(fewest().clone()))
 }
 
 /// Starts an application that serves in its other interpreters as well, if that is due; nobody waits for it.

@@ -49,7 +49,7 @@ where
     let environ = request.environ.clone();
     let client = || Client::of(environ.clone());
     let Some(app) = startup::application(script, request.plan) else { return error(503) };
-    let app = startup::enter(&app);
+    let app = startup::enter(app);
     let log = RequestLog::new(log);
     // It ends with the request, whoever else holds it.
     let _end = EndOf(&log);
